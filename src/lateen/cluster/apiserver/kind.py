@@ -1,0 +1,123 @@
+"""The behaviour of one served kind: what the REST verbs ask of it. Built-in kinds and CRDs implement this alike."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lateen.cluster.apiserver.age import age_of
+from lateen.cluster.apiserver.request import Context
+from lateen.cluster.apiserver.resource import Resource
+from lateen.cluster.apiserver.schema.schema import Schema
+from lateen.cluster.objects import Obj, deep_copy, metadata
+from lateen.cluster.status import Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A printed column (`metav1.TableColumnDefinition`). Priority 0 is always shown, more only with `-o wide`."""
+
+    name: str
+    type: str = "string"
+    format: str = ""
+    description: str = ""
+    priority: int = 0
+
+
+NAME_AND_AGE = (Column("Name", format="name"), Column("Age"))
+
+
+class Kind:
+    """One kind in one served version. Methods named `default` and `prepare_*` change the given object in place.
+
+    The base class is a kind with no status, no columns beyond name and age, and no rules beyond its schema.
+    """
+
+    def __init__(self, resource: Resource, schema: Schema) -> None:
+        self.resource = resource
+        self.schema = schema
+
+    # --- shape -----------------------------------------------------------------------------------------------
+
+    @property
+    def has_status(self) -> bool:
+        return self.resource.subresource("status") is not None
+
+    def default(self, obj: Obj) -> None:
+        """Fills in what the author left out. Must be idempotent."""
+
+    # --- writes ----------------------------------------------------------------------------------------------
+
+    def prepare_create(self, obj: Obj, ctx: Context) -> None:
+        """Drops what a creator may not set. Generation starts at 1; status is kept only where there is no subresource."""
+        if self.has_status:
+            obj.pop("status", None)
+        metadata(obj)["generation"] = 1
+
+    def prepare_update(self, obj: Obj, old: Obj, ctx: Context) -> None:
+        """Keeps what a plain update may not change (status), and bumps the generation when the spec changed."""
+        if self.has_status:
+            _carry(obj, old, "status")
+        changed = self.desired_state(obj) != self.desired_state(old)
+        metadata(obj)["generation"] = int(metadata(old).get("generation") or 0) + (1 if changed else 0)
+
+    def prepare_status_update(self, obj: Obj, old: Obj, ctx: Context) -> None:
+        """An update of `/status` changes the status alone (metadata other than managedFields is kept too)."""
+        status = obj.get("status")
+        managed = metadata(obj).get("managedFields")
+        resource_version = metadata(obj).get("resourceVersion")
+        obj.clear()
+        obj.update(deep_copy(old))
+        if status is None:
+            obj.pop("status", None)
+        else:
+            obj["status"] = status
+        if managed is not None:
+            obj["metadata"]["managedFields"] = managed
+        if resource_version:
+            obj["metadata"]["resourceVersion"] = resource_version
+
+    def desired_state(self, obj: Obj) -> Obj:
+        """The part of an object whose change bumps the generation: everything but metadata and status."""
+        return {k: v for k, v in obj.items() if k not in ("metadata", "status", "apiVersion", "kind")}
+
+    def validate_create(self, obj: Obj, ctx: Context) -> Sequence[Cause]:
+        """Rules beyond the schema for a new object."""
+        return ()
+
+    def validate_update(self, obj: Obj, old: Obj, ctx: Context) -> Sequence[Cause]:
+        """Rules beyond the schema for a changed object (immutable fields among them)."""
+        return ()
+
+    def validate_status_update(self, obj: Obj, old: Obj, ctx: Context) -> Sequence[Cause]:
+        return ()
+
+    def warnings(self, obj: Obj) -> Sequence[str]:
+        """What to warn the writer about."""
+        return ()
+
+    def grace_seconds(self, obj: Obj, requested: int | None) -> int:
+        """How long a deletion leaves the object in place, terminating. Zero removes it at once (after finalizers)."""
+        return 0
+
+    # --- reads -----------------------------------------------------------------------------------------------
+
+    def selectable_fields(self, obj: Obj) -> Mapping[str, str]:
+        """Fields that field selectors may name, besides `metadata.name` and `metadata.namespace`."""
+        return {}
+
+    def columns(self) -> Sequence[Column]:
+        return NAME_AND_AGE
+
+    def row(self, obj: Obj, now: dt.datetime) -> list[Any]:
+        """The cells for `columns()`, in order."""
+        return [metadata(obj).get("name", ""), age_of(obj, now)]
+
+
+def _carry(obj: Obj, old: Obj, field: str) -> None:
+    if field in old:
+        obj[field] = deep_copy(old[field])
+    else:
+        obj.pop(field, None)
