@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
+from lateen.cluster.spec import load_spec
+
 MAX_CLUSTERS = 64
 MAX_NODES = 100
 
@@ -192,3 +194,9 @@ class Layout:
     def node_root(self, number: int) -> Path:
         """A node's state: pods, volumes, CNI configuration (`cni/net.d`)."""
         return self.root / "nodes" / str(number)
+
+
+def load(root: Path) -> Layout:
+    """The layout of the cluster whose directory is `root`. Raises what `load_spec` raises."""
+    spec = load_spec(root)
+    return Layout(spec.name, spec.index, root)

@@ -1,0 +1,79 @@
+"""Processes known by PID file: a PID alone may be reused, so its start time is kept beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecord:
+    """A process as it was when it was recorded. `start_time` is in clock ticks since boot (`/proc/PID/stat`)."""
+
+    pid: int
+    start_time: int
+
+    @property
+    def alive(self) -> bool:
+        return start_time_of(self.pid) == self.start_time
+
+
+def start_time_of(pid: int) -> int | None:
+    """When the process started, in clock ticks since boot; None when it is gone or a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    # The command name is in parentheses and may itself contain spaces and parentheses.
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def record(path: Path, pid: int) -> ProcessRecord | None:
+    """Writes the PID file of a running process; None (and no file) when it is gone already."""
+    start_time = start_time_of(pid)
+    if start_time is None:
+        return None
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(f"{pid} {start_time}\n")
+    temporary.replace(path)
+    return ProcessRecord(pid, start_time)
+
+
+def read_record(path: Path) -> ProcessRecord | None:
+    """The recorded process, whether alive or not; None when there is no readable record."""
+    try:
+        pid, start_time = path.read_text().split()
+        return ProcessRecord(int(pid), int(start_time))
+    except (OSError, ValueError):
+        return None
+
+
+def terminate(process: ProcessRecord, grace_seconds: float) -> bool:
+    """SIGTERM, then SIGKILL when the grace has passed; returns once it is gone. True if it went by itself."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        if not process.alive:
+            return True
+        signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+        if _wait(descriptor, grace_seconds):
+            return True
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        _wait(descriptor, 10)
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _wait(descriptor: int, seconds: float) -> bool:
+    """A pidfd becomes readable when its process ends."""
+    readable, _, _ = select.select([descriptor], [], [], seconds)
+    return bool(readable)
