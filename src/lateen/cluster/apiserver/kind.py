@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lateen.cluster.apiserver.age import age_of
 from lateen.cluster.apiserver.request import Context
 from lateen.cluster.apiserver.resource import Resource
 from lateen.cluster.apiserver.schema.schema import Schema
-from lateen.cluster.objects import Obj, deep_copy, metadata
+from lateen.cluster.objects import GVK, Obj, deep_copy, metadata
 from lateen.cluster.status import Cause
+
+if TYPE_CHECKING:
+    from lateen.cluster.apiserver.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,28 @@ class Kind:
     def has_status(self) -> bool:
         return self.resource.subresource("status") is not None
 
+    @property
+    def storage(self) -> tuple[str, str]:
+        """(group, plural) of the stored collection: the resource's own, unless it is a second view of another's."""
+        return self.resource.group_resource
+
+    def from_storage(self, obj: Obj) -> Obj:
+        """A stored object as this version shows it: the same when nothing differs. Never changes the given one."""
+        api_version = self.resource.gvk.api_version
+        return obj if obj.get("apiVersion") == api_version else {**obj, "apiVersion": api_version}
+
+    def to_storage(self, obj: Obj) -> Obj:
+        """The inverse: an object of this version as it is stored. Never changes the given one."""
+        api_version = GVK(self.resource.gvr.group, self.resource.storage_version, self.resource.kind).api_version
+        return obj if obj.get("apiVersion") == api_version else {**obj, "apiVersion": api_version}
+
     def default(self, obj: Obj) -> None:
         """Fills in what the author left out. Must be idempotent."""
 
     # --- writes ----------------------------------------------------------------------------------------------
 
     def prepare_create(self, obj: Obj, ctx: Context) -> None:
-        """Drops what a creator may not set. Generation starts at 1; status is kept only where there is no subresource."""
+        """Drops what a creator may not set: a status with a subresource of its own. Generation starts at 1."""
         if self.has_status:
             obj.pop("status", None)
         metadata(obj)["generation"] = 1
@@ -82,6 +100,15 @@ class Kind:
     def desired_state(self, obj: Obj) -> Obj:
         """The part of an object whose change bumps the generation: everything but metadata and status."""
         return {k: v for k, v in obj.items() if k not in ("metadata", "status", "apiVersion", "kind")}
+
+    async def allocate(self, obj: Obj, old: Obj | None, store: Store, dry_run: bool) -> Callable[[], None] | None:
+        """Takes what a write needs from a shared pool (addresses, ports) and sets it on `obj`, after admission and
+        before validation. `old` is None on create. Returns an undo to call when the write fails, if anything was
+        taken; a dry run takes nothing. Raises StatusError when the pool refuses."""
+        return None
+
+    def released(self, obj: Obj) -> None:
+        """Called after the object is gone from the store: gives back what `allocate` took."""
 
     def validate_create(self, obj: Obj, ctx: Context) -> Sequence[Cause]:
         """Rules beyond the schema for a new object."""
