@@ -1,0 +1,226 @@
+"""`lateen cluster up`: from nothing, or from kept state, to a cluster that answers and runs pods."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec import structs
+
+from lateen.cluster import network
+from lateen.cluster.client.api import Client
+from lateen.cluster.dns.manifests import dns_manifests
+from lateen.cluster.layout import Layout
+from lateen.cluster.lifecycle import kubeconfig, processes
+from lateen.cluster.lifecycle.home import ClusterError, Home
+from lateen.cluster.lifecycle.progress import Progress
+from lateen.cluster.objects import GVR, Obj, gvk_of, name_of, namespace_of
+from lateen.cluster.pki import create_pki
+from lateen.cluster.spec import Spec, save_spec
+from lateen.cluster.status import StatusError
+
+_PROGRAMS = {"nft": "nftables", "ip": "iproute2", "nsenter": "util-linux"}
+_NODES = GVR("", "v1", "nodes")
+_DEPLOYMENTS = GVR("apps", "v1", "deployments")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for; None leaves an existing cluster's setting as it is."""
+
+    name: str
+    nodes: int | None = None
+    peers: tuple[str, ...] | None = None
+    egress: bool | None = None
+    node_labels: dict[str, dict[str, str]] | None = None
+    kubeconfig: Path | None = None
+    """The user's kubeconfig to add the context to; None leaves it alone."""
+    timeout_seconds: float = 120.0
+
+
+def up(home: Home, request: Request, progress: Progress) -> Layout:
+    """Brings the cluster up, or brings what of it is down back up. Returns when its nodes and DNS are ready.
+
+    Raises ClusterError with what to do about it.
+    """
+    for program, package in _PROGRAMS.items():
+        if shutil.which(program) is None:
+            raise ClusterError(f"{program} is missing; install it with: apt-get install {package}")
+    with home.lock():
+        layout, spec = _claim(home, request)
+        with progress.step(f"Writing certificates and kubeconfigs to {layout.root}"):
+            for directory in (layout.run, layout.logs, layout.images):
+                directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            create_pki(layout, spec.nodes)
+        with progress.step(f"Making the network: {spec.nodes} node(s), pods {layout.pods_ipv4} and {layout.pods_ipv6}"):
+            network.create_fabric(layout, spec.nodes)
+            if spec.egress:
+                network.enable_egress(layout)
+        for peer in spec.peers:
+            with progress.step(f"Peering with cluster {peer}"):
+                _peer(home, layout, peer)
+    with progress.step("Starting the API server, the controllers and the nodes"):
+        _start_supervisor(layout)
+    asyncio.run(_settle(layout, spec, progress, request.timeout_seconds))
+    if request.kubeconfig is not None:
+        with progress.step(f"Writing context {kubeconfig.context_name(layout.name)} to {request.kubeconfig}"):
+            kubeconfig.add_context(request.kubeconfig, layout.kubeconfigs / "admin.conf", layout.name)
+    return layout
+
+
+def _claim(home: Home, request: Request) -> tuple[Layout, Spec]:
+    """The cluster's place and its spec with the request's changes, on disk."""
+    for peer in request.peers or ():
+        if peer == request.name:
+            raise ClusterError(f"--peer {peer}: a cluster cannot be its own peer")
+        home.spec(peer)
+    if request.name in home.names():
+        spec = home.spec(request.name)
+        layout = home.layout(request.name)
+        if request.nodes is not None and request.nodes < spec.nodes:
+            raise ClusterError(
+                f"cluster {request.name} has {spec.nodes} nodes; fewer is not possible without "
+                f"`lateen cluster down --name {request.name}`"
+            )
+        changed = structs.replace(
+            spec,
+            nodes=request.nodes or spec.nodes,
+            peers=tuple(dict.fromkeys((*spec.peers, *(request.peers or ())))),
+            egress=spec.egress if request.egress is None else request.egress,
+            node_labels={**spec.node_labels, **(request.node_labels or {})},
+        )
+        if changed.nodes != spec.nodes and _supervisor(layout) is not None:
+            # The supervisor reads the set of nodes at its start; its processes are taken over by the next one.
+            _stop_supervisor_alone(layout)
+        save_spec(layout.root, changed)
+        return layout, changed
+
+    def spec_at(index: int) -> Spec:
+        return Spec(
+            name=request.name,
+            index=index,
+            nodes=request.nodes or 1,
+            peers=request.peers or (),
+            egress=bool(request.egress),
+            node_labels=request.node_labels or {},
+        )
+
+    layout = home.claim(spec_at, request.name, lambda candidate: not network.range_conflicts(candidate))
+    return layout, spec_at(layout.index)
+
+
+def _peer(home: Home, layout: Layout, other: str) -> None:
+    """Joins two fabrics; a peer that is down joins when it comes up, since both specs name each other."""
+    with contextlib.suppress(ClusterError):
+        spec = home.spec(other)
+        if layout.name not in spec.peers:
+            save_spec(home.root(other), structs.replace(spec, peers=(*spec.peers, layout.name)))
+        theirs = home.layout(other)
+        if network.fabric_exists(theirs):
+            network.peer(layout, theirs)
+
+
+def _supervisor(layout: Layout) -> processes.ProcessRecord | None:
+    found = processes.read_record(layout.run / "supervisor.pid")
+    return found if found is not None and found.alive else None
+
+
+def _stop_supervisor_alone(layout: Layout) -> None:
+    """Ends the supervisor with SIGKILL, which leaves its processes running for the next supervisor to take over."""
+    found = _supervisor(layout)
+    if found is not None:
+        processes.terminate(found, 0)
+
+
+def _start_supervisor(layout: Layout) -> None:
+    if _supervisor(layout) is not None:
+        return
+    with open(layout.logs / "supervisor.log", "ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lateen.cluster.lifecycle.supervisor", "--root", str(layout.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd="/",
+            start_new_session=True,
+        )
+    # Recorded here as well as by itself, so that a `down` right after finds it.
+    processes.record(layout.run / "supervisor.pid", process.pid)
+
+
+async def _settle(layout: Layout, spec: Spec, progress: Progress, seconds: float) -> None:
+    """Waits for the API server, applies cluster DNS, waits for nodes and DNS."""
+    step = "the API server"
+    try:
+        async with asyncio.timeout(seconds):
+            async with Client.from_kubeconfig(layout.kubeconfigs / "admin.conf") as client:
+                with progress.step("Waiting for the API server"):
+                    await _until_ready(client)
+                step = "cluster DNS"
+                with progress.step("Applying cluster DNS"):
+                    for obj in dns_manifests(layout):
+                        await client.apply(_gvr(obj), obj, manager="lateen-cluster", force=True)
+                step = "the nodes"
+                with progress.step("Waiting for the nodes"):
+                    await _until_nodes_ready(client, {layout.node(n).name for n in range(1, spec.nodes + 1)})
+                step = "cluster DNS"
+                with progress.step("Waiting for cluster DNS"):
+                    await _until_available(client, "kube-system", "kube-dns")
+    except TimeoutError:
+        raise ClusterError(
+            f"{step} did not get ready within {seconds:.0f} s; see: lateen cluster logs --name {layout.name}, "
+            f"or take it down with: lateen cluster down --name {layout.name}"
+        ) from None
+
+
+async def _until_ready(client: Client) -> None:
+    while True:
+        with contextlib.suppress(StatusError):
+            await client.request("GET", "/readyz")
+            return
+        await asyncio.sleep(0.05)
+
+
+async def _until_nodes_ready(client: Client, names: set[str]) -> None:
+    waiting = set(names)
+    async for node in _states(client, _NODES):
+        if _condition(node, "Ready"):
+            waiting.discard(name_of(node))
+        if not waiting:
+            return
+
+
+async def _until_available(client: Client, namespace: str, name: str) -> None:
+    async for deployment in _states(client, _DEPLOYMENTS, namespace, f"metadata.name={name}"):
+        if _condition(deployment, "Available"):
+            return
+
+
+async def _states(client: Client, gvr: GVR, namespace: str = "", fields: str = "") -> AsyncIterator[Obj]:
+    """The objects as they are and as they change, through breaks of the connection."""
+    while True:
+        with contextlib.suppress(StatusError):
+            # Without a resourceVersion a watch begins with everything there is.
+            async with client.watch(gvr, namespace, fields=fields) as watch:
+                async for event in watch:
+                    if event.type in ("ADDED", "MODIFIED"):
+                        yield event.object
+        await asyncio.sleep(0.05)
+
+
+def _condition(obj: Obj, name: str) -> bool:
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    return any(c["type"] == name and c["status"] == "True" for c in conditions)
+
+
+def _gvr(obj: Obj) -> GVR:
+    """The manifests of cluster DNS are ours, so that the plural of each kind is regular."""
+    kind = gvk_of(obj)
+    assert namespace_of(obj) or kind.kind.startswith("ClusterRole"), kind
+    return GVR(kind.group, kind.version, kind.kind.lower() + "s")
