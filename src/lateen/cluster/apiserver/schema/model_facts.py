@@ -46,32 +46,68 @@ def definition_prefix(module: str) -> str:
 
 
 INT64: Final = frozenset(
-    (
-        ".observedGeneration .generation .terminationGracePeriodSeconds .activeDeadlineSeconds .runAsUser .runAsGroup"
-        " .fsGroup .supplementalGroups .tolerationSeconds .sizeBytes .startingDeadlineSeconds .maxItems .minItems"
-        " .maxLength .minLength .maxProperties .minProperties .deletionGracePeriodSeconds .gracePeriodSeconds"
-        " .remainingItemCount ControllerRevision.revision TokenRequestSpec.expirationSeconds"
-        " ServiceAccountTokenProjection.expirationSeconds TokenRequest.expirationSeconds SleepAction.seconds"
-        " LinuxContainerUser.uid LinuxContainerUser.gid NodeSwapStatus.capacity"
-        " CSIDriverSpec.nodeAllocatableUpdatePeriodSeconds"
-    ).split()
+    [
+        ".observedGeneration",
+        ".generation",
+        ".terminationGracePeriodSeconds",
+        ".activeDeadlineSeconds",
+        ".runAsUser",
+        ".runAsGroup",
+        ".fsGroup",
+        ".supplementalGroups",
+        ".tolerationSeconds",
+        ".sizeBytes",
+        ".startingDeadlineSeconds",
+        ".maxItems",
+        ".minItems",
+        ".maxLength",
+        ".minLength",
+        ".maxProperties",
+        ".minProperties",
+        ".deletionGracePeriodSeconds",
+        ".gracePeriodSeconds",
+        ".remainingItemCount",
+        "ControllerRevision.revision",
+        "TokenRequestSpec.expirationSeconds",
+        "ServiceAccountTokenProjection.expirationSeconds",
+        "TokenRequest.expirationSeconds",
+        "SleepAction.seconds",
+        "LinuxContainerUser.uid",
+        "LinuxContainerUser.gid",
+        "NodeSwapStatus.capacity",
+        "CSIDriverSpec.nodeAllocatableUpdatePeriodSeconds",
+    ]
 )
 """Integers of 64 bits; all others have 32."""
 
 BYTES: Final = frozenset(
-    (".caBundle CertificateSigningRequestSpec.request CertificateSigningRequestStatus.certificate").split()
+    [".caBundle", "CertificateSigningRequestSpec.request", "CertificateSigningRequestStatus.certificate"]
 )
 """Strings that carry base64."""
 
 QUANTITY_MAPS: Final = frozenset(
-    (
-        "ContainerStatus.allocatedResources LimitRangeItem.default LimitRangeItem.defaultRequest LimitRangeItem.max"
-        " LimitRangeItem.maxLimitRequestRatio LimitRangeItem.min NodeStatus.allocatable NodeStatus.capacity"
-        " PersistentVolumeClaimStatus.allocatedResources PersistentVolumeClaimStatus.capacity"
-        " PersistentVolumeSpec.capacity PodSpec.overhead ResourceQuotaSpec.hard ResourceQuotaStatus.hard"
-        " ResourceQuotaStatus.used ResourceRequirements.limits ResourceRequirements.requests"
-        " VolumeResourceRequirements.limits VolumeResourceRequirements.requests Overhead.podFixed"
-    ).split()
+    [
+        "ContainerStatus.allocatedResources",
+        "LimitRangeItem.default",
+        "LimitRangeItem.defaultRequest",
+        "LimitRangeItem.max",
+        "LimitRangeItem.maxLimitRequestRatio",
+        "LimitRangeItem.min",
+        "NodeStatus.allocatable",
+        "NodeStatus.capacity",
+        "PersistentVolumeClaimStatus.allocatedResources",
+        "PersistentVolumeClaimStatus.capacity",
+        "PersistentVolumeSpec.capacity",
+        "PodSpec.overhead",
+        "ResourceQuotaSpec.hard",
+        "ResourceQuotaStatus.hard",
+        "ResourceQuotaStatus.used",
+        "ResourceRequirements.limits",
+        "ResourceRequirements.requests",
+        "VolumeResourceRequirements.limits",
+        "VolumeResourceRequirements.requests",
+        "Overhead.podFixed",
+    ]
 )
 BYTE_MAPS: Final = frozenset(("ConfigMap.binaryData", "Secret.data"))
 STRING_LIST_MAPS: Final = frozenset((".extra",))
@@ -177,18 +213,35 @@ OBJECT_PATCH_STRATEGIES: Final = {
 }
 
 ATOMIC_TYPES: Final = frozenset(
-    (
-        "meta_v1.LabelSelector meta_v1.OwnerReference core_v1.ObjectReference core_v1.LocalObjectReference"
-        " core_v1.TypedLocalObjectReference core_v1.SecretReference core_v1.SecretKeySelector"
-        " core_v1.ConfigMapKeySelector core_v1.ObjectFieldSelector core_v1.ResourceFieldSelector core_v1.NodeSelector"
-        " core_v1.NodeSelectorTerm core_v1.TopologySelectorTerm core_v1.ScopeSelector"
-        " core_v1.ScopedResourceSelectorRequirement core_v1.EndpointAddress core_v1.EndpointPort"
-        " discovery_v1.EndpointPort autoscaling_v1.CrossVersionObjectReference batch_v1.UncountedTerminatedPods"
-        " rbac_v1.RoleRef rbac_v1.Subject"
-        " admissionregistration_v1.MatchResources"
-        " admissionregistration_v1.ParamKind admissionregistration_v1.ParamRef admissionregistration_v1.Variable"
-        " admissionregistration_v1.NamedRuleWithOperations"
-    ).split()
+    [
+        "meta_v1.LabelSelector",
+        "meta_v1.OwnerReference",
+        "core_v1.ObjectReference",
+        "core_v1.LocalObjectReference",
+        "core_v1.TypedLocalObjectReference",
+        "core_v1.SecretReference",
+        "core_v1.SecretKeySelector",
+        "core_v1.ConfigMapKeySelector",
+        "core_v1.ObjectFieldSelector",
+        "core_v1.ResourceFieldSelector",
+        "core_v1.NodeSelector",
+        "core_v1.NodeSelectorTerm",
+        "core_v1.TopologySelectorTerm",
+        "core_v1.ScopeSelector",
+        "core_v1.ScopedResourceSelectorRequirement",
+        "core_v1.EndpointAddress",
+        "core_v1.EndpointPort",
+        "discovery_v1.EndpointPort",
+        "autoscaling_v1.CrossVersionObjectReference",
+        "batch_v1.UncountedTerminatedPods",
+        "rbac_v1.RoleRef",
+        "rbac_v1.Subject",
+        "admissionregistration_v1.MatchResources",
+        "admissionregistration_v1.ParamKind",
+        "admissionregistration_v1.ParamRef",
+        "admissionregistration_v1.Variable",
+        "admissionregistration_v1.NamedRuleWithOperations",
+    ]
 )
 """Types that server-side apply treats as one value."""
 
