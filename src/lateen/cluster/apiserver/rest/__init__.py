@@ -1,0 +1,1 @@
+"""The Kubernetes REST verbs over the store."""
