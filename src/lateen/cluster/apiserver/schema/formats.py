@@ -15,17 +15,25 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Final
 
-from lateen.cluster.apiserver.schema.quantity import is_quantity
+from lateen.cluster import quantity
 
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:?\d\d)")
-_HOSTNAME = re.compile(r"(?:[A-Za-z0-9\u00a1-\uffff](?:[-A-Za-z0-9\u00a1-\uffff]{0,62})\.)*[A-Za-z0-9\u00a1-\uffff](?:[-A-Za-z0-9\u00a1-\uffff]{0,62})\.?")
+_HOSTNAME = re.compile(
+    r"(?:[A-Za-z0-9\u00a1-\uffff](?:[-A-Za-z0-9\u00a1-\uffff]{0,62})\.)*[A-Za-z0-9\u00a1-\uffff](?:[-A-Za-z0-9\u00a1-\uffff]{0,62})\.?"
+)
 _EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}(?:[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{2}[:-]){2}[0-9A-Fa-f]{2})")
-_UUID = re.compile(r"[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?([0-9A-Fa-f])[0-9A-Fa-f]{3}-?([0-9A-Fa-f])[0-9A-Fa-f]{3}-?[0-9A-Fa-f]{12}")
+_UUID = re.compile(
+    r"[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?([0-9A-Fa-f])[0-9A-Fa-f]{3}-?([0-9A-Fa-f])[0-9A-Fa-f]{3}-?[0-9A-Fa-f]{12}"
+)
 _HEX_COLOR = re.compile(r"#?(?:[0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})")
-_RGB_COLOR = re.compile(r"rgb\(\s*(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\s*(?:,\s*(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\s*){2}\)")
+_RGB_COLOR = re.compile(
+    r"rgb\(\s*(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\s*(?:,\s*(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\s*){2}\)"
+)
 _DURATION = re.compile(r"[-+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+")
-_WORDY_DURATION = re.compile(r"\s*\d+\s*(?:ns|nano\w*|us|µs|micro\w*|ms|milli\w*|s|sec\w*|m|min\w*|h|hr|hour\w*|d|days?|w|weeks?|wk)\s*")
+_WORDY_DURATION = re.compile(
+    r"\s*\d+\s*(?:ns|nano\w*|us|µs|micro\w*|ms|milli\w*|s|sec\w*|m|min\w*|h|hr|hour\w*|d|days?|w|weeks?|wk)\s*"
+)
 _OBJECT_ID = re.compile(r"[0-9A-Fa-f]{24}")
 _SSN = re.compile(r"\d{3}[- ]?\d{2}[- ]?\d{4}")
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
@@ -106,6 +114,14 @@ def is_cidr(text: str) -> bool:
     return True
 
 
+def is_quantity(text: str) -> bool:
+    try:
+        quantity.parse(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _matches(pattern: re.Pattern[str]) -> Callable[[str], bool]:
     return lambda text: pattern.fullmatch(text) is not None
 
@@ -113,9 +129,7 @@ def _matches(pattern: re.Pattern[str]) -> Callable[[str], bool]:
 def _is_uuid(version: str) -> Callable[[str], bool]:
     def check(text: str) -> bool:
         shape = _UUID.fullmatch(text)
-        return shape is not None and (
-            not version or (shape[1] == version and (version == "3" or shape[2] in "89abAB"))
-        )
+        return shape is not None and (not version or (shape[1] == version and (version == "3" or shape[2] in "89abAB")))
 
     return check
 
