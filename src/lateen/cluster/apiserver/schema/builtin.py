@@ -80,6 +80,8 @@ class BuiltinSchemas:
             schema.map_type = "atomic"
         elif key in facts.GRANULAR_FIELDS:
             schema.map_type = "granular"
+        if key in facts.MERGE_KEY_DEFAULTS:
+            schema.default = facts.MERGE_KEY_DEFAULTS[key]
         if strategy := facts.OBJECT_PATCH_STRATEGIES.get(key):
             schema.patch_strategy = strategy
         return schema

@@ -207,6 +207,9 @@ LISTS: Final = {
 }
 """Lists that are not atomic (or have a patch strategy); every other list is replaced as a whole."""
 
+MERGE_KEY_DEFAULTS = {"ContainerPort.protocol": "TCP", "ServicePort.protocol": "TCP"}
+"""Fields that name a list's items and have a default: server-side apply completes keys with it."""
+
 OBJECT_PATCH_STRATEGIES: Final = {
     "DeploymentSpec.strategy": ("retainKeys",),
     "PodDisruptionBudgetSpec.selector": ("replace",),
