@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lateen.cluster.apiserver.age import age_of
+from lateen.cluster.apiserver.names import dns_subdomain
 from lateen.cluster.apiserver.request import Context
 from lateen.cluster.apiserver.resource import Resource
 from lateen.cluster.apiserver.schema.schema import Schema
@@ -38,6 +39,9 @@ class Kind:
     The base class is a kind with no status, no columns beyond name and age, and no rules beyond its schema.
     """
 
+    custom: ClassVar[bool] = False
+    """Whether a CRD defines it: no strategic merge patch, no update without a resourceVersion."""
+
     def __init__(self, resource: Resource, schema: Schema) -> None:
         self.resource = resource
         self.schema = schema
@@ -47,6 +51,10 @@ class Kind:
     @property
     def has_status(self) -> bool:
         return self.resource.subresource("status") is not None
+
+    def validate_name(self, name: str) -> list[str]:
+        """What is wrong with an object's name; nothing when it is right."""
+        return dns_subdomain(name)
 
     @property
     def storage(self) -> tuple[str, str]:
@@ -110,6 +118,10 @@ class Kind:
     def released(self, obj: Obj) -> None:
         """Called after the object is gone from the store: gives back what `allocate` took."""
 
+    def validate_schema(self, obj: Obj, old: Obj | None) -> Sequence[Cause]:
+        """What the schema (and its rules) object to. Built-in kinds have had their types checked while decoding."""
+        return ()
+
     def validate_create(self, obj: Obj, ctx: Context) -> Sequence[Cause]:
         """Rules beyond the schema for a new object."""
         return ()
@@ -128,6 +140,13 @@ class Kind:
     def grace_seconds(self, obj: Obj, requested: int | None) -> int:
         """How long a deletion leaves the object in place, terminating. Zero removes it at once (after finalizers)."""
         return 0
+
+    def prepare_delete(self, obj: Obj) -> None:
+        """Called as a deletion begins that does not remove the object at once (a Namespace's phase changes)."""
+
+    def keeps(self, obj: Obj) -> bool:
+        """Whether something besides `metadata.finalizers` keeps a terminating object (a Namespace's own finalizers)."""
+        return False
 
     # --- reads -----------------------------------------------------------------------------------------------
 
