@@ -23,4 +23,6 @@ _CLASSES: Mapping[tuple[str, str], type[Kind]] = {}
 
 def builtin_kinds(schemas: Schemas, layout: Layout) -> list[Kind]:
     """One `Kind` per resource and version, preferred versions first."""
-    return [_CLASSES.get(resource.gvr, Kind)(resource, schemas.for_gvk(resource.gvk)) for resource in RESOURCES]
+    return [
+        _CLASSES.get(resource.group_resource, Kind)(resource, schemas.for_gvk(resource.gvk)) for resource in RESOURCES
+    ]
