@@ -90,6 +90,18 @@ class Informer:
     def remove_handler(self, handler: Handler) -> None:
         self._handlers.remove(handler)
 
+    def observe(self, obj: Obj) -> None:
+        """Takes the result of a write of our own before the watch brings it, so that one reads what one wrote.
+
+        Nothing happens when the watch is past that write already: the copy then knows what became of it.
+        """
+        revision = str(metadata(obj).get("resourceVersion") or "")
+        if not revision.isdigit() or not self.resource_version.isdigit():
+            return
+        known = metadata(self.store.get(key_of(obj)) or {}).get("resourceVersion", "0")
+        if int(revision) > max(int(self.resource_version), int(known)):
+            self._put(self._transform(obj))
+
     async def run(self) -> None:
         """Follows the collection until cancelled."""
         backoff = Backoff(0.05, 5.0)
@@ -160,6 +172,9 @@ class Informer:
             self.resource_version = revision
 
     def _put(self, obj: Obj) -> None:
+        known = self.store.get(key_of(obj))
+        if known is not None and _newer(known, obj):
+            return
         old = self.store.put(obj)
         if old is None:
             for handler in tuple(self._handlers):
@@ -182,6 +197,13 @@ class Informer:
             return
         for handler in tuple(self._handlers):
             _call(handler.deleted, obj)
+
+
+def _newer(known: Obj, obj: Obj) -> bool:
+    """Whether a write of our own, taken before the watch brought it, is later than what the watch brings."""
+    ours, theirs = metadata(known).get("resourceVersion", ""), metadata(obj).get("resourceVersion", "")
+    same = metadata(known).get("uid") == metadata(obj).get("uid")
+    return bool(same and ours.isdigit() and theirs.isdigit() and int(ours) > int(theirs))
 
 
 def _call(function: Callable[[Obj], None], obj: Obj) -> None:
