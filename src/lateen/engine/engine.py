@@ -1,0 +1,396 @@
+"""The engine: holds inputs and results, marks what a change reaches, recomputes what is demanded.
+
+Single-threaded: one thread (or event loop) owns an engine; no call awaits.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from lateen.engine.errors import CycleError, EngineMisuse, QueryError, QueryFailed
+from lateen.engine.inputs import Table
+from lateen.engine.node import Dependency, Node, Source
+from lateen.engine.observation import Observation
+from lateen.engine.overlay import Overlay
+from lateen.engine.provenance import Explanation, explain
+from lateen.engine.query import Query
+from lateen.engine.reader import Reader
+from lateen.engine.statistics import QueryStatistics, Statistics
+from lateen.engine.table_data import ABSENT, TableData
+from lateen.engine.transaction import Transaction
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Engine:
+    """`keep` bounds how many results are held that were demanded once and are not observed."""
+
+    def __init__(self, *, keep: int = 1024) -> None:
+        self.revision = 0
+        self._keep = keep
+        self._tables: dict[Table[Any, Any], TableData] = {}
+        self._nodes: dict[tuple[Query[Any, Any], tuple[Any, ...]], Node] = {}
+        self._recent: OrderedDict[Node, None] = OrderedDict()
+        self._stack: list[Node] = []
+        self._demands = 0
+        """Depth of demands from outside; orphans are dropped when it returns to zero."""
+        self._orphans: set[Dependency] = set()
+        self._stale_observed: dict[Node, None] = {}
+        self._changing = False
+        self._overlays: weakref.WeakSet[Overlay] = weakref.WeakSet()
+        self._counters: dict[Query[Any, Any], QueryStatistics] = {}
+        self._marked = 0
+        self._dropped = 0
+        self.computations = 0
+        """Grows with every run of a query's function; tells overlays that the graph may have new edges."""
+
+    # --- changing --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def change(self) -> Iterator[Transaction]:
+        """Writes made inside become visible together at the end; none do when the block raises.
+
+        Costs the values written plus the results that (transitively) read them.
+        """
+        if self._stack:
+            raise EngineMisuse(f"{self._stack[-1]!r} tried to change inputs: queries are pure")
+        if self._changing:
+            raise EngineMisuse("changes cannot be nested")
+        self._changing = True
+        transaction = Transaction()
+        try:
+            yield transaction
+        finally:
+            self._changing = False
+            transaction.close()
+        self._commit(transaction)
+
+    def _commit(self, transaction: Transaction) -> None:
+        if not transaction.writes:
+            return
+        revision = self.revision + 1
+        changed: list[Source] = []
+        for (table, key), value in transaction.writes.items():
+            data = self._data(table)
+            for overlay in self._overlays:
+                overlay.keep_old(table, key, data.values.get(key, ABSENT))
+            changed.extend(data.write(key, value))
+        self.revision = revision
+        for source in changed:
+            source.changed_at = revision
+        self._mark(changed)
+
+    def _mark(self, changed: list[Source]) -> None:
+        """Marks everything that read the changed sources; stops at what is marked already."""
+        pending: list[Dependency] = list(changed)
+        while pending:
+            for reader in pending.pop().readers:
+                if not reader.stale:
+                    reader.stale = True
+                    self._marked += 1
+                    if reader.observers:
+                        self._stale_observed[reader] = None
+                    pending.append(reader)
+
+    # --- demanding -------------------------------------------------------------------------------------------
+
+    def get(self, query: Query[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The result of a query now. Raises the error when that is its result."""
+        _positional(query, kwargs)
+        with self._outermost():
+            node = self.node(query, args)
+            self._recent[node] = None
+            self._recent.move_to_end(node)
+            while len(self._recent) > self._keep:
+                forgotten, _ = self._recent.popitem(last=False)
+                self._orphans.add(forgotten)
+        result: R = node.result()
+        return result
+
+    def observe(self, query: Query[P, R], *args: P.args, **kwargs: P.kwargs) -> Observation[R]:
+        """A standing demand for a query's result, computed now."""
+        _positional(query, kwargs)
+        with self._outermost():
+            node = self.node(query, args)
+            node.observers += 1
+        return Observation(self, node)
+
+    def take_stale(self) -> list[Node]:
+        """Observed results that changes have reached since the last call (they may yet turn out the same)."""
+        found = [node for node in self._stale_observed if node.observers]
+        self._stale_observed.clear()
+        return found
+
+    def refresh(self, node: Node) -> None:
+        """Brings a held node up to date."""
+        if node.stale:
+            with self._outermost():
+                self._update(node)
+
+    def unobserve(self, node: Node) -> None:
+        with self._outermost():
+            node.observers -= 1
+            self._orphans.add(node)
+
+    def overlay(self, change: Callable[[Transaction], None] | None = None) -> Overlay:
+        """A hypothetical world: this revision with `change` on top, unaffected by later changes of the engine.
+
+        Without a change it is a snapshot. Results that the change does not reach are shared with the engine.
+        """
+        transaction = Transaction()
+        if change is not None:
+            change(transaction)
+        transaction.close()
+        overlay = Overlay(self, transaction.writes)
+        self._overlays.add(overlay)
+        return overlay
+
+    # --- the world that queries read ---------------------------------------------------------------------------
+
+    def node(self, query: Query[Any, Any], args: tuple[Any, ...]) -> Node:
+        """The up-to-date node of a query; for readers and observers."""
+        node = self._nodes.get((query, args))
+        if node is None:
+            node = self._nodes[query, args] = Node(query, args)
+        if node.stale or node.running:
+            self._update(node)
+        else:
+            self._count(query).hits += 1
+        return node
+
+    def value(self, table: Table[Any, Any], key: Any) -> tuple[Source, Any]:
+        data = self._data(table)
+        return data.value_source(key), data.values.get(key)
+
+    def keys(self, table: Table[Any, Any]) -> tuple[Source, tuple[Any, ...]]:
+        data = self._data(table)
+        return data.keys_source(), data.keys.sorted()
+
+    def bucket(self, table: Table[Any, Any], index: str, bucket: Hashable) -> tuple[Source, tuple[Any, ...]]:
+        data = self._data(table)
+        return data.bucket_source(index, bucket), data.listing(index, bucket).sorted()
+
+    def data(self, table: Table[Any, Any]) -> TableData:
+        """The data of a table; for overlays, which read what they do not change from here."""
+        return self._data(table)
+
+    def peek(self, query: Query[Any, Any], args: tuple[Any, ...]) -> Node | None:
+        """The node as it is, up to date or not, if there is one."""
+        return self._nodes.get((query, args))
+
+    # --- computing -------------------------------------------------------------------------------------------
+
+    def _update(self, node: Node) -> None:
+        if node.running:
+            self._close_cycle(node)
+            return
+        # What was cyclic is computed anew: its dependencies lead back to itself.
+        if node.verified_at >= 0 and node.cycle is None:
+            differs = self._read_something_new(node)
+            if node.cycle is not None:
+                self._remember(node, None, CycleError(node.cycle))
+                return
+            if not differs:
+                node.verified_at = self.revision
+                node.stale = False
+                self._count(node.query).verified += 1
+                return
+        self._compute(node)
+
+    def _read_something_new(self, node: Node) -> bool:
+        """Whether any dependency differs from what the node saw, updating them in the order they were read.
+
+        The order matters: a later read may only have happened because of what an earlier one gave. For the same
+        reason a dependency that now needs this node closes a true cycle: all reads before it gave what they gave then.
+        """
+        node.running = True
+        self._stack.append(node)
+        try:
+            for dependency in node.deps:
+                if isinstance(dependency, Node) and (dependency.stale or dependency.running):
+                    self._update(dependency)
+                if dependency.changed_at > node.verified_at or node.cycle is not None:
+                    return True
+        finally:
+            self._stack.pop()
+            node.running = False
+        return False
+
+    def _compute(self, node: Node) -> None:
+        self._count(node.query).computed += 1
+        self.computations += 1
+        reader = Reader(self)
+        value: Any = None
+        error: QueryError | None = None
+        node.running = True
+        node.cycle = None
+        self._stack.append(node)
+        try:
+            value, error = run(node.query, node.args, reader)
+        except BaseException:
+            # Interrupted, out of memory or too deep: nothing is known of the result, so nothing is remembered.
+            self._link(node, ())
+            node.verified_at = -1
+            node.stale = True
+            self._orphans.add(node)
+            raise
+        finally:
+            self._stack.pop()
+            node.running = False
+        if node.cycle is not None:
+            value, error = None, CycleError(node.cycle)
+        self._link(node, reader.finish())
+        self._remember(node, value, error)
+
+    def _remember(self, node: Node, value: Any, error: QueryError | None) -> None:
+        if node.verified_at >= 0 and node.same_result(value, error):
+            self._count(node.query).cutoffs += 1
+        else:
+            node.value, node.error, node.changed_at = value, error, self.revision
+        node.verified_at = self.revision
+        node.stale = False
+
+    def _close_cycle(self, node: Node) -> None:
+        """`node` is being computed and was demanded again: everything computed since is on the cycle.
+
+        Its result is a CycleError from now on (`Node.result`); that it was read must still be recorded.
+        """
+        members = self._stack[self._stack.index(node) :]
+        cycle = tuple(sorted(repr(member) for member in members))
+        for member in members:
+            if member.cycle is None:
+                member.cycle = cycle
+
+    def _link(self, node: Node, deps: tuple[Dependency, ...]) -> None:
+        old = node.deps
+        node.deps = deps
+        for dependency in deps:
+            dependency.readers.add(node)
+        if old:
+            kept = set(deps)
+            for dependency in old:
+                if dependency not in kept:
+                    dependency.readers.discard(node)
+                    if _may_be_orphan(dependency):
+                        self._orphans.add(dependency)
+
+    # --- forgetting ------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _outermost(self) -> Iterator[None]:
+        if self._changing:
+            raise EngineMisuse("results cannot be demanded inside a change: end it first")
+        if self._stack:
+            raise EngineMisuse(f"{self._stack[-1]!r} asked the engine itself: a query reads through its reader")
+        self._demands += 1
+        try:
+            yield
+        finally:
+            self._demands -= 1
+            if not self._demands and self._orphans:
+                self._sweep()
+
+    def _sweep(self) -> None:
+        """Drops what nobody reads, observes or demanded recently, and then what only that had read."""
+        pending, self._orphans = self._orphans, set()
+        while pending:
+            found = pending.pop()
+            if isinstance(found, Source):
+                if not found.readers:
+                    self._data(found.input.table).forget(found)
+                continue
+            if self._nodes.get((found.query, found.args)) is not found or self._wanted(found):
+                continue
+            del self._nodes[found.query, found.args]
+            self._stale_observed.pop(found, None)
+            self._dropped += 1
+            for dependency in found.deps:
+                dependency.readers.discard(found)
+                if _may_be_orphan(dependency):
+                    pending.add(dependency)
+
+    def _wanted(self, node: Node) -> bool:
+        """Whether somebody outside demands the node or anything that reads it."""
+        if node.cycle is None:
+            return bool(node.readers or node.observers or node in self._recent)
+        # The members of a cycle read one another, so having readers proves nothing.
+        seen = {node}
+        pending = [node]
+        while pending:
+            found = pending.pop()
+            if found.observers or found in self._recent or found.cycle is None:
+                return True
+            pending.extend(found.readers - seen)
+            seen |= found.readers
+        return False
+
+    # --- telling ---------------------------------------------------------------------------------------------
+
+    def explain(self, query: Query[P, R], *args: P.args, **kwargs: P.kwargs) -> Explanation:
+        """Which inputs a query's present result was made from, down to the values, and through which queries."""
+        _positional(query, kwargs)
+        with self._outermost():
+            node = self.node(query, args)
+            self._orphans.add(node)
+            return explain(node)
+
+    def statistics(self) -> Statistics:
+        total = QueryStatistics()
+        for counter in self._counters.values():
+            total.hits += counter.hits
+            total.verified += counter.verified
+            total.computed += counter.computed
+            total.cutoffs += counter.cutoffs
+        tables = self._tables.values()
+        return Statistics(
+            revision=self.revision,
+            nodes=len(self._nodes),
+            sources=sum(len(t.sources) + sum(b.source is not None for b in t.buckets.values()) for t in tables)
+            + sum(t.keys.source is not None for t in tables),
+            observed=sum(bool(n.observers) for n in self._nodes.values()),
+            values=sum(len(t.values) for t in tables),
+            marked=self._marked,
+            dropped=self._dropped,
+            total=total,
+            queries={query.name: counter.copy() for query, counter in self._counters.items()},
+        )
+
+    def _count(self, query: Query[Any, Any]) -> QueryStatistics:
+        counter = self._counters.get(query)
+        if counter is None:
+            counter = self._counters[query] = QueryStatistics()
+        return counter
+
+    def _data(self, table: Table[Any, Any]) -> TableData:
+        data = self._tables.get(table)
+        if data is None:
+            data = self._tables[table] = TableData(table)
+        return data
+
+
+def run(
+    query: Query[Concatenate[Any, ...], Any], args: tuple[Any, ...], reader: Reader
+) -> tuple[Any, QueryError | None]:
+    """One run of a query's function: (value, None) or (None, error). Faults of the query become QueryFailed."""
+    try:
+        return query.function(reader, *args), None
+    except QueryError as error:
+        return None, error.with_traceback(None)
+    except (RecursionError, MemoryError, EngineMisuse):
+        raise
+    except Exception as error:
+        return None, QueryFailed(repr(Node(query, args)), error)
+
+
+def _positional(query: Query[Any, Any], kwargs: dict[str, Any]) -> None:
+    if kwargs:
+        raise TypeError(f"{query.name}: query arguments are positional (they are the key of the result)")
+
+
+def _may_be_orphan(dependency: Dependency) -> bool:
+    return not dependency.readers or (isinstance(dependency, Node) and dependency.cycle is not None)
