@@ -1,0 +1,46 @@
+"""What of the machine a cluster could leave behind, as comparable values."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+
+def run(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def processes() -> set[str]:
+    """Command lines of all processes but our own and kernel threads."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            continue
+        if "lateen" in line and int(path.parent.name) != os.getpid():
+            found.add(f"{path.parent.name} {line}")
+    return found
+
+
+def snapshot(home: Path) -> dict[str, object]:
+    """Everything `down` promises to put back; `home` is where the clusters under test keep their state."""
+    links = [link["ifname"] for link in json.loads(run("ip", "-j", "link"))]
+    return {
+        "processes": processes(),
+        "namespaces": sorted(run("ip", "netns", "list").split()),
+        "interfaces": sorted(links),
+        "addresses": sorted(line.split("valid_lft")[0] for line in run("ip", "-o", "addr").splitlines()),
+        "routes": sorted(run("ip", "route", "show", "table", "all").splitlines()),
+        "routes6": sorted(run("ip", "-6", "route", "show", "table", "all").splitlines()),
+        "rules": sorted(run("ip", "rule").splitlines()),
+        "nftables": run("nft", "list", "ruleset"),
+        "mounts": sorted(line.split(" ", 3)[3] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
+        "forwarding": Path("/proc/sys/net/ipv4/ip_forward").read_text(),
+        "forwarding6": Path("/proc/sys/net/ipv6/conf/all/forwarding").read_text(),
+        "cgroups": sorted(str(p) for p in Path("/sys/fs/cgroup").glob("**/*lateen*")),
+        "run": sorted(str(p) for p in Path("/run").glob("lateen/**/*")),
+        "state": sorted(str(p.relative_to(home)) for p in home.glob("clusters/*/**/*")),
+    }
