@@ -1,0 +1,54 @@
+"""The admission chain: built-in plugins and webhooks, in Kubernetes' order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lateen.cluster.apiserver.admission.attributes import DELETE, Attributes
+from lateen.cluster.apiserver.admission.certificates import Certificates
+from lateen.cluster.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from lateen.cluster.apiserver.admission.node_restriction import NodeRestriction
+from lateen.cluster.apiserver.admission.plugin import Plugin
+from lateen.cluster.apiserver.admission.priority import Priority
+from lateen.cluster.apiserver.admission.rbac_escalation import RbacEscalation
+from lateen.cluster.apiserver.admission.service_account import ServiceAccountPlugin
+from lateen.cluster.apiserver.admission.tolerations import DefaultTolerationSeconds
+from lateen.cluster.apiserver.auth.rbac import Authorizer
+from lateen.cluster.apiserver.kind import Kind
+from lateen.cluster.apiserver.request import Context
+from lateen.cluster.apiserver.store.store import Store
+from lateen.cluster.objects import Obj
+
+
+class Admission:
+    """Both passes raise StatusError when a plugin refuses."""
+
+    def __init__(self, store: Store, authorizer: Authorizer) -> None:
+        self._plugins: Sequence[Plugin] = (
+            NamespaceLifecycle(store),
+            ServiceAccountPlugin(store),
+            NodeRestriction(),
+            Priority(store),
+            DefaultTolerationSeconds(),
+            Certificates(authorizer),
+            RbacEscalation(authorizer),
+        )
+
+    async def mutate(
+        self, operation: str, obj: Obj | None, old: Obj | None, ctx: Context, kind: Kind, options: Obj | None = None
+    ) -> Obj | None:
+        """The object as it is to be written; `obj` may be changed on the way."""
+        attributes = Attributes(operation, obj, old, ctx, kind, options)
+        if operation == DELETE:
+            return None
+        for plugin in self._plugins:
+            await plugin.mutate(attributes)
+        return attributes.obj
+
+    async def validate(
+        self, operation: str, obj: Obj | None, old: Obj | None, ctx: Context, kind: Kind, options: Obj | None = None
+    ) -> None:
+        """Judges the object as it would be stored."""
+        attributes = Attributes(operation, obj, old, ctx, kind, options)
+        for plugin in self._plugins:
+            await plugin.validate(attributes)
