@@ -86,12 +86,11 @@ def container_environment(pod: Obj, container: Obj, inherited: Mapping[str, str]
             env[prefix + name] = value
     for variable in container.get("env") or ():
         if "valueFrom" in variable:
-            value = _value_from(variable["valueFrom"], pod, container, sources)
-            if value is None:
-                continue
+            found = _value_from(variable["valueFrom"], pod, container, sources)
+            if found is not None:
+                env[variable["name"]] = found
         else:
-            value = expand(str(variable.get("value") or ""), env)
-        env[variable["name"]] = value
+            env[variable["name"]] = expand(str(variable.get("value") or ""), env)
     return env
 
 

@@ -60,11 +60,12 @@ def resolv_conf(pod: Obj, layout: Layout, machine: str) -> str:
     policy = spec.get("dnsPolicy") or "ClusterFirst"
     if policy == "ClusterFirst" and spec.get("hostNetwork"):
         policy = "Default"
-    if policy == "None":
-        servers, searches, options = [], [], {}
-    elif policy == "Default":
+    servers: list[str] = []
+    searches: list[str] = []
+    options: dict[str, str] = {}
+    if policy == "Default":
         servers, searches, options = _parse(machine)
-    else:
+    elif policy != "None":
         servers = [str(layout.dns_service_ipv4)]
         domain = layout.domain
         searches = [f"{namespace_of(pod)}.svc.{domain}", f"svc.{domain}", domain]

@@ -17,7 +17,21 @@ import lateen
 
 # Emptied: what belongs to the machine's running services and users, not to an image.
 _EMPTY = {"tmp": 0o1777, "var/tmp": 0o1777, "run": 0o755, "mnt": 0o755, "media": 0o755}
-_SECRET_IN_HOMES = [".aws", ".azure", ".bash_history", ".config/gcloud", ".docker", ".git-credentials", ".gnupg", ".kube", ".lateen", ".netrc", ".npmrc", ".pypirc", ".ssh"]
+_SECRET_IN_HOMES = [
+    ".aws",
+    ".azure",
+    ".bash_history",
+    ".config/gcloud",
+    ".docker",
+    ".git-credentials",
+    ".gnupg",
+    ".kube",
+    ".lateen",
+    ".netrc",
+    ".npmrc",
+    ".pypirc",
+    ".ssh",
+]
 _SECRETS = ("etc/shadow", "etc/shadow-", "etc/gshadow", "etc/gshadow-", "etc/ssh", "etc/kubernetes", "etc/sudoers.d")
 
 

@@ -38,6 +38,8 @@ _CAPABILITY_VERSION_3 = 0x20080522
 LAST_CAPABILITY = 40
 
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41}
+_OPENAT2 = 437
+_RESOLVE_BENEATH = 0x08
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -63,6 +65,18 @@ def unmount(target: str) -> None:
 def pivot_root(new_root: str, put_old: str) -> None:
     number = _PIVOT_ROOT[os.uname().machine]
     _check(_libc.syscall(ctypes.c_long(number), new_root.encode(), put_old.encode()), f"pivot_root {new_root}")
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+def open_beneath(directory: int, path: str) -> int:
+    """Opens (O_PATH) what `path` means within the directory; a link that leads out of it is an OSError (EXDEV)."""
+    how = _OpenHow(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_BENEATH)
+    number = ctypes.c_long(_OPENAT2)
+    fd = _libc.syscall(number, directory, path.encode(), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how)))
+    return _check(fd, path)
 
 
 def unshare(flags: int) -> None:

@@ -31,12 +31,12 @@ def enter(root: dict[str, Any], mounts: list[dict[str, Any]], privileged: bool, 
     """Makes the container's root the process's root. Raises OSError naming the mount that failed.
 
     `root`: `lower` (directories, first on top), `upper`, `work`, `target` (an empty directory), `readonly`,
-    `unmasked_proc`. `mounts`: `source`, `target` (resolved within the new root), `readonly`, `recursive`,
-    `propagate` (later mounts of the machine appear), or `tmpfs` (its options) instead of a source.
+    `unmasked_proc`. `mounts`: `source` and `subpath` (within it, made when missing), `target` (resolved
+    within the new root), `readonly`, `recursive`, `propagate` (later mounts of the machine appear), or `tmpfs` (its options) instead of a source.
     """
     kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_SLAVE)
     # Opened before the root changes: a symbolic link in a source's path means the machine's, not the container's.
-    sources = [os.open(m["source"], os.O_PATH) if "source" in m else -1 for m in mounts]
+    sources = [_open_source(m) for m in mounts]
     shm_source = os.open(shm, os.O_PATH)
     machine_devices = os.open("/dev", os.O_PATH)
     target = root["target"]
@@ -68,6 +68,28 @@ def enter(root: dict[str, Any], mounts: list[dict[str, Any]], privileged: bool, 
     os.rmdir("/old-root")
     if root["readonly"]:
         kernel.mount("", "/", flags=MS_REMOUNT | MS_BIND | MS_RDONLY)
+
+
+def _open_source(mount: dict[str, Any]) -> int:
+    """-1 for a mount without source. What a pod's volume contains is the pod's: links must not lead out of it."""
+    if "source" not in mount:
+        return -1
+    source = os.open(mount["source"], os.O_PATH)
+    subpath = mount.get("subpath", "")
+    if not subpath:
+        return source
+    try:
+        parts = subpath.split("/")
+        for depth in range(1, len(parts) + 1):
+            try:
+                os.close(kernel.open_beneath(source, "/".join(parts[:depth])))
+            except FileNotFoundError:
+                parent = kernel.open_beneath(source, "/".join(parts[: depth - 1]) or ".")
+                os.mkdir(parts[depth - 1], 0o750, dir_fd=parent)
+                os.close(parent)
+        return kernel.open_beneath(source, subpath)
+    finally:
+        os.close(source)
 
 
 def _escape(path: str) -> str:
