@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from lateen.cluster.apiserver.schema.cel_rules import Rules
 from lateen.cluster.apiserver.schema.json_schema import parse
 from lateen.cluster.apiserver.schema.schema import MISSING, Schema
 from lateen.cluster.apiserver.schema.value_checks import (
@@ -39,15 +40,21 @@ BLOCKING: Final = frozenset(
 )
 """Causes after which rules are not evaluated: they could not rely on the schema."""
 
+_UNCHECKED: Final = (
+    "some validation rules were not checked because the object was invalid; correct the existing errors to complete"
+    " validation"
+)
+
 _Check = Callable[[Any, Any, str, list[Cause]], None]
 """(value, old value or MISSING, path, causes found so far)"""
 
 
 class Validator:
-    """A compiled schema. Compiling a schema whose patterns do not parse raises ValueError."""
+    """A compiled schema. Compiling a schema whose patterns or rules do not parse raises ValueError."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
+        self._rules = Rules(schema)
         self._check = _Compiler().node(schema)
 
     def validate(self, obj: Any, old: Any = MISSING) -> list[Cause]:
@@ -55,6 +62,11 @@ class Validator:
         causes: list[Cause] = []
         self._check(obj, old, "", causes)
         _check_lists(obj, old, self._schema, "", causes)
+        if any(cause.type in BLOCKING for cause in causes):
+            if self._rules.exist:
+                causes.append(invalid_value(NO_FIELD, "null", _UNCHECKED))
+        else:
+            causes.extend(self._rules.evaluate(obj, old))
         return causes
 
 
