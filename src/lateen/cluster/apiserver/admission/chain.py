@@ -13,8 +13,10 @@ from lateen.cluster.apiserver.admission.priority import Priority
 from lateen.cluster.apiserver.admission.rbac_escalation import RbacEscalation
 from lateen.cluster.apiserver.admission.service_account import ServiceAccountPlugin
 from lateen.cluster.apiserver.admission.tolerations import DefaultTolerationSeconds
+from lateen.cluster.apiserver.admission.webhook.dispatch import Webhooks
 from lateen.cluster.apiserver.auth.rbac import Authorizer
 from lateen.cluster.apiserver.kind import Kind
+from lateen.cluster.apiserver.registry import Registry
 from lateen.cluster.apiserver.request import Context
 from lateen.cluster.apiserver.store.store import Store
 from lateen.cluster.objects import Obj
@@ -23,7 +25,8 @@ from lateen.cluster.objects import Obj
 class Admission:
     """Both passes raise StatusError when a plugin refuses."""
 
-    def __init__(self, store: Store, authorizer: Authorizer) -> None:
+    def __init__(self, store: Store, registry: Registry, authorizer: Authorizer) -> None:
+        self._webhooks = Webhooks(store, registry)
         self._plugins: Sequence[Plugin] = (
             NamespaceLifecycle(store),
             ServiceAccountPlugin(store),
@@ -41,8 +44,13 @@ class Admission:
         attributes = Attributes(operation, obj, old, ctx, kind, options)
         if operation == DELETE:
             return None
-        for plugin in self._plugins:
-            await plugin.mutate(attributes)
+
+        async def built_in() -> None:
+            for plugin in self._plugins:
+                await plugin.mutate(attributes)
+
+        await built_in()
+        await self._webhooks.mutate(attributes, built_in)
         return attributes.obj
 
     async def validate(
@@ -52,3 +60,7 @@ class Admission:
         attributes = Attributes(operation, obj, old, ctx, kind, options)
         for plugin in self._plugins:
             await plugin.validate(attributes)
+        await self._webhooks.validate(attributes)
+
+    async def close(self) -> None:
+        await self._webhooks.close()

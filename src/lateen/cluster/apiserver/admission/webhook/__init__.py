@@ -1,0 +1,1 @@
+"""Admission by HTTP: mutating and validating webhooks."""
