@@ -10,8 +10,10 @@ from lateen.cluster.apiserver.auth.access_review import AccessReviews
 from lateen.cluster.apiserver.auth.aggregation import run_aggregation
 from lateen.cluster.apiserver.auth.authenticator import Authenticator
 from lateen.cluster.apiserver.auth.bootstrap import bootstrap
+from lateen.cluster.apiserver.auth.csr_signer import CertificateSigner
 from lateen.cluster.apiserver.auth.impersonation import Headers, impersonate
 from lateen.cluster.apiserver.auth.rbac import Authorizer
+from lateen.cluster.apiserver.auth.secret_tokens import SecretTokens
 from lateen.cluster.apiserver.auth.token_keys import TokenKeys
 from lateen.cluster.apiserver.auth.token_request import TokenRequests
 from lateen.cluster.apiserver.auth.token_review import TokenReviews, create_self_subject_review
@@ -20,6 +22,7 @@ from lateen.cluster.apiserver.request import User
 from lateen.cluster.apiserver.rest.call import SubresourceRoutes, VirtualRoutes
 from lateen.cluster.apiserver.store.store import Store
 from lateen.cluster.layout import Layout
+from lateen.cluster.pki.create import load_authority
 from lateen.cluster.pki.paths import PkiPaths
 
 
@@ -34,12 +37,14 @@ class AccessControl:
         """Raises OSError or ValueError when the PKI is missing or unusable."""
         self._store = store
         self._layout = layout
-        self._paths = PkiPaths(layout)
-        self.keys = TokenKeys.load(self._paths.service_account_key)
+        paths = PkiPaths(layout)
+        self.keys = TokenKeys.load(paths.service_account_key)
         self.verifier = TokenVerifier(self.keys, store, clock)
         self.authenticator = Authenticator(self.verifier, clock)
         self.authorizer = Authorizer(store)
         self._token_requests = TokenRequests(self.keys, store, clock)
+        self._signer = CertificateSigner(store, load_authority(paths.ca), self.authorizer, clock)
+        self._secret_tokens = SecretTokens(store, self.keys, paths.ca.certificate.read_bytes())
 
     def acting_user(self, user: User, headers: Headers) -> User:
         """Whom an authenticated user acts as. Raises StatusError 403 when it may not."""
@@ -71,6 +76,8 @@ class AccessControl:
         """The reconcilers that live in the API server; runs until cancelled or the store closes."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(run_aggregation(self._store))
+            tasks.create_task(self._signer.run())
+            tasks.create_task(self._secret_tokens.run())
 
     def close(self) -> None:
         self.authorizer.close()

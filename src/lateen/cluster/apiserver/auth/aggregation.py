@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lateen.cluster.apiserver.auth.grants import RBAC_GROUP
+from lateen.cluster.apiserver.store.event import GroupResource
 from lateen.cluster.apiserver.store.store import Store
-from lateen.cluster.objects import Obj, deep_copy, labels_of, metadata, name_of
+from lateen.cluster.apiserver.store_follower import follow
+from lateen.cluster.objects import Key, Obj, deep_copy, labels_of, metadata, name_of
 from lateen.cluster.selectors import from_label_selector
-from lateen.cluster.status import StatusError
 
 _CLUSTER_ROLES = (RBAC_GROUP, "clusterroles")
 
@@ -31,7 +32,10 @@ def aggregated_rules(role: Obj, roles: Iterable[Obj]) -> list[Obj]:
 
 
 async def aggregate(store: Store) -> None:
-    """Brings every aggregated role up to date, roles that aggregate aggregated ones included."""
+    """Brings every aggregated role up to date, roles that aggregate aggregated ones included.
+
+    Raises StatusError when somebody else writes one at the same time (that write is a reason to come again).
+    """
     roles = {name_of(role): role for role in store.list(_CLUSTER_ROLES).items}
     # Aggregates may contain aggregates: as many rounds as there are of them settle every chain, cycles end too.
     aggregates = [name for name, role in roles.items() if role.get("aggregationRule")]
@@ -50,26 +54,13 @@ async def aggregate(store: Store) -> None:
 async def _write(store: Store, role: Obj, rules: list[Obj]) -> Obj:
     updated: Obj = deep_copy(role)
     updated["rules"] = deep_copy(rules)
-    try:
-        return await store.update(_CLUSTER_ROLES, updated, metadata(role).get("resourceVersion"))
-    except StatusError as error:
-        if error.reason not in ("Conflict", "NotFound"):
-            raise
-        # Somebody else wrote it; their write wakes us again.
-        return role
+    return await store.update(_CLUSTER_ROLES, updated, metadata(role).get("resourceVersion"))
 
 
 async def run_aggregation(store: Store) -> None:
     """Runs until cancelled, or until the store closes."""
-    while True:
-        with store.watch(_CLUSTER_ROLES) as watch:
-            await aggregate(store)
-            try:
-                async for _ in watch:
-                    while watch.take() is not None:
-                        pass
-                    await aggregate(store)
-                return
-            except StatusError as error:
-                if error.code != 410:
-                    raise
+
+    async def reconcile(resource: GroupResource, key: Key) -> None:
+        await aggregate(store)
+
+    await follow(store, [_CLUSTER_ROLES], reconcile)

@@ -204,6 +204,8 @@ _GROUP_BINDINGS: dict[str, tuple[str, ...]] = {
     "system:monitoring": ("system:monitoring",),
     "system:public-info-viewer": (_AUTHENTICATED, _UNAUTHENTICATED),
     "system:service-account-issuer-discovery": ("system:serviceaccounts",),
+    # As kubeadm does: nodes may renew their own client certificates.
+    f"system:{_CERTIFICATES}:certificatesigningrequests:selfnodeclient": ("system:nodes",),
 }
 _USER_BINDINGS = {
     "system:kube-controller-manager": "system:kube-controller-manager",
