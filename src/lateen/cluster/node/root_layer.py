@@ -100,6 +100,11 @@ def _is_opaque(directory: Path) -> bool:
         return False
 
 
+def emptied(paths: Iterable[Path]) -> list[Path]:
+    """Those paths that are below a directory that containers have of their own."""
+    return [path for path in paths if any(path.is_relative_to(Path("/", name)) for name in _EMPTY)]
+
+
 def separate_mounts(paths: Iterable[Path], mountinfo: str) -> list[Path]:
     """Those paths that are not on the root file system itself, which the overlay therefore does not show."""
     points = [Path(line.split()[4]) for line in mountinfo.splitlines()]

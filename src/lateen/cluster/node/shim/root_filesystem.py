@@ -31,8 +31,9 @@ def enter(root: dict[str, Any], mounts: list[dict[str, Any]], privileged: bool, 
     """Makes the container's root the process's root. Raises OSError naming the mount that failed.
 
     `root`: `lower` (directories, first on top), `upper`, `work`, `target` (an empty directory), `readonly`,
-    `unmasked_proc`. `mounts`: `source` and `subpath` (within it, made when missing), `target` (resolved
-    within the new root), `readonly`, `recursive`, `propagate` (later mounts of the machine appear), or `tmpfs` (its options) instead of a source.
+    `unmasked_proc`. `mounts`: `source` and `subpath` (within it, made when missing) or, instead of a source, `tmpfs`
+    (its options); `target` (resolved within the new root), `readonly`, `recursive`, `propagate` (later mounts of the
+    machine appear).
     """
     kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_SLAVE)
     # Opened before the root changes: a symbolic link in a source's path means the machine's, not the container's.

@@ -61,10 +61,10 @@ def config_map_data(config_map: Obj) -> dict[str, bytes]:
 def _select(
     data: Mapping[str, bytes], source: Obj, default_mode: int, owner: Ownership, what: str, optional: bool
 ) -> dict[str, File]:
-    if "items" not in source:
+    if not source.get("items"):
         return {name: owner.file(value, default_mode) for name, value in data.items()}
     files = {}
-    for item in source["items"] or ():
+    for item in source["items"]:
         value = data.get(item["key"])
         if value is None:
             if optional:

@@ -1,0 +1,1 @@
+"""Probes of containers: what they ask, how, and what their results mean."""
