@@ -51,6 +51,13 @@ def without_managed_fields(obj: Obj) -> Obj:
     return obj
 
 
+def only_metadata(obj: Obj) -> Obj:
+    """What a garbage collector needs: also when the server sends more than was asked for."""
+    meta = metadata(obj)
+    kept = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp", "finalizers", "ownerReferences")
+    return {"metadata": {k: meta[k] for k in kept if k in meta}}
+
+
 class Informer:
     """Lists and watches one resource. `synced` is set once the first list is in the store.
 
@@ -77,7 +84,7 @@ class Informer:
         self._namespace = namespace
         self._labels = labels
         self._fields = fields
-        self._transform = transform
+        self._transform = only_metadata if metadata_only else transform
         self._metadata_only = metadata_only
         self._handlers: list[Handler] = []
 

@@ -1,0 +1,1 @@
+"""Which addresses a Service has: EndpointSlices, and Endpoints for those who still read them."""
