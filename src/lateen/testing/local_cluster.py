@@ -25,7 +25,9 @@ class LocalCluster:
     directory by default.
     """
 
-    def __init__(self, *, name: str | None = None, nodes: int = 1, home: Path | None = None, options: Sequence[str] = ()):
+    def __init__(
+        self, *, name: str | None = None, nodes: int = 1, home: Path | None = None, options: Sequence[str] = ()
+    ):
         self.name = name or f"t{uuid.uuid4().hex[:8]}"
         self._nodes = nodes
         self._options = options
