@@ -98,16 +98,8 @@ def _bounded(value: Any) -> Any:
     """Refuses nesting deeper than anything real, which recursive code further on could not bear."""
     level = [value]
     for _ in range(_MAX_DEPTH):
-        level = (
-            [
-                child
-                for parent in level
-                for child in (parent.values() if isinstance(parent, dict) else parent)
-                if isinstance(child, (dict, list))
-            ]
-            if level != [value] or isinstance(value, (dict, list))
-            else []
-        )
-        if not level:
+        parents = [parent for parent in level if isinstance(parent, (dict, list))]
+        if not parents:
             return value
+        level = [child for parent in parents for child in (parent.values() if isinstance(parent, dict) else parent)]
     raise bad_request("the request body is nested too deeply")

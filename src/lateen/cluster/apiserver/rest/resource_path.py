@@ -41,7 +41,7 @@ def parse_target(method: str, path: str, query: Mapping[str, str]) -> Target:
     name = rest[1] if len(rest) > 1 else ""
     subresource = rest[2] if len(rest) > 2 else ""
     # A proxied path keeps its trailing slash.
-    tail = _tail(path, subresource) if subresource == "proxy" else "".join("/" + part for part in rest[3:])
+    tail = "".join("/" + part for part in rest[3:]) + ("/" if len(rest) > 2 and path.endswith("/") else "")
     verb = _VERBS.get(method, method.lower())
     if verb == "get" and (watching or _asks_watch(query)) and not subresource:
         verb = "watch"
@@ -49,6 +49,9 @@ def parse_target(method: str, path: str, query: Mapping[str, str]) -> Target:
         verb = "list"
     elif verb == "delete" and not name:
         verb = "deletecollection"
+    if verb in ("list", "watch", "deletecollection") and not name:
+        # Authorization for one object by name covers a list or watch of just that one.
+        name = _selected_name(query.get("fieldSelector", ""))
     return Target(RequestInfo(path, verb, group, version, plural, namespace, name, subresource), tail)
 
 
@@ -56,5 +59,9 @@ def _asks_watch(query: Mapping[str, str]) -> bool:
     return "watch" in query and query["watch"].lower() not in ("false", "0", "f")
 
 
-def _tail(path: str, subresource: str) -> str:
-    return path.partition(f"/{subresource}")[2]
+def _selected_name(selector: str) -> str:
+    for clause in selector.split(","):
+        field, equals, value = clause.replace("==", "=").partition("=")
+        if equals and field.strip() == "metadata.name":
+            return value.strip()
+    return ""

@@ -84,11 +84,15 @@ class Store:
         """Opens or makes the database. Raises sqlite3.Error, DatabaseFormatError."""
         return cls(Database(path), bounds or Bounds())
 
-    async def close(self) -> None:
-        """Ends every watch, and completes the writes under way."""
+    def end_watches(self) -> None:
+        """Ends every watch, after what it has still to deliver."""
         for collection in self._collections.values():
             for watch in list(collection.watches):
                 watch.end()
+
+    async def close(self) -> None:
+        """Ends every watch, and completes the writes under way."""
+        self.end_watches()
         await self._writer.close()
         self._database.close()
 
@@ -203,7 +207,9 @@ class Store:
 
     async def _write(self, type_: str, resource: GroupResource, key: Key, obj: Obj) -> Obj:
         revision = self._assigned + 1
-        stored = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(revision)}}
+        # apiVersion comes first, so that the version of an encoded object can be told from its first bytes.
+        identity = {"apiVersion": obj.get("apiVersion"), "kind": obj.get("kind")}
+        stored = {**identity, **obj, "metadata": {**obj["metadata"], "resourceVersion": str(revision)}}
         record = Record.of(key, revision, stored)
         self._assigned = revision
         write = _Write(type_, resource, record, asyncio.get_running_loop().create_future())
