@@ -1,0 +1,74 @@
+"""`lateen cluster down` leaves the machine as it was."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lateen.testing.local_cluster import LocalCluster
+from lateen.testing.machine import snapshot
+
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
+
+EVERYTHING = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: web
+        image: nginx
+        resources: {limits: {memory: 64Mi, cpu: 500m}}
+        volumeMounts: [{name: memory, mountPath: /scratch}, {name: disk, mountPath: /data}]
+      volumes:
+      - {name: memory, emptyDir: {medium: Memory}}
+      - {name: disk, emptyDir: {}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80}]}
+"""
+
+
+def use(cluster: LocalCluster) -> None:
+    cluster.apply(EVERYTHING)
+    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    cluster.kubectl("wait", "service/web", "--for=jsonpath={.status.loadBalancer.ingress}", "--timeout=30s")
+
+
+def test_down_leaves_the_machine_as_it_was(tmp_path: Path) -> None:
+    before = snapshot(tmp_path)
+    with LocalCluster(nodes=2, home=tmp_path) as first:
+        use(first)
+        with LocalCluster(home=tmp_path, options=("--peer", first.name, "--egress")) as second:
+            use(second)
+            assert snapshot(tmp_path) != before
+    assert snapshot(tmp_path) == before
+
+
+def test_down_cleans_up_after_a_crash_of_everything(tmp_path: Path) -> None:
+    before = snapshot(tmp_path)
+    with LocalCluster(home=tmp_path) as cluster:
+        use(cluster)
+        for component in ("supervisor", "node-1", "fabric", "controllers", "apiserver"):
+            subprocess.run(["kill", "-9", str(cluster.pid_of(component))], check=True)
+    assert snapshot(tmp_path) == before
+
+
+def test_state_survives_down_with_keep_state(tmp_path: Path) -> None:
+    with LocalCluster(home=tmp_path) as cluster:
+        cluster.kubectl("create", "configmap", "kept", "--from-literal=a=1")
+        use(cluster)
+        cluster.down("--keep-state")
+        assert not cluster.kubeconfig.exists()
+        cluster.up()
+        assert cluster.get("configmap", "kept")["data"] == {"a": "1"}
+        cluster.kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=60s")
