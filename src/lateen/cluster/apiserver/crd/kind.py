@@ -1,0 +1,123 @@
+"""The kinds that a CustomResourceDefinition makes: one per served version."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, ClassVar
+
+from lateen.cluster.apiserver.crd.json_path import JsonPath
+from lateen.cluster.apiserver.crd.printer_columns import PrinterColumns
+from lateen.cluster.apiserver.crd.scale import ScalePaths
+from lateen.cluster.apiserver.crd.structural import object_schema
+from lateen.cluster.apiserver.kind import Column, Kind
+from lateen.cluster.apiserver.resource import Resource, Subresource
+from lateen.cluster.apiserver.schema.defaulting import apply_defaults
+from lateen.cluster.apiserver.schema.schema import MISSING, Schema
+from lateen.cluster.apiserver.schema.validation import Validator
+from lateen.cluster.objects import GVK, GVR, Obj
+from lateen.cluster.status import Cause
+
+_CHANGE = ("get", "patch", "update")
+
+
+class CustomKind(Kind):
+    """A kind whose rules are all in its CRD."""
+
+    custom: ClassVar[bool] = True
+
+    def __init__(self, resource: Resource, schema: Schema, version: Obj) -> None:
+        super().__init__(resource, schema)
+        self.openapi_schema: Obj | None = (version.get("schema") or {}).get("openAPIV3Schema")
+        """What the CRD says, for the OpenAPI documents."""
+        scale = (version.get("subresources") or {}).get("scale")
+        self.scale = ScalePaths.of(scale) if scale is not None else None
+        self.selectable_paths = tuple(
+            field["jsonPath"] for field in version.get("selectableFields") or () if field.get("jsonPath")
+        )
+        self.deprecation = _deprecation(resource, version)
+        """What users of a deprecated version are warned with; empty otherwise."""
+        self._selectable = {path.removeprefix("."): JsonPath(path) for path in self.selectable_paths}
+        self._declared_columns = version.get("additionalPrinterColumns") or ()
+
+    @cached_property
+    def _validator(self) -> Validator:
+        # Compiled when first needed: most of an operator's CRDs are never written to.
+        return Validator(self.schema)
+
+    @cached_property
+    def _columns(self) -> PrinterColumns:
+        return PrinterColumns(self._declared_columns)
+
+    def default(self, obj: Obj) -> None:
+        apply_defaults(obj, self.schema)
+
+    def desired_state(self, obj: Obj) -> Obj:
+        if self.has_status:
+            return super().desired_state(obj)
+        return {key: value for key, value in obj.items() if key not in ("metadata", "apiVersion", "kind")}
+
+    def validate_schema(self, obj: Obj, old: Obj | None) -> Sequence[Cause]:
+        return self._validator.validate(obj, MISSING if old is None else old)
+
+    def warnings(self, obj: Obj) -> Sequence[str]:
+        return (self.deprecation,) if self.deprecation else ()
+
+    def selectable_fields(self, obj: Obj) -> Mapping[str, str]:
+        return {name: _selectable_text(path.first(obj)) for name, path in self._selectable.items()}
+
+    def columns(self) -> Sequence[Column]:
+        return self._columns.columns
+
+    def row(self, obj: Obj, now: dt.datetime) -> list[Any]:
+        return self._columns.row(obj, now)
+
+
+def kinds_of(crd: Obj, meta: Schema) -> list[CustomKind]:
+    """One kind per served version of a valid CRD, by the names it was accepted under. `meta` is ObjectMeta's schema."""
+    spec = crd["spec"]
+    named = (crd.get("status") or {}).get("acceptedNames") or spec["names"]
+    storage = next(version["name"] for version in spec["versions"] if version.get("storage"))
+    kinds = []
+    for version in spec["versions"]:
+        if not version.get("served"):
+            continue
+        gvr = GVR(spec["group"], version["name"], named["plural"])
+        resource = Resource(
+            gvr=gvr,
+            kind=named["kind"],
+            singular=named.get("singular") or named["kind"].lower(),
+            namespaced=spec["scope"] == "Namespaced",
+            list_kind=named.get("listKind") or f"{named['kind']}List",
+            storage_version=storage,
+            short_names=tuple(named.get("shortNames") or ()),
+            categories=tuple(named.get("categories") or ()),
+            subresources=_subresources(version.get("subresources") or {}, GVK(gvr.group, gvr.version, named["kind"])),
+        )
+        schema = object_schema((version.get("schema") or {}).get("openAPIV3Schema"), meta)
+        schema.group_version_kind = tuple(resource.gvk)
+        kinds.append(CustomKind(resource, schema, version))
+    return kinds
+
+
+def _subresources(declared: Obj, gvk: GVK) -> tuple[Subresource, ...]:
+    found = []
+    if declared.get("scale") is not None:
+        found.append(Subresource("scale", GVK("autoscaling", "v1", "Scale"), _CHANGE))
+    if declared.get("status") is not None:
+        found.append(Subresource("status", gvk, _CHANGE))
+    return tuple(found)
+
+
+def _deprecation(resource: Resource, version: Obj) -> str:
+    if not version.get("deprecated"):
+        return ""
+    said = version.get("deprecationWarning")
+    return said or f"{resource.gvr.group_version} {resource.kind} is deprecated"
+
+
+def _selectable_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
