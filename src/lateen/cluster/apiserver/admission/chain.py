@@ -38,12 +38,10 @@ class Admission:
         )
 
     async def mutate(
-        self, operation: str, obj: Obj | None, old: Obj | None, ctx: Context, kind: Kind, options: Obj | None = None
-    ) -> Obj | None:
-        """The object as it is to be written; `obj` may be changed on the way."""
-        attributes = Attributes(operation, obj, old, ctx, kind, options)
-        if operation == DELETE:
-            return None
+        self, op: str, obj: Obj, old: Obj | None, ctx: Context, kind: Kind, options: Obj | None = None
+    ) -> Obj:
+        """The object as it is to be written; `obj` may be changed on the way. Not for deletions."""
+        attributes = Attributes(op, obj, old, ctx, kind, options)
 
         async def built_in() -> None:
             for plugin in self._plugins:
@@ -51,16 +49,23 @@ class Admission:
 
         await built_in()
         await self._webhooks.mutate(attributes, built_in)
-        return attributes.obj
+        return attributes.obj if attributes.obj is not None else obj
 
     async def validate(
-        self, operation: str, obj: Obj | None, old: Obj | None, ctx: Context, kind: Kind, options: Obj | None = None
+        self, op: str, obj: Obj | None, old: Obj | None, ctx: Context, kind: Kind, options: Obj | None = None
     ) -> None:
-        """Judges the object as it would be stored."""
-        attributes = Attributes(operation, obj, old, ctx, kind, options)
+        """Judges the object as it would be stored, or a deletion of `old`."""
+        attributes = Attributes(op, obj, old, ctx, kind, options)
         for plugin in self._plugins:
             await plugin.validate(attributes)
+        if op == DELETE:
+            # Mutating webhooks see deletions too, though there is nothing to change.
+            await self._webhooks.mutate(attributes, _nothing)
         await self._webhooks.validate(attributes)
 
     async def close(self) -> None:
         await self._webhooks.close()
+
+
+async def _nothing() -> None:
+    """Deletions have no second round."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from lateen.cluster.apiserver.admission.attributes import Attributes
 from lateen.cluster.apiserver.admission.webhook.client import WebhookCallError, WebhookClient
@@ -16,6 +17,8 @@ from lateen.cluster.apiserver.admission.webhook.matching import Match, Matcher
 from lateen.cluster.apiserver.admission.webhook.review import InvalidResponseError, Verdict, denial, read_response
 from lateen.cluster.apiserver.patch import json_patch
 from lateen.cluster.apiserver.registry import Registry
+from lateen.cluster.apiserver.schema.decoding import decode_errors
+from lateen.cluster.apiserver.schema.pruning import prune
 from lateen.cluster.apiserver.store.store import Store
 from lateen.cluster.objects import Obj, deep_copy, gvk_of
 from lateen.cluster.status import StatusError, bad_request, internal_error
@@ -70,8 +73,7 @@ class Webhooks:
             return False
         try:
             patched = json_patch.apply(match.request["object"], verdict.patch)
-            if not isinstance(patched, dict) or gvk_of(patched) != gvk_of(match.request["object"]):
-                raise bad_request("the patched object is of another kind")
+            _check_patched(patched, match)
         except StatusError as error:
             if not webhook.fails_closed:
                 _log.warning("webhook %s returned an inapplicable patch, ignored: %s", webhook.name, error)
@@ -126,6 +128,19 @@ class Webhooks:
         if not verdict.allowed:
             raise denial(webhook.name, verdict.status)
         return verdict
+
+
+def _check_patched(patched: Any, match: Match) -> None:
+    """Drops what the schema does not know. Raises StatusError when the patch made something else of the object."""
+    gvk = gvk_of(match.request["object"])
+    if not isinstance(patched, dict) or gvk_of(patched) != gvk or not isinstance(patched.get("metadata"), dict):
+        raise bad_request("the patched object is of another kind")
+    if gvk != match.seen_as.resource.gvk:
+        return
+    prune(patched, match.seen_as.schema)
+    faults = () if match.seen_as.custom else decode_errors(patched, match.seen_as.schema)
+    if faults:
+        raise bad_request(faults[0])
 
 
 def _failed(webhook: Webhook, reason: str) -> str:
