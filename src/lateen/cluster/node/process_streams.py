@@ -109,7 +109,7 @@ async def execute(
     directory: Path, container_id: str, argv: Sequence[str], *, stdin: bool, stdout: bool, stderr: bool, tty: bool
 ) -> ContainerProcess:
     """Starts a program in a running container. Raises ShimError with the reason when it cannot be started."""
-    message = {"op": "exec", "id": container_id, "argv": list(argv), "tty": tty}
+    message: dict[str, object] = {"op": "exec", "id": container_id, "argv": list(argv), "tty": tty}
     if tty:
         ours, theirs = socket.socketpair()
         with ours, theirs:
@@ -126,7 +126,7 @@ async def attach(directory: Path, container_id: str, *, stdin: bool, stdout: boo
     """Joins the streams of a container's first process. Raises ShimError."""
     wanted = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
     streams = [name for name, is_wanted in wanted.items() if is_wanted]
-    message = {"op": "attach", "id": container_id, "streams": streams}
+    message: dict[str, object] = {"op": "attach", "id": container_id, "streams": streams}
     return await _piped(directory, message, wanted, attached=True)
 
 

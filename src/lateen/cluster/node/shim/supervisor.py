@@ -40,7 +40,7 @@ class _Connection:
         self.descriptors: list[int] = []
         self.listening = False
         self.process = 0
-        self.terminal_of: Container | None = None
+        self.attached_to: Container | None = None
         sock.setblocking(False)
         supervisor.reactor.watch(sock.fileno(), READ, self._ready)
 
@@ -206,6 +206,8 @@ class Supervisor:
         for connection in list(self._connections):
             if connection.listening:
                 connection.send({"event": "container", "container": container.state()})
+            if connection.attached_to is container and container.finished:
+                connection.send({"event": "exited", "exit_code": container.state()["exit_code"]})
 
     def _reap(self, _events: int) -> None:
         try:
@@ -281,11 +283,11 @@ class Supervisor:
             raise ValueError(f"{len(fds)} descriptors")
         given = dict(zip(message["streams"], fds, strict=True))
         container.attach(given.get("stdin", -1), given.get("stdout", -1), given.get("stderr", -1))
-        connection.terminal_of = container
+        connection.attached_to = container
         connection.send({"event": "started"})
 
     def _resize(self, connection: _Connection, message: Message) -> None:
-        container = connection.terminal_of
+        container = connection.attached_to
         if container is None or container.terminal < 0:
             return
         size = struct.pack("HHHH", message["rows"], message["columns"], 0, 0)
