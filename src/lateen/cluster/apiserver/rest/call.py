@@ -46,7 +46,12 @@ class Call:
     @property
     def key(self) -> Key:
         """The object that the path names."""
-        return Key(self.ctx.info.namespace, self.ctx.info.name)
+        return Key(self.namespace, self.ctx.info.name)
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that the path names; empty for cluster-scoped kinds (also for `namespaces/NAME` itself)."""
+        return "" if self.kind is not None and not self.kind.resource.namespaced else self.ctx.info.namespace
 
     async def read_object(self) -> Obj:
         """The request's body, JSON or YAML, as an object. Raises StatusError 400, 413, 415."""

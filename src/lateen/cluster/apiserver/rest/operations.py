@@ -73,7 +73,8 @@ class Operations:
         obj, undo = await self._pipeline.create(kind, obj, ctx)
         try:
             return await self._store_new(kind, obj, ctx)
-        except BaseException:
+        except Exception:
+            # Not when cancelled: the write goes on then.
             if undo is not None:
                 undo()
             raise
@@ -177,7 +178,7 @@ class Operations:
                 kind.released(kind.from_storage(removed))
                 return kind.from_storage(removed)
             return kind.from_storage(await self._store.update(kind.storage, stored, version))
-        except BaseException:
+        except Exception:
             if undo is not None:
                 undo()
             raise

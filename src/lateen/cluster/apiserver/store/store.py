@@ -75,6 +75,8 @@ class Store:
         self._obsolete: list[int] = []
         self.revision = 0
         """The revision of the last committed write."""
+        self.healthy = True
+        """Whether the last write reached the disk."""
         self._load()
         self._assigned = self.revision
         self._writer = Writer(database, self._committed)
@@ -225,6 +227,7 @@ class Store:
 
     def _committed(self, rows: Sequence[Row], error: Exception | None) -> None:
         """The writer's report on a batch: only now are its writes visible."""
+        self.healthy = error is None
         for row in rows:
             write = self._writes.pop(row.revision)
             del self._pending[row.resource, row.key]
