@@ -5,6 +5,7 @@ Sources: k8s.io/apiextensions-apiserver `controller/status`, `establish`, `final
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import logging
 from collections.abc import Callable
@@ -43,6 +44,7 @@ class DefinitionController:
         self._now = now
         self._served: dict[str, list[GVR]] = {}
         self._specs: dict[str, Obj] = {}
+        self._finalizing: set[str] = set()
 
     def load(self) -> None:
         """Serves what was established before the server stopped."""
@@ -52,37 +54,45 @@ class DefinitionController:
 
     async def run(self) -> None:
         """Follows the store until cancelled, or until the store closes."""
-        while True:
-            # Everything is looked at again after each change: definitions are few, and names depend on each other.
-            with self._store.watch(DEFINITIONS) as watch:
-                try:
-                    await self._sync_all()
-                    async for _ in watch:
-                        while watch.take() is not None:
-                            pass
-                        await self._sync_all()
-                except StatusError as error:
-                    if error.code != 410:
-                        raise
-                    continue
-            return
+        async with asyncio.TaskGroup() as finalizers:
+            while True:
+                # All are looked at again after each change: definitions are few, and names depend on each other.
+                with self._store.watch(DEFINITIONS) as watch:
+                    try:
+                        await self._sync_all(finalizers)
+                        async for _ in watch:
+                            while watch.take() is not None:
+                                pass
+                            await self._sync_all(finalizers)
+                    except StatusError as error:
+                        if error.code != 410:
+                            raise
+                        continue
+                return
 
-    async def _sync_all(self) -> None:
+    async def _sync_all(self, finalizers: asyncio.TaskGroup) -> None:
         definitions = self._store.list(DEFINITIONS).items
         for name in set(self._served) - {name_of(crd) for crd in definitions}:
             self._withdraw(name)
         for crd in definitions:
+            if metadata(crd).get("deletionTimestamp"):
+                if is_true(crd, "Established"):
+                    self._serve(crd)
+                if name_of(crd) not in self._finalizing:
+                    self._finalizing.add(name_of(crd))
+                    finalizers.create_task(self._finalize(crd))
+                continue
             try:
                 await self._sync(crd)
             except StatusError as error:
-                # A conflict or a deletion meanwhile: the watch brings us back. Anything else is worth a line.
-                if error.code not in (404, 409):
-                    _log.error("definition %s: %s", name_of(crd), error.message)
+                self._report(crd, error)
+
+    def _report(self, crd: Obj, error: StatusError) -> None:
+        # A conflict or a deletion meanwhile: the watch brings us back. Anything else is worth a line.
+        if error.code not in (404, 409):
+            _log.error("definition %s: %s", name_of(crd), error.message)
 
     async def _sync(self, crd: Obj) -> None:
-        if metadata(crd).get("deletionTimestamp"):
-            await self._finalize(crd)
-            return
         wanted = self._with_status(crd)
         if is_true(wanted, "Established"):
             # Served before it says so: a client that waits for Established must find it.
@@ -124,7 +134,11 @@ class DefinitionController:
 
     def _serve(self, crd: Obj) -> None:
         name = name_of(crd)
-        spec = {"spec": crd["spec"], "names": (crd.get("status") or {}).get("acceptedNames")}
+        spec = {
+            "spec": crd["spec"],
+            "names": (crd.get("status") or {}).get("acceptedNames"),
+            "terminating": bool(metadata(crd).get("deletionTimestamp")),
+        }
         if self._specs.get(name) == spec:
             return
         try:
@@ -149,34 +163,46 @@ class DefinitionController:
 
     async def _finalize(self, crd: Obj) -> None:
         """Deletes the objects of a definition that is going, then lets it go."""
-        finalizers = metadata(crd).get("finalizers") or []
-        if CLEANUP not in finalizers:
-            return
-        resource = (crd["spec"]["group"], crd["spec"]["names"]["plural"])
-        while left := self._store.list(resource).items:
+        try:
+            while CLEANUP in (metadata(crd).get("finalizers") or ()):
+                if not await self._delete_instances((crd["spec"]["group"], crd["spec"]["names"]["plural"])):
+                    return
+                current = self._store.get(DEFINITIONS, key_of(crd))
+                if current is None:
+                    return
+                try:
+                    await self._release(current)
+                    return
+                except StatusError as error:
+                    if error.code != 409:
+                        self._report(crd, error)
+                        return
+                crd = current
+        finally:
+            self._finalizing.discard(name_of(crd))
+
+    async def _delete_instances(self, resource: tuple[str, str]) -> bool:
+        """Waits until none is left; False when the store closed before that."""
+        while self._store.count(resource):
             with self._store.watch(resource) as watch:
-                for obj in left:
+                for obj in self._store.list(resource).items:
                     await self._delete_instance(resource, obj)
-                if self._store.count(resource) == 0:
-                    break
-                # The rest have finalizers: wait until somebody has changed one of them.
-                await anext(watch, None)
-            if self._store.get(DEFINITIONS, key_of(crd)) is None:
-                return
-        current = self._store.get(DEFINITIONS, key_of(crd))
-        if current is None:
-            return
-        done: Obj = deep_copy(current)
+                # What has finalizers stays until somebody has changed it.
+                if self._store.count(resource) and watch.empty and await anext(watch, None) is None:
+                    return False
+        return True
+
+    async def _release(self, crd: Obj) -> None:
+        done: Obj = deep_copy(crd)
         left_over = [finalizer for finalizer in metadata(done).get("finalizers") or () if finalizer != CLEANUP]
-        message = "removed all instances"
         now = timestamp(self._now())
-        set_condition(done, "Terminating", "False", "InstanceDeletionCompleted", message, now)
-        version = metadata(current).get("resourceVersion")
+        set_condition(done, "Terminating", "False", "InstanceDeletionCompleted", "removed all instances", now)
+        version = metadata(crd).get("resourceVersion")
         if left_over:
             done["metadata"]["finalizers"] = left_over
             await self._store.update(DEFINITIONS, done, version)
             return
-        del done["metadata"]["finalizers"]
+        done["metadata"].pop("finalizers", None)
         self._withdraw(name_of(crd))
         await self._store.delete(DEFINITIONS, key_of(crd), version, done)
 

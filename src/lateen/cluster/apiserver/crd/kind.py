@@ -12,12 +12,13 @@ from lateen.cluster.apiserver.crd.printer_columns import PrinterColumns
 from lateen.cluster.apiserver.crd.scale import ScalePaths
 from lateen.cluster.apiserver.crd.structural import object_schema
 from lateen.cluster.apiserver.kind import Column, Kind
+from lateen.cluster.apiserver.request import Context
 from lateen.cluster.apiserver.resource import Resource, Subresource
 from lateen.cluster.apiserver.schema.defaulting import apply_defaults
 from lateen.cluster.apiserver.schema.schema import MISSING, Schema
 from lateen.cluster.apiserver.schema.validation import Validator
-from lateen.cluster.objects import GVK, GVR, Obj
-from lateen.cluster.status import Cause
+from lateen.cluster.objects import GVK, GVR, Obj, metadata
+from lateen.cluster.status import Cause, method_not_allowed
 
 _CHANGE = ("get", "patch", "update")
 
@@ -27,8 +28,9 @@ class CustomKind(Kind):
 
     custom: ClassVar[bool] = True
 
-    def __init__(self, resource: Resource, schema: Schema, version: Obj) -> None:
+    def __init__(self, resource: Resource, schema: Schema, version: Obj, *, terminating: bool = False) -> None:
         super().__init__(resource, schema)
+        self._terminating = terminating
         self.openapi_schema: Obj | None = (version.get("schema") or {}).get("openAPIV3Schema")
         """What the CRD says, for the OpenAPI documents."""
         scale = (version.get("subresources") or {}).get("scale")
@@ -52,6 +54,11 @@ class CustomKind(Kind):
 
     def default(self, obj: Obj) -> None:
         apply_defaults(obj, self.schema)
+
+    def prepare_create(self, obj: Obj, ctx: Context) -> None:
+        if self._terminating:
+            raise method_not_allowed("create not allowed while custom resource definition is terminating")
+        super().prepare_create(obj, ctx)
 
     def desired_state(self, obj: Obj) -> Obj:
         if self.has_status:
@@ -79,6 +86,7 @@ def kinds_of(crd: Obj, meta: Schema) -> list[CustomKind]:
     spec = crd["spec"]
     named = (crd.get("status") or {}).get("acceptedNames") or spec["names"]
     storage = next(version["name"] for version in spec["versions"] if version.get("storage"))
+    terminating = bool(metadata(crd).get("deletionTimestamp"))
     kinds = []
     for version in spec["versions"]:
         if not version.get("served"):
@@ -96,8 +104,8 @@ def kinds_of(crd: Obj, meta: Schema) -> list[CustomKind]:
             subresources=_subresources(version.get("subresources") or {}, GVK(gvr.group, gvr.version, named["kind"])),
         )
         schema = object_schema((version.get("schema") or {}).get("openAPIV3Schema"), meta)
-        schema.group_version_kind = tuple(resource.gvk)
-        kinds.append(CustomKind(resource, schema, version))
+        schema.group_version_kind = resource.gvk
+        kinds.append(CustomKind(resource, schema, version, terminating=terminating))
     return kinds
 
 
