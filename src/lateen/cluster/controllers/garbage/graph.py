@@ -72,7 +72,9 @@ class Graph:
         for uid in after - before:
             self._dependents.setdefault(uid, set()).add(node.uid)
         look = []
-        if node.deletes_dependents or node.orphans_dependents or any(owner.get("uid") not in self._nodes for owner in node.owners) or any(self._waits(uid) for uid in after - before):
+        waits = node.deletes_dependents or node.orphans_dependents
+        unseen = any(owner.get("uid") not in self._nodes for owner in node.owners)
+        if waits or unseen or any(self._waits(uid) for uid in after - before):
             look.append(node.uid)
         if old is not None and old.owners != node.owners:
             # An owner that waits may wait for this one no more.
