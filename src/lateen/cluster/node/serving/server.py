@@ -1,0 +1,185 @@
+"""The kubelet's HTTPS server: who may call it, and what is where.
+
+Only the API server may: callers present its client certificate, signed by the cluster's CA. Users are authenticated
+and authorized there, before anything gets here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from lateen.cluster.layout import Layout
+from lateen.cluster.node.runtime import Process, Runtime
+from lateen.cluster.node.serving.command_request import serve_command
+from lateen.cluster.node.serving.log_request import serve_log
+from lateen.cluster.node.serving.port_forward_request import serve_port_forward
+from lateen.cluster.node.serving.remote_command import CommandOptions
+from lateen.cluster.pki.paths import PkiPaths
+from lateen.cluster.status import StatusError, bad_request, internal_error, unauthorized
+
+PORT = 10250
+API_SERVER = "kube-apiserver-kubelet-client"
+"""Common name of the API server's client certificate."""
+MAX_COMMAND_BYTES = 128 * 1024
+"""Bound on a request's line, which carries an exec's command."""
+
+_log = logging.getLogger(__name__)
+_SHUTDOWN_SECONDS = 2.0
+
+
+async def serve(runtime: Runtime, layout: Layout, number: int, *, started: asyncio.Event | None = None) -> None:
+    """Serves on the node's addresses until cancelled; sets `started` when it accepts connections."""
+    node = layout.node(number)
+    runner = web.AppRunner(
+        application(runtime),
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=_SHUTDOWN_SECONDS,
+        max_line_size=MAX_COMMAND_BYTES,
+    )
+    await runner.setup()
+    try:
+        context = server_context(PkiPaths(layout), number)
+        for address in (str(node.ipv4), str(node.ipv6)):
+            await web.SockSite(runner, _listen(address), ssl_context=context).start()
+        if started is not None:
+            started.set()
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
+
+
+def server_context(paths: PkiPaths, number: int) -> ssl.SSLContext:
+    """TLS with the node's serving certificate, for clients of the cluster's CA only."""
+    pair = paths.kubelet_serving(number)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(paths.ca.certificate))
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_cert_chain(pair.certificate, pair.key)
+    return context
+
+
+def application(runtime: Runtime) -> web.Application:
+    """All endpoints, behind authentication."""
+    endpoints = _Endpoints(runtime)
+    app = web.Application(middlewares=[_errors, _authentication])
+    app.router.add_get("/healthz", endpoints.healthz)
+    app.router.add_get("/pods", endpoints.pods)
+    pod, container = "{namespace}/{pod}", "{container}"
+    app.router.add_get(f"/containerLogs/{pod}/{container}", endpoints.logs)
+    for path in (f"{pod}/{container}", f"{pod}/{{uid}}/{container}"):
+        for method in ("GET", "POST"):
+            app.router.add_route(method, f"/exec/{path}", endpoints.exec)
+            app.router.add_route(method, f"/attach/{path}", endpoints.attach)
+    for path in (pod, f"{pod}/{{uid}}"):
+        for method in ("GET", "POST"):
+            app.router.add_route(method, f"/portForward/{path}", endpoints.port_forward)
+    return app
+
+
+class _Endpoints:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def healthz(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(text="ok")
+
+    async def pods(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": self._runtime.pods()})
+
+    async def logs(self, request: web.Request) -> web.StreamResponse:
+        return await serve_log(request, self._runtime)
+
+    async def exec(self, request: web.Request) -> web.StreamResponse:
+        argv = request.query.getall("command", [])
+        if not argv:
+            raise bad_request("you must specify a command")
+        path = request.match_info
+        self._runtime.find_pod(path["namespace"], path["pod"], path.get("uid", ""))
+
+        async def start(options: CommandOptions) -> Process:
+            return await self._runtime.exec(
+                path["namespace"],
+                path["pod"],
+                path["container"],
+                argv,
+                stdin=options.stdin,
+                stdout=options.stdout,
+                stderr=options.stderr,
+                tty=options.tty,
+                uid=path.get("uid", ""),
+            )
+
+        return await serve_command(request, start)
+
+    async def attach(self, request: web.Request) -> web.StreamResponse:
+        path = request.match_info
+        self._runtime.find_pod(path["namespace"], path["pod"], path.get("uid", ""))
+
+        async def start(options: CommandOptions) -> Process:
+            return await self._runtime.attach(
+                path["namespace"],
+                path["pod"],
+                path["container"],
+                stdin=options.stdin,
+                stdout=options.stdout,
+                stderr=options.stderr,
+                uid=path.get("uid", ""),
+            )
+
+        return await serve_command(request, start)
+
+    async def port_forward(self, request: web.Request) -> web.StreamResponse:
+        path = request.match_info
+        netns = self._runtime.network_namespace(path["namespace"], path["pod"], path.get("uid", ""))
+        return await serve_port_forward(request, f"{path['namespace']}/{path['pod']}", netns)
+
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except StatusError as error:
+        return web.json_response(error.to_json(), status=error.code)
+    except (web.HTTPException, ConnectionError):
+        raise
+    except Exception:
+        _log.exception("%s %s failed", request.method, request.path)
+        return web.json_response(internal_error("the node failed to serve the request").to_json(), status=500)
+
+
+@web.middleware
+async def _authentication(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    transport = request.transport
+    certificate = transport.get_extra_info("peercert") if transport is not None else None
+    if not certificate:
+        raise unauthorized()
+    names = [value for attributes in certificate.get("subject", ()) for key, value in attributes if key == "commonName"]
+    if names != [API_SERVER]:
+        raise StatusError(403, "Forbidden", "Forbidden: only the API server may call a node")
+    return await handler(request)
+
+
+def _listen(address: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # An address that is still being checked for duplicates can be bound already.
+            listening.setsockopt(socket.IPPROTO_IP, getattr(socket, "IP_FREEBIND", 15), 1)
+        listening.bind((address, PORT))
+        listening.listen(128)
+        listening.setblocking(False)
+    except BaseException:
+        listening.close()
+        raise
+    return listening

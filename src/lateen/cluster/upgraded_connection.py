@@ -1,0 +1,51 @@
+"""Taking a connection over from aiohttp's server after an HTTP upgrade that aiohttp does not speak."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+BUFFER_BYTES = 256 * 1024
+
+
+class TakenOver(web.StreamResponse):
+    """What a handler returns that has answered on the connection itself."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        return None
+
+
+@contextlib.asynccontextmanager
+async def taken_over(request: web.BaseRequest) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """The connection's bytes in both directions. At the end it is flushed and closed.
+
+    Raises ConnectionResetError when the client has gone already.
+    """
+    transport, handler = request.transport, request.protocol
+    if transport is None or transport.is_closing() or not isinstance(transport, asyncio.Transport):
+        raise ConnectionResetError("the client has gone")
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=BUFFER_BYTES)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    # From here on, aiohttp's own handler gets no data; it learns of the end below, to forget the connection.
+    transport.set_protocol(protocol)
+    protocol.connection_made(transport)
+    transport.resume_reading()
+    writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        try:
+            await writer.wait_closed()
+        except OSError:
+            pass
+        finally:
+            handler.connection_lost(None)
