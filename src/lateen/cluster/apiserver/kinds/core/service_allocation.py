@@ -35,7 +35,10 @@ class ServiceAllocator:
 
     def __init__(self, layout: Layout, store: Store) -> None:
         self._store = store
-        self._networks = {"IPv4": layout.services_ipv4, "IPv6": layout.services_ipv6}
+        self._networks: dict[str, ipaddress.IPv4Network | ipaddress.IPv6Network] = {
+            "IPv4": layout.services_ipv4,
+            "IPv6": layout.services_ipv6,
+        }
         self._addresses = {
             family: Pool(
                 int(network.network_address) + 1,
