@@ -21,8 +21,11 @@ class CommandError(Exception):
 
 def _ip_argv(namespace: Path | None, keep_going: bool) -> list[str]:
     # `ip -n` takes names only, and mounts a /sys of its own each time.
-    enter = ["nsenter", f"--net={namespace}", "--"] if namespace else []
-    return [*enter, "ip", *(["-force"] if keep_going else []), "-batch", "-"]
+    return [*_enter(namespace), "ip", *(["-force"] if keep_going else []), "-batch", "-"]
+
+
+def _enter(namespace: Path | None) -> list[str]:
+    return ["nsenter", f"--net={namespace}", "--"] if namespace else []
 
 
 def _batch(commands: Iterable[str]) -> bytes:
@@ -42,14 +45,14 @@ async def ip_batch_async(commands: Sequence[str], *, namespace: Path | None = No
         await run_async(_ip_argv(namespace, keep_going), _batch(commands), check=not keep_going)
 
 
-def nft(script: str) -> None:
+def nft(script: str, *, namespace: Path | None = None) -> None:
     """Applies an nftables script as one transaction. Raises CommandError: then nothing of it was applied."""
-    run(["nft", "-f", "-"], script.encode())
+    run([*_enter(namespace), "nft", "-f", "-"], script.encode())
 
 
-async def nft_async(script: str) -> None:
+async def nft_async(script: str, *, namespace: Path | None = None) -> None:
     """`nft` without blocking the event loop."""
-    await run_async(["nft", "-f", "-"], script.encode())
+    await run_async([*_enter(namespace), "nft", "-f", "-"], script.encode())
 
 
 def run(argv: Sequence[str], data: bytes = b"", *, check: bool = True) -> str:

@@ -179,7 +179,8 @@ class _PortRules:
             return
         config = (self._spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}
         seconds = int(config.get("timeoutSeconds") or DEFAULT_AFFINITY_SECONDS)
-        known, choices = [], []
+        known: list[str] = []
+        picks: list[str] = []
         for number, target in enumerate(targets):
             digest = _digest(f"{target.address} {target.port} {seconds}")
             clients, chain = f"clients-{digest}-{self._suffix}", f"target-{digest}"
@@ -195,8 +196,8 @@ class _PortRules:
                 ),
             )
             known.append(f"{node.ip} saddr @{clients} {goto}")
-            choices.append(f"{number} : {goto}")
-        pick = f"numgen random mod {len(targets)} vmap {{ {', '.join(choices)} }}"
+            picks.append(f"{number} : {goto}")
+        pick = f"numgen random mod {len(targets)} vmap {{ {', '.join(picks)} }}"
         self._chain(kind, (*known, pick))
 
     # --- pieces ----------------------------------------------------------------------------------------------
