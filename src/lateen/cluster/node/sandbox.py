@@ -57,7 +57,7 @@ class Sandbox:
     def ready(self) -> bool:
         return self.shim is not None and not self.shim.gone.is_set()
 
-    async def adopt(self, on_change: Callable[[ContainerState], None]) -> bool:
+    async def adopt(self, on_change: Callable[[ContainerState], None], on_gone: Callable[[], None]) -> bool:
         """Finds what a former node process left. Returns whether its shim lives."""
         try:
             state = json.loads(self._directory.sandbox.read_bytes())
@@ -66,25 +66,28 @@ class Sandbox:
         except (OSError, ValueError, KeyError, TypeError):
             return False
         try:
-            self.shim = await self._connection.enter_async_context(connected(self._directory.path, on_change))
+            self.shim = await self._connection.enter_async_context(connected(self._directory.path, on_change, on_gone))
         except ShimError:
             return False
         return True
 
     async def create(
-        self, pod: Obj, tmpfs: Sequence[dict[str, Any]], on_change: Callable[[ContainerState], None]
+        self,
+        pod: Obj,
+        tmpfs: Sequence[dict[str, Any]],
+        on_change: Callable[[ContainerState], None],
+        on_gone: Callable[[], None],
     ) -> None:
-        """Makes network and shim. Raises SandboxError; what was made so far is found by the next attempt's id."""
+        """Makes network and shim. Raises SandboxError; `tear_down` removes what was made so far."""
         spec = pod["spec"]
         host_network = bool(spec.get("hostNetwork"))
         try:
-            if not self.id:
-                self.id = secrets.token_hex(32)
-                self._save()
-            if not host_network and not self.ips:
+            self.id = secrets.token_hex(32)
+            self._save()
+            if not host_network:
                 made = await self._network.add(pod, self.id)
                 self.netns, self.ips = made.netns_path, tuple(made.ips)
-            elif host_network:
+            else:
                 self.ips = (str(self._node.ipv4), str(self._node.ipv6))
             self._save()
             self._write_etc(pod)
@@ -105,14 +108,14 @@ class Sandbox:
                     "sysctls": {s["name"]: str(s["value"]) for s in security.get("sysctls") or ()},
                 },
             )
-            self.shim = await self._connection.enter_async_context(connected(self._directory.path, on_change))
+            self.shim = await self._connection.enter_async_context(connected(self._directory.path, on_change, on_gone))
         except (ShimError, OSError) as error:
             raise SandboxError(str(error)) from None
         except SandboxError:
             raise
         except Exception as error:
             # A network plugin's failures are of its own kinds; each is a pod that cannot start yet.
-            raise SandboxError(f"failed to setup network for sandbox: {error}") from error
+            raise SandboxError(str(error)) from error
 
     def _shown_hostname(self, pod: Obj) -> str:
         if pod["spec"].get("setHostnameAsFQDN"):
@@ -152,6 +155,6 @@ class Sandbox:
             try:
                 await self._network.remove(pod, self.id)
             except Exception as error:
-                raise SandboxError(f"failed to tear down network of sandbox: {error}") from error
+                raise SandboxError(str(error)) from error
         self.id, self.netns, self.ips = "", None, ()
         self._directory.sandbox.unlink(missing_ok=True)

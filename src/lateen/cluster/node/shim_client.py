@@ -130,15 +130,22 @@ async def open_session(directory: Path, message: Message, descriptors: Sequence[
 class Shim:
     """The node's control connection to one pod's shim. Use `connected` to make one."""
 
-    def __init__(self, directory: Path, session: ShimSession, on_change: Callable[[ContainerState], None]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        session: ShimSession,
+        on_change: Callable[[ContainerState], None],
+        on_gone: Callable[[], None],
+    ) -> None:
         self.directory = directory
         self.pid = 0
         self.states: dict[str, ContainerState] = {}
         """By container id: the last known state of every attempt that the shim knows."""
         self._session = session
         self._on_change = on_change
-        self._answers: asyncio.Queue[Message | None] = asyncio.Queue()
-        self._asking = asyncio.Lock()
+        self._on_gone = on_gone
+        self._answers: dict[int, asyncio.Future[Message]] = {}
+        self._asked = 0
         self.gone = asyncio.Event()
 
     async def _receive(self) -> None:
@@ -149,24 +156,28 @@ class Shim:
                     state = message["container"]
                     self.states[state["id"]] = state
                     self._on_change(state)
-                else:
-                    self._answers.put_nowait(message)
+                elif (waiting := self._answers.pop(int(message["to"]), None)) is not None and not waiting.done():
+                    waiting.set_result(message)
         except (ShimError, MessageError, OSError):
             self.gone.set()
-            self._answers.put_nowait(None)
+            for waiting in self._answers.values():
+                if not waiting.done():
+                    waiting.set_exception(ShimError("the pod's shim is gone"))
+            self._answers.clear()
+            self._on_gone()
 
     async def _ask(self, message: Message) -> Message:
-        async with self._asking:
-            if self.gone.is_set():
-                raise ShimError("the pod's shim is gone")
-            self._session.send(message)
-            try:
-                async with asyncio.timeout(_ANSWER_SECONDS):
-                    answer = await self._answers.get()
-            except TimeoutError:
-                raise ShimError("the pod's shim does not answer") from None
-        if answer is None:
+        if self.gone.is_set():
             raise ShimError("the pod's shim is gone")
+        self._asked += 1
+        waiting: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._answers[self._asked] = waiting
+        self._session.send(message | {"n": self._asked})
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                answer = await waiting
+        except TimeoutError:
+            raise ShimError("the pod's shim does not answer") from None
         if "error" in answer:
             raise ShimError(str(answer["error"]))
         return answer
@@ -190,12 +201,14 @@ class Shim:
 
 
 @asynccontextmanager
-async def connected(directory: Path, on_change: Callable[[ContainerState], None]) -> AsyncIterator[Shim]:
+async def connected(
+    directory: Path, on_change: Callable[[ContainerState], None], on_gone: Callable[[], None]
+) -> AsyncIterator[Shim]:
     """The connection to the shim in `directory`, whose states are known on entry. Raises ShimError."""
     sock = await _connect(directory)
     reader, writer = await asyncio.open_unix_connection(sock=sock)
     session = ShimSession(reader, writer)
-    shim = Shim(directory, session, on_change)
+    shim = Shim(directory, session, on_change, on_gone)
     receiver = asyncio.create_task(shim._receive())
     try:
         await shim.hello()

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from lateen.cluster.client.events import EventType
 from lateen.cluster.node.probes.outcome import Outcome
 from lateen.cluster.node.shim_client import Shim, ShimError
 from lateen.cluster.node.tracked import Tracked
@@ -21,7 +22,7 @@ _MINIMUM_SECONDS = 2.0
 """Every container gets at least this long between SIGTERM and SIGKILL."""
 _KILL_SECONDS = 10.0
 
-Event = Callable[[Tracked, str, str, str], None]
+Event = Callable[[Tracked, EventType, str, str], None]
 """Records an event about a container: type, reason, message."""
 
 

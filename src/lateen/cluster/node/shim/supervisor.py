@@ -164,32 +164,34 @@ class Supervisor:
 
     def handle(self, connection: _Connection, message: Message) -> None:
         operation = message.get("op")
+        answer: Message = {"ok": True}
         try:
             if operation == "hello":
                 connection.listening = True
                 states = [container.state() for container in self._containers.values()]
-                connection.send({"containers": states, "pid": os.getpid(), "pause": self._pause_pid})
+                answer = {"containers": states, "pid": os.getpid(), "pause": self._pause_pid}
             elif operation == "start":
                 self._start(message["container"])
-                connection.send({"ok": True})
             elif operation == "signal":
                 self._containers[message["id"]].signal(message["signal"])
-                connection.send({"ok": True})
             elif operation == "exec":
                 self._execute(connection, message)
+                return
             elif operation == "attach":
                 self._attach(connection, message)
+                return
             elif operation == "resize":
                 self._resize(connection, message)
+                return
             elif operation == "shutdown":
                 self._shut_down()
-                connection.send({"ok": True})
             else:
-                connection.send({"error": f"unknown operation {operation!r}"})
+                answer = {"error": f"unknown operation {operation!r}"}
         except KeyError as error:
-            connection.send({"error": f"unknown container or missing field {error}"})
+            answer = {"error": f"unknown container or missing field {error}"}
         except (OSError, ValueError, TypeError) as error:
-            connection.send({"error": f"{operation}: {error}"})
+            answer = {"error": f"{operation}: {error}"}
+        connection.send(answer | {"to": message.get("n")})
 
     # --- containers ------------------------------------------------------------------------------------------
 
