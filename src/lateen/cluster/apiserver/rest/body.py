@@ -8,6 +8,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from lateen.cluster.apiserver.protobuf import decode as protobuf
+from lateen.cluster.apiserver.protobuf.decoder import MEDIA_TYPE, MalformedError, ProtobufDecoder
+from lateen.cluster.apiserver.protobuf.field_table import load_messages
 from lateen.cluster.apiserver.rest.yaml_body import load_yaml
 from lateen.cluster.objects import Obj
 from lateen.cluster.status import bad_request, too_large, unsupported_media_type
@@ -17,6 +20,8 @@ MAX_BODY = 3 * 1024 * 1024
 _MAX_DEPTH = 200
 _JSON = "application/json"
 _YAML = "application/yaml"
+_PROTOBUF = ProtobufDecoder(load_messages())
+_PROTOBUF = "application/vnd.kubernetes.protobuf"
 
 
 async def read_body(http: web.Request) -> bytes:
@@ -45,7 +50,7 @@ def media_type(http: web.Request) -> str:
 
 
 def decode_value(body: bytes, content_type: str, duplicates: list[str]) -> Any:
-    """Decodes JSON or YAML. Raises StatusError 400, 415."""
+    """Decodes JSON, YAML or protobuf. Raises StatusError 400, 415."""
     if content_type.endswith("+json") or content_type in (_JSON, "text/plain", "application/octet-stream"):
         return _decode_json(body, duplicates)
     if content_type.endswith("+yaml") or content_type in (_YAML, "text/yaml", "application/x-yaml"):
@@ -56,8 +61,16 @@ def decode_value(body: bytes, content_type: str, duplicates: list[str]) -> Any:
             except msgspec.DecodeError:
                 pass
         return _bounded(load_yaml(body, duplicates))
+    if content_type == MEDIA_TYPE:
+        try:
+            return _PROTOBUF.decode(body)
+        except MalformedError as error:
+            raise bad_request(str(error)) from None
+    if content_type == _PROTOBUF:
+        return protobuf.decode(body)
     raise unsupported_media_type(
-        f"the body of the request was in an unknown format - accepted media types include: {_JSON}, {_YAML}"
+        "the body of the request was in an unknown format - "
+        f"accepted media types include: {_JSON}, {_YAML}, {_PROTOBUF}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from lateen.cluster.apiserver.kind import Kind
 from lateen.cluster.apiserver.request import Context
@@ -55,6 +56,7 @@ def decode(kind: Kind, obj: Obj, ctx: Context, duplicates: Sequence[str] = ()) -
     """
     dropped = prune(obj, kind.schema)
     if not kind.custom:
+        _drop_nulls(obj)
         faults = decode_errors(obj, kind.schema)
         if faults:
             raise _undecodable(kind, faults[0])
@@ -67,6 +69,17 @@ def decode(kind: Kind, obj: Obj, ctx: Context, duplicates: Sequence[str] = ()) -
         raise _undecodable(kind, f"strict decoding error: {listed}")
     for message in messages:
         ctx.warn(message)
+
+
+def _drop_nulls(value: Any) -> None:
+    """To Go, a null is a field that was not given."""
+    if isinstance(value, dict):
+        for name in [name for name, child in value.items() if child is None]:
+            del value[name]
+        value = value.values()
+    for child in value:
+        if isinstance(child, (dict, list)):
+            _drop_nulls(child)
 
 
 def _undecodable(kind: Kind, fault: str) -> StatusError:
