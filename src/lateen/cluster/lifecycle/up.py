@@ -21,7 +21,7 @@ from lateen.cluster.lifecycle import kubeconfig, processes
 from lateen.cluster.lifecycle.home import ClusterError, Home
 from lateen.cluster.lifecycle.progress import Progress
 from lateen.cluster.objects import GVR, Obj, gvk_of, name_of, namespace_of
-from lateen.cluster.pki import create_pki
+from lateen.cluster.pki.create import create_pki
 from lateen.cluster.spec import Spec, save_spec
 from lateen.cluster.status import StatusError
 
