@@ -14,16 +14,11 @@ import re
 import sys
 from pathlib import Path
 
-_V1_GROUPS = (
-    "admissionregistration",
-    "apps",
-    "authentication",
-    "authorization",
-    "autoscaling",
-    "batch",
-    "certificates",
-) + ("coordination", "core", "discovery", "events", "networking", "node", "policy", "rbac", "scheduling", "storage")
-GROUPS = (*(f"{group}/v1" for group in _V1_GROUPS), "autoscaling/v2")
+GROUPS = (
+    *("admissionregistration/v1", "apps/v1", "authentication/v1", "authorization/v1", "autoscaling/v1"),
+    *("autoscaling/v2", "batch/v1", "certificates/v1", "coordination/v1", "core/v1", "discovery/v1", "events/v1"),
+    *("networking/v1", "node/v1", "policy/v1", "rbac/v1", "scheduling/v1", "storage/v1"),
+)
 META = "meta/v1"
 SPECIAL = {
     "resource.Quantity": "quantity",

@@ -16,9 +16,11 @@ from lateen.cluster.apiserver.access import ServerAccess
 from lateen.cluster.apiserver.admission.chain import Admission
 from lateen.cluster.apiserver.auth.access_control import AccessControl
 from lateen.cluster.apiserver.crd.controller import DefinitionController
+from lateen.cluster.apiserver.crd.subresources import custom_subresources
 from lateen.cluster.apiserver.discovery import Discovery
 from lateen.cluster.apiserver.kinds.builtin import builtin_kinds
-from lateen.cluster.apiserver.non_resource import NonResourcePaths
+from lateen.cluster.apiserver.non_resource import GIT_VERSION, NonResourcePaths
+from lateen.cluster.apiserver.openapi.routes import openapi_routes
 from lateen.cluster.apiserver.registry import Registry
 from lateen.cluster.apiserver.request_handler import RequestHandler, add_headers
 from lateen.cluster.apiserver.request_metrics import RequestMetrics
@@ -29,6 +31,7 @@ from lateen.cluster.apiserver.rest.verbs import Verbs
 from lateen.cluster.apiserver.rest.write_pipeline import WritePipeline
 from lateen.cluster.apiserver.schema.builtin import BuiltinSchemas
 from lateen.cluster.apiserver.store.store import Store
+from lateen.cluster.apiserver.streaming.routes import routes as streaming_routes
 from lateen.cluster.layout import Layout
 from lateen.cluster.pki.paths import PkiPaths
 
@@ -68,9 +71,10 @@ async def running(layout: Layout) -> AsyncIterator[Server]:
         {"ping": lambda: True, "storage": lambda: store.healthy, "poststarthook/bootstrap": ready.is_set},
         metrics,
         access.documents(),
-        {},
+        openapi_routes(registry, schemas, GIT_VERSION),
     )
-    verbs = Verbs(access.subresources(), access.virtual_resources(), utc_now)
+    subresources = {**custom_subresources(), **access.subresources(), **streaming_routes(layout)}
+    verbs = Verbs(subresources, access.virtual_resources(), utc_now)
     handler = RequestHandler(services, ServerAccess(access), verbs.answer, paths.answer, metrics)
     try:
         await access.bootstrap()

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from lateen.cluster.apiserver.protobuf import decode as protobuf
 from lateen.cluster.apiserver.protobuf.decoder import MEDIA_TYPE, MalformedError, ProtobufDecoder
 from lateen.cluster.apiserver.protobuf.field_table import load_messages
 from lateen.cluster.apiserver.rest.yaml_body import load_yaml
@@ -21,7 +20,6 @@ _MAX_DEPTH = 200
 _JSON = "application/json"
 _YAML = "application/yaml"
 _PROTOBUF = ProtobufDecoder(load_messages())
-_PROTOBUF = "application/vnd.kubernetes.protobuf"
 
 
 async def read_body(http: web.Request) -> bytes:
@@ -66,11 +64,9 @@ def decode_value(body: bytes, content_type: str, duplicates: list[str]) -> Any:
             return _PROTOBUF.decode(body)
         except MalformedError as error:
             raise bad_request(str(error)) from None
-    if content_type == _PROTOBUF:
-        return protobuf.decode(body)
     raise unsupported_media_type(
         "the body of the request was in an unknown format - "
-        f"accepted media types include: {_JSON}, {_YAML}, {_PROTOBUF}"
+        f"accepted media types include: {_JSON}, {_YAML}, {MEDIA_TYPE}"
     )
 
 
