@@ -26,6 +26,8 @@ from lateen.cluster.status import StatusError, bad_request, internal_error, unau
 PORT = 10250
 API_SERVER = "kube-apiserver-kubelet-client"
 """Common name of the API server's client certificate."""
+_IPV6_FREEBIND = 78
+
 MAX_COMMAND_BYTES = 128 * 1024
 """Bound on a request's line, which carries an exec's command."""
 
@@ -175,7 +177,7 @@ def _listen(address: str) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             # An address that is still being checked for duplicates can be bound already.
-            listening.setsockopt(socket.IPPROTO_IP, getattr(socket, "IP_FREEBIND", 15), 1)
+            listening.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
         listening.bind((address, PORT))
         listening.listen(128)
         listening.setblocking(False)

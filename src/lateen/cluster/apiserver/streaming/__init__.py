@@ -1,0 +1,1 @@
+"""What flows between users and pods through the API server: logs, exec, attach, port-forward, proxying."""
