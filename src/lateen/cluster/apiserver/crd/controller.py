@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from lateen.cluster.apiserver.crd.conditions import is_true, set_condition
-from lateen.cluster.apiserver.crd.definition_kind import CLEANUP
+from lateen.cluster.apiserver.crd.definition_kind import CLEANUP, DefinitionKind
 from lateen.cluster.apiserver.crd.definition_validation import APPROVAL, is_protected
 from lateen.cluster.apiserver.crd.kind import kinds_of
 from lateen.cluster.apiserver.crd.naming import accept_names
@@ -47,7 +47,10 @@ class DefinitionController:
         self._finalizing: set[str] = set()
 
     def load(self) -> None:
-        """Serves what was established before the server stopped."""
+        """Gives definitions their own rules, and serves what was established before the server stopped."""
+        plain = self._registry.get(GVR(DEFINITIONS[0], "v1", DEFINITIONS[1]))
+        if plain is not None:
+            self._registry.add(DefinitionKind(plain.resource, plain.schema, self._meta))
         for crd in self._store.list(DEFINITIONS).items:
             if is_true(crd, "Established"):
                 self._serve(crd)
