@@ -124,7 +124,8 @@ class Informer:
                     self.resource_version = ""
                     level = logging.DEBUG
                 else:
-                    level = logging.WARNING if backoff.attempts == 3 else logging.DEBUG
+                    # A server that is away is told of by its clients' other calls.
+                    level = logging.DEBUG if error.code in (503, 504) or backoff.attempts != 3 else logging.WARNING
                     if 400 <= error.code < 500:
                         self.resource_version = ""
                 _log.log(level, "informer of %s: %s", self.gvr.plural, error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lateen.cluster.client.indexed_store import by_label
 from lateen.cluster.client.informer import Handler
 from lateen.cluster.controllers.controller import Environment
 from lateen.cluster.controllers.endpoints.members import (
@@ -17,7 +16,13 @@ from lateen.cluster.controllers.endpoints.members import (
     trigger_time,
 )
 from lateen.cluster.controllers.endpoints.service_followers import ServiceController
-from lateen.cluster.controllers.endpoints.slice_writing import MANAGED_BY, SERVICE_NAME, SLICE_MANAGER, write
+from lateen.cluster.controllers.endpoints.slice_writing import (
+    BY_SERVICE,
+    MANAGED_BY,
+    SERVICE_NAME,
+    SLICE_MANAGER,
+    write,
+)
 from lateen.cluster.controllers.endpoints.slicing import reconcile
 from lateen.cluster.controllers.pods import controller_reference, is_deleting, node_of
 from lateen.cluster.controllers.resources import NODES, SLICES
@@ -32,7 +37,7 @@ class EndpointSliceController(ServiceController):
     def __init__(self, env: Environment) -> None:
         super().__init__(env)
         self.nodes = self.follow(NODES, Handler(self._node_changed, self._node_updated))
-        self.slices = self.follow(SLICES, self._slice_changed, {"service": by_label(SERVICE_NAME)})
+        self.slices = self.follow(SLICES, self._slice_changed, {"service": BY_SERVICE})
 
     def _slice_changed(self, slice_: Obj) -> None:
         if labels_of(slice_).get(MANAGED_BY) == SLICE_MANAGER:

@@ -50,7 +50,7 @@ def selects(service: Obj, pod: Obj) -> bool:
 
 
 def is_headless(service: Obj) -> bool:
-    return str((service.get("spec") or {}).get("clusterIP")) == "None"
+    return bool((service.get("spec") or {}).get("clusterIP") == "None")
 
 
 def families_of(service: Obj) -> list[str]:

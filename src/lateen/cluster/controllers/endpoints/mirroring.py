@@ -5,10 +5,15 @@ Source: k8s.io/kubernetes `pkg/controller/endpointslicemirroring`.
 
 from __future__ import annotations
 
-from lateen.cluster.client.indexed_store import by_label
 from lateen.cluster.controllers.controller import Controller, Environment
 from lateen.cluster.controllers.endpoints.members import Member, Port, family_of, has_selector
-from lateen.cluster.controllers.endpoints.slice_writing import MANAGED_BY, MIRROR_MANAGER, SERVICE_NAME, write
+from lateen.cluster.controllers.endpoints.slice_writing import (
+    BY_SERVICE,
+    MANAGED_BY,
+    MIRROR_MANAGER,
+    SERVICE_NAME,
+    write,
+)
 from lateen.cluster.controllers.endpoints.slicing import reconcile
 from lateen.cluster.controllers.pods import controller_reference
 from lateen.cluster.controllers.resources import ENDPOINTS, SERVICES, SLICES
@@ -45,7 +50,7 @@ class MirroringController(Controller):
         super().__init__(env)
         self.endpoints = self.follow(ENDPOINTS, self.enqueue)
         self.services = self.follow(SERVICES, self.enqueue)
-        self.slices = self.follow(SLICES, self._slice_changed, {"service": by_label(SERVICE_NAME)})
+        self.slices = self.follow(SLICES, self._slice_changed, {"service": BY_SERVICE})
 
     def _slice_changed(self, slice_: Obj) -> None:
         if labels_of(slice_).get(MANAGED_BY) == MIRROR_MANAGER:

@@ -14,6 +14,8 @@ from lateen.cluster.objects import Obj, controller_of, labels_of, name_of, names
 
 UNSCHEDULABLE_TAINT = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 
+_FULL = ("Insufficient", "Too many pods", "node(s) didn't have free ports")
+
 
 @dataclass(slots=True)
 class NodeState:
@@ -67,8 +69,13 @@ def failure_message(nodes: int, reasons: Counter[str]) -> str:
     if nodes == 0:
         return "no nodes available to schedule pods"
     listed = ", ".join(sorted(f"{count} {reason}" for reason, count in reasons.items()))
-    preemption = f"preemption: 0/{nodes} nodes are available: {nodes} Preemption is not helpful for scheduling."
-    return f"0/{nodes} nodes are available: {listed}. {preemption}"
+    full = min(nodes, sum(count for reason, count in reasons.items() if reason.startswith(_FULL)))
+    tried = {
+        "No preemption victims found for incoming pod": full,
+        "Preemption is not helpful for scheduling": nodes - full,
+    }
+    outcome = ", ".join(f"{count} {what}" for what, count in tried.items() if count)
+    return f"0/{nodes} nodes are available: {listed}. preemption: 0/{nodes} nodes are available: {outcome}."
 
 
 def _looks_at_pods(states: Sequence[NodeState], pod: Obj) -> bool:

@@ -108,8 +108,8 @@ class Scheduler(Controller):
         try:
             await self.env.client.create_subresource(PODS, key_of(pod), "binding", binding)
         except StatusError as error:
-            if error.code in (404, 409):
-                # Deleted or bound meanwhile: the watch says which.
+            if error.code in (404, 409) and self.pods.get(key_of(pod)) is None:
+                # Deleted meanwhile.
                 self._assumed.pop(uid_of(pod), None)
                 return
             raise
