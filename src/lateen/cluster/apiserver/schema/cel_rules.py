@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lateen.cluster.apiserver.schema.cel import BUDGET_EXCEEDED, Environment, Expression, ExpressionError
-from lateen.cluster.apiserver.schema.cel_values import cel_type, in_order_of, to_cel
+from lateen.cluster.apiserver.schema.cel_values import cel_type, in_order_of, to_cel, with_typed_paths
 from lateen.cluster.apiserver.schema.schema import MISSING, Rule, Schema
 from lateen.cluster.apiserver.schema.value_equality import equal, unique_key
 from lateen.cluster.status import Cause
@@ -80,10 +80,11 @@ class _CompiledRule:
         self._optional_old = bool(rule.optional_old_self)
         variables = {"self": kind, **({"oldSelf": kind} if self.transition or self._optional_old else {})}
         environment = Environment(variables, frozenset({"oldSelf"} if self._optional_old else ()))
-        self._expression = _compile_to(environment, rule.rule, "rule", "BOOL", "bool")
+        self._expression = _compile_to(environment, with_typed_paths(rule.rule, schema), "rule", "BOOL", "bool")
         self._message: Expression | None = None
         if rule.message_expression:
-            self._message = _compile_to(environment, rule.message_expression, "messageExpression", "STRING", "string")
+            said = with_typed_paths(rule.message_expression, schema)
+            self._message = _compile_to(environment, said, "messageExpression", "STRING", "string")
 
     def check(self, value: Any, old: Any, unchanged: bool, path: str, run: _Run) -> None:
         if self.transition or self._optional_old:

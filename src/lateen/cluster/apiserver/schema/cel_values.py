@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import re
+from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 from lateen.cluster.apiserver.schema.cel import Type
@@ -25,6 +27,7 @@ _ESCAPES: Final = (("__", "__underscores__"), (".", "__dot__"), ("-", "__dash__"
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _DURATION_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_READERS: Final = {"date-time": "timestamp", "duration": "duration"}
 _VISIBLE_METADATA: Final = ("name", "generateName")
 
 
@@ -58,9 +61,18 @@ def cel_type(schema: Schema) -> Any:
 
 
 def to_cel(value: Any, schema: Schema | None, *, root: bool = False) -> Any:
-    """The value as a rule sees it. Values that do not fit their schema pass as they are."""
+    """The value as a rule sees it. Values that do not fit their schema pass as they are.
+
+    Times and durations inside dynamic values stay text (the evaluator takes them in typed variables only); rules reach
+    them through `with_typed_paths`.
+    """
+    return _seen(value, schema, root=root, typed=schema is not None and cel_type(schema) != Type.DYN)
+
+
+def _seen(value: Any, schema: Schema | None, *, root: bool = False, typed: bool = False) -> Any:
     if schema is None or value is None:
         return value
+    typed = typed and not schema.nullable
     if isinstance(value, dict):
         if not schema.properties and schema.additional is None:
             return value
@@ -73,19 +85,44 @@ def to_cel(value: Any, schema: Schema | None, *, root: bool = False) -> Any:
                     continue
                 if key == "metadata" and (root or schema.embedded_resource) and isinstance(child, dict):
                     child = {field: child[field] for field in _VISIBLE_METADATA if field in child}
-                seen[name] = to_cel(child, known)
+                seen[name] = _seen(child, known)
             elif schema.additional is not None:
-                seen[key] = to_cel(child, schema.additional)
+                seen[key] = _seen(child, schema.additional, typed=typed)
         return seen
     if isinstance(value, list):
-        return [to_cel(child, schema.items) for child in value] if schema.items is not None else value
+        return [_seen(child, schema.items, typed=typed) for child in value]
     if schema.type == "number" and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if schema.type == "integer" and isinstance(value, float):
         return int(value)
-    if isinstance(value, str) and schema.type == "string" and schema.format in ("date-time", "duration", "byte"):
+    if isinstance(value, str) and schema.type == "string" and (typed or schema.format == "byte"):
         return _formatted(value, schema.format)
     return value
+
+
+def with_typed_paths(source: str, schema: Schema) -> str:
+    """The rule with every mention of a time or duration, such as `self.spec.start`, read as one."""
+    for path, reader in _timed_paths(schema, ""):
+        mention = rf"(?<![\w.])(has\(\s*)?((?:self|oldSelf){re.escape(path)})(?![\w(\[])"
+        source = re.sub(mention, partial(_read, reader), source)
+    return source
+
+
+def _read(reader: str, mention: re.Match[str]) -> str:
+    """`has(self.start` asks for the field and stays."""
+    return mention[0] if mention[1] else f"{reader}({mention[2]})"
+
+
+def _timed_paths(schema: Schema, path: str) -> Iterator[tuple[str, str]]:
+    for name, child in schema.properties.items():
+        identifier = escaped(name)
+        if identifier is None:
+            continue
+        where = f"{path}.{identifier}"
+        if child.type == "string" and child.format in _READERS and not child.nullable:
+            yield where, _READERS[child.format]
+        elif child.properties:
+            yield from _timed_paths(child, where)
 
 
 def _formatted(value: str, shape: str) -> Any:
