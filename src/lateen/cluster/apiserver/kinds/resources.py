@@ -210,6 +210,18 @@ ADMISSIONREGISTRATION = (
     _resource(_ADMISSION, "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", namespaced=False),
 )
 
+APIEXTENSIONS = (
+    _resource(
+        "apiextensions.k8s.io/v1",
+        "CustomResourceDefinition",
+        "customresourcedefinitions",
+        *("crd", "crds"),
+        namespaced=False,
+        status=True,
+        categories=("api-extensions",),
+    ),
+)
+
 SCHEDULING = (_resource("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", "pc", namespaced=False),)
 
 COORDINATION = (_resource("coordination.k8s.io/v1", "Lease", "leases"),)
@@ -232,6 +244,7 @@ RESOURCES: tuple[Resource, ...] = (
     *RBAC,
     *STORAGE,
     *ADMISSIONREGISTRATION,
+    *APIEXTENSIONS,
     *SCHEDULING,
     *COORDINATION,
     *NODE,
