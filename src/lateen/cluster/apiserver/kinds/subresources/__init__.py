@@ -1,0 +1,1 @@
+"""Subresources of built-in kinds that are more than a status."""
