@@ -19,6 +19,7 @@ from lateen.cluster.controllers.replica_set import ReplicaSetController, Replica
 from lateen.cluster.controllers.scheduling.scheduler import Scheduler
 from lateen.cluster.controllers.service_account import RootCaController, ServiceAccountController
 from lateen.cluster.controllers.stateful_set.controller import StatefulSetController
+from lateen.cluster.controllers.volumes import VolumeController
 from lateen.cluster.layout import Layout
 
 
@@ -41,6 +42,7 @@ def all_controllers(env: Environment, layout: Layout) -> list[Controller]:
         ServiceAccountController(env),
         RootCaController(env, (layout.pki / "ca.crt").read_text()),
         DisruptionController(env),
+        VolumeController(env, layout.root / "volumes"),
         PodGarbageController(env),
         NodeLifecycleController(env),
     ]
