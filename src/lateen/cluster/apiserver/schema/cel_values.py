@@ -60,6 +60,20 @@ def cel_type(schema: Schema) -> Any:
     return Type.DYN
 
 
+def type_signature(schema: Schema) -> str:
+    """Text that is the same for nodes of the same `cel_type`."""
+    if schema.nullable or schema.int_or_string:
+        return "dyn"
+    if schema.type == "array":
+        return f"list({type_signature(schema.items) if schema.items is not None else 'dyn'})"
+    if schema.type == "object":
+        inner = schema.additional if schema.is_map else None
+        return f"map({type_signature(inner)})" if inner is not None else "dyn"
+    if schema.type == "string" and schema.format in ("date-time", "duration", "byte"):
+        return schema.format
+    return schema.type if schema.type in ("string", "boolean", "integer") else "dyn"
+
+
 def to_cel(value: Any, schema: Schema | None, *, root: bool = False) -> Any:
     """The value as a rule sees it. Values that do not fit their schema pass as they are.
 
