@@ -86,7 +86,7 @@ async def run(layout: Layout, number: int, labels: dict[str, str]) -> None:
             informer.run(),
             registration.run(),
             service_proxy.run(client, layout, node),
-            serve(layout, node, pods),
+            serve(pods, layout, number),
         ):
             group.create_task(task)
         await services.synced.wait()

@@ -20,6 +20,7 @@ from lateen.cluster.node.probes import actions
 from lateen.cluster.node.probes.outcome import Outcome
 from lateen.cluster.node.probes.prober import Kind, Prober
 from lateen.cluster.node.shim_client import Shim, ShimError
+from lateen.cluster.node.tasks import end_tasks
 from lateen.cluster.node.tracked import Tracked
 from lateen.cluster.node.volumes.pod_volumes import Volume
 from lateen.cluster.objects import Obj, name_of, namespace_of, uid_of
@@ -209,8 +210,7 @@ class ContainerStarter:
             await asyncio.wait((running, ending), return_when=asyncio.FIRST_COMPLETED)
             return running.result() if running.done() else Outcome(False, "container ended")
         finally:
-            for task in (running, ending):
-                task.cancel()
+            await end_tasks(running, ending)
 
     # --- probes ----------------------------------------------------------------------------------------------
 

@@ -86,6 +86,13 @@ def container_status(container: Tracked, default_waiting: str) -> Obj:
 
 
 def phase(containers: Sequence[Tracked], policy: str, facts: Facts) -> str:
+    """`Succeeded` and `Failed` are final: as long as anything runs (a sidecar), it is neither."""
+    found = _phase(containers, policy, facts)
+    final = found in ("Succeeded", "Failed")
+    return "Running" if final and any(c.running for c in containers) else found
+
+
+def _phase(containers: Sequence[Tracked], policy: str, facts: Facts) -> str:
     if facts.failed is not None:
         return "Failed"
     init = [c for c in containers if c.role == "init"]

@@ -28,6 +28,7 @@ from lateen.cluster.node.probes.outcome import Outcome
 from lateen.cluster.node.references import references_of
 from lateen.cluster.node.sandbox import Sandbox, SandboxError
 from lateen.cluster.node.shim_client import ContainerState
+from lateen.cluster.node.tasks import end_tasks
 from lateen.cluster.node.termination import Stopper
 from lateen.cluster.node.tracked import Tracked, recall, role_of
 from lateen.cluster.node.volumes.content import VolumeError
@@ -137,10 +138,7 @@ class PodWorker:
             await asyncio.wait((task, deleted), return_when=asyncio.FIRST_COMPLETED)
             return task.result() if task.done() else None
         finally:
-            for each in (task, deleted):
-                each.cancel()
-                with suppress(asyncio.CancelledError):
-                    await each
+            await end_tasks(task, deleted)
 
     async def _rest(self, delay: float | None) -> None:
         with suppress(TimeoutError):
@@ -305,10 +303,7 @@ class PodWorker:
                     stopping.result()
                     return
             finally:
-                for task in (stopping, shorter):
-                    task.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await task
+                await end_tasks(stopping, shorter)
 
     async def _end(self, failed: tuple[str, str] | None) -> None:
         """The pod is done (or failed as a whole): what still runs is stopped, logs and records stay."""

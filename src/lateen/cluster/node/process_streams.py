@@ -9,10 +9,11 @@ import socket
 import struct
 import termios
 from collections.abc import Awaitable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 from lateen.cluster.node.shim_client import ShimError, ShimSession, open_session
+from lateen.cluster.node.tasks import end_tasks
 
 _EXEC_SECONDS = 30.0
 
@@ -179,9 +180,6 @@ async def run_captured(directory: Path, container_id: str, argv: Sequence[str], 
         # A child that outlives the program may hold its output open: it is not awaited.
         await asyncio.wait(collectors, timeout=0.1)
     finally:
-        for collector in collectors:
-            collector.cancel()
-            with suppress(asyncio.CancelledError):
-                await collector
+        await end_tasks(*collectors)
         await process.close()
     return code, output.decode(errors="replace")

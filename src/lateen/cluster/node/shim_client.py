@@ -15,6 +15,7 @@ from typing import Any
 from lateen.cluster.node.shim import main as shim_main
 from lateen.cluster.node.shim import messages
 from lateen.cluster.node.shim.messages import Decoder, MessageError
+from lateen.cluster.node.tasks import end_tasks
 
 Message = dict[str, Any]
 ContainerState = dict[str, Any]
@@ -52,6 +53,7 @@ async def start_shim(directory: Path, config: dict[str, Any]) -> None:
     try:
         async with asyncio.timeout(_START_SECONDS):
             answer = await process.stdout.read(4096)
+            await process.wait()
     except BaseException:
         with suppress(ProcessLookupError):
             process.kill()
@@ -214,7 +216,5 @@ async def connected(
         await shim.hello()
         yield shim
     finally:
-        receiver.cancel()
-        with suppress(asyncio.CancelledError):
-            await receiver
+        await end_tasks(receiver)
         await session.close()

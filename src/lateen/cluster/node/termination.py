@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from lateen.cluster.client.events import EventType
 from lateen.cluster.node.probes.outcome import Outcome
 from lateen.cluster.node.shim_client import Shim, ShimError
+from lateen.cluster.node.tasks import end_tasks
 from lateen.cluster.node.tracked import Tracked
 from lateen.cluster.objects import Obj
 
@@ -70,10 +71,7 @@ class Stopper:
             if running.done() and not running.result().success:
                 self.event(container, "Warning", "FailedPreStopHook", "PreStopHook failed")
         finally:
-            for task in (running, ending):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await end_tasks(running, ending)
 
     async def stop_all(self, containers: Sequence[Tracked], grace: float) -> None:
         """Main and init containers together; then the sidecars, the last one first, in what is left of the time."""

@@ -32,6 +32,9 @@ def main() -> None:
     except (OSError, ValueError, KeyError) as error:
         os.write(1, f"{error}".encode())
         sys.exit(1)
+    # Nobody's child: it outlives the node process, which must not have to wait for it either.
+    if os.fork():
+        os._exit(0)
     os.write(1, b"ready")
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 1)
