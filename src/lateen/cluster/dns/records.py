@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal, Protocol
 
@@ -46,6 +46,10 @@ class Reply:
     outcome: Outcome
     answers: tuple[Record, ...] = ()
     additional: tuple[Record, ...] = ()
+
+    def renamed(self, name: str) -> Reply:
+        """The same answers under another name."""
+        return replace(self, answers=tuple(replace(record, name=name) for record in self.answers))
 
 
 NO_NAME = Reply(Outcome.NO_NAME)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeAlias
@@ -29,7 +30,7 @@ async def listening(host: str, port: int, answer: Answer) -> AsyncIterator[int]:
         bound: int = server.sockets[0].getsockname()[1]
         try:
             transport, protocol = await loop.create_datagram_endpoint(
-                lambda: _Datagrams(answer, group), local_addr=(host, bound)
+                lambda: _Datagrams(answer, group), sock=_datagram_socket(host, bound)
             )
             try:
                 yield bound
@@ -39,6 +40,20 @@ async def listening(host: str, port: int, answer: Answer) -> AsyncIterator[int]:
         finally:
             server.close()
             connections.close()
+
+
+def _datagram_socket(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        if family == socket.AF_INET6:
+            # As asyncio does for TCP: IPv4 has a socket of its own.
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((host, port))
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 class _Datagrams(asyncio.DatagramProtocol):
