@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from lateen.cluster.layout import Layout
+from lateen.cluster.node.serving.server import application, server_context
+from lateen.cluster.node.serving.websocket_streams import V4_BASE64, V5
+from lateen.cluster.objects import Obj
+from lateen.cluster.pki.create import create_pki
+from lateen.cluster.pki.paths import PairPath, PkiPaths
+from lateen.cluster.status import not_found
+
+
+class _Input:
+    def __init__(self, process: EchoProcess) -> None:
+        self._process = process
+
+    def write(self, data: bytes) -> None:
+        self._process.stdout.feed_data(data)
+
+    async def drain(self) -> None:
+        return None
+
+    def close(self) -> None:
+        self._process.end()
+
+
+class EchoProcess:
+    """Gives its input back."""
+
+    def __init__(self) -> None:
+        self._ended = asyncio.Event()
+        self.stdout = asyncio.StreamReader()
+        self.stderr = None
+        self.stdin = _Input(self)
+
+    def end(self) -> None:
+        if not self._ended.is_set():
+            self.stdout.feed_eof()
+            self._ended.set()
+
+    async def resize(self, columns: int, rows: int) -> None:
+        self.stdout.feed_data(f"{columns}x{rows}".encode())
+        self.end()
+
+    async def close(self) -> None:
+        self.end()
+
+    async def wait(self) -> int:
+        await self._ended.wait()
+        return 4
+
+
+class EchoRuntime:
+    def pods(self) -> list[Obj]:
+        return [{"metadata": {"name": "p"}}]
+
+    def find_pod(self, namespace: str, pod: str, uid: str = "") -> Obj:
+        if pod != "p":
+            raise not_found("", "pods", pod)
+        return {}
+
+    async def exec(self, *_names: Any, **_streams: Any) -> Any:
+        return EchoProcess()
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
+    layout = Layout("serving", 62, tmp_path_factory.mktemp("cluster"))
+    for directory in (layout.pki, layout.kubeconfigs):
+        directory.mkdir()
+    create_pki(layout, 1)
+    return PkiPaths(layout)
+
+
+@pytest.fixture
+async def url(paths: PkiPaths) -> AsyncIterator[str]:
+    runner = web.AppRunner(application(EchoRuntime()), shutdown_timeout=0.1)  # type: ignore[arg-type]
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_context(paths, 1)).start()
+    yield f"https://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+def session(paths: PkiPaths, pair: PairPath | None) -> aiohttp.ClientSession:
+    context = ssl.create_default_context(cafile=str(paths.ca.certificate))
+    if pair is not None:
+        context.load_cert_chain(pair.certificate, pair.key)
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/pods", "/exec/n/p/c?command=sh&output=1", "/portForward/n/p"])
+async def test_only_the_api_server_may_call(paths: PkiPaths, url: str, path: str) -> None:
+    async with session(paths, None) as anonymous, anonymous.get(url + path) as answer:
+        assert answer.status == 401
+    admin = paths.client("admin")
+    async with session(paths, admin) as user, user.get(url + path) as answer:
+        assert answer.status == 403
+
+
+async def test_a_certificate_of_another_authority_is_refused(url: str, paths: PkiPaths, tmp_path: Path) -> None:
+    layout = Layout("other", 61, tmp_path)
+    for directory in (layout.pki, layout.kubeconfigs):
+        directory.mkdir()
+    create_pki(layout, 1)
+    async with session(paths, PkiPaths(layout).apiserver_kubelet_client) as stranger:
+        with pytest.raises(aiohttp.ClientError):
+            await stranger.get(url + "/healthz")
+
+
+async def test_pods_and_errors(paths: PkiPaths, url: str) -> None:
+    async with session(paths, paths.apiserver_kubelet_client) as api:
+        async with api.get(url + "/pods") as answer:
+            assert [p["metadata"]["name"] for p in (await answer.json())["items"]] == ["p"]
+        async with api.post(url + "/exec/n/none/c?command=sh&output=1") as answer:
+            assert (answer.status, (await answer.json())["reason"]) == (404, "NotFound")
+        for path, message in (
+            ("/exec/n/p/c?output=1", "you must specify a command"),
+            ("/exec/n/p/c?command=sh", "you must specify at least 1 of stdin, stdout, stderr"),
+            ("/exec/n/p/c?command=sh&output=1", "Upgrade request required"),
+        ):
+            async with api.post(url + path) as answer:
+                assert (answer.status, (await answer.json())["message"]) == (400, message)
+
+
+async def test_the_close_channel_ends_stdin(paths: PkiPaths, url: str) -> None:
+    async with session(paths, paths.apiserver_kubelet_client) as api:
+        target = url + "/exec/n/p/c?command=cat&input=1&output=1"
+        async with api.ws_connect(target, protocols=("v9.unknown", V5)) as socket:
+            assert socket.protocol == V5
+            await socket.send_bytes(b"\x00hello")
+            await socket.send_bytes(b"\xff\x00")
+            received = [bytes(m.data) async for m in socket]
+    assert received[:2] == [b"\x01", b"\x01hello"]
+    assert received[2][:1] == b"\x03"
+    assert b'"NonZeroExitCode"' in received[2]
+    assert b'"message": "4"' in received[2]
+
+
+async def test_base64_and_resize(paths: PkiPaths, url: str) -> None:
+    async with session(paths, paths.apiserver_kubelet_client) as api:
+        target = url + "/exec/n/p/c?command=cat&input=1&output=1&tty=1"
+        async with api.ws_connect(target, protocols=(V4_BASE64,)) as socket:
+            size = base64.b64encode(b'{"Width":80,"Height":24}\n').decode()
+            await socket.send_str("4" + size)
+            received = [m.data async for m in socket]
+    assert received[1] == "1" + base64.b64encode(b"80x24").decode()
+
+
+async def test_an_unknown_protocol_is_refused(paths: PkiPaths, url: str) -> None:
+    async with session(paths, paths.apiserver_kubelet_client) as api:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+            await api.ws_connect(url + "/exec/n/p/c?command=cat&output=1", protocols=("v1.unknown",))
+        assert caught.value.status == 400
+        headers = {"Upgrade": "SPDY/3.1", "Connection": "Upgrade", "X-Stream-Protocol-Version": "v0"}
+        async with api.post(url + "/exec/n/p/c?command=cat&output=1", headers=headers) as answer:
+            assert answer.status == 403
