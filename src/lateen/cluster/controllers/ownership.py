@@ -60,7 +60,7 @@ async def _set_owners(env: Environment, gvr: GVR, obj: Obj, references: list[Obj
         "metadata": {
             "uid": uid_of(obj),
             "resourceVersion": metadata(obj).get("resourceVersion"),
-            "ownerReferences": references,
+            "ownerReferences": references or None,
         }
     }
     try:

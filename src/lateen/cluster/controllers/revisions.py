@@ -11,7 +11,7 @@ from lateen.cluster.controllers.controller import Environment
 from lateen.cluster.controllers.ownership import claim, claims
 from lateen.cluster.controllers.pods import controller_reference, created_at
 from lateen.cluster.controllers.resources import REVISIONS
-from lateen.cluster.controllers.template_hash import template_hash
+from lateen.cluster.controllers.template_hash import canonical, template_hash
 from lateen.cluster.objects import Obj, annotations_of, key_of, labels_of, metadata, name_of, namespace_of
 from lateen.cluster.selectors import Selector
 from lateen.cluster.status import StatusError
@@ -27,7 +27,7 @@ def revision_data(owner: Obj) -> Obj:
 
 def new_revision(owner: Obj, number: int, collisions: int) -> Obj:
     data = revision_data(owner)
-    hashed = template_hash(data, collisions)
+    hashed = template_hash(canonical(data), collisions)
     labels = dict((owner["spec"]["template"].get("metadata") or {}).get("labels") or {})
     return {
         "apiVersion": "apps/v1",
@@ -59,7 +59,7 @@ async def current_revision(
     """The revision of the present template, made or renewed when it must be; and all revisions, oldest first."""
     owned = ordered(await claim(env, REVISIONS, owner, claims(owner, selector, candidates)))
     data = revision_data(owner)
-    equal = [r for r in owned if r.get("data") == data]
+    equal = [r for r in owned if canonical(r.get("data")) == canonical(data)]
     number = max((int(r.get("revision") or 0) for r in owned), default=0)
     if equal:
         present = equal[-1]
@@ -78,7 +78,7 @@ async def current_revision(
             if error.reason != "AlreadyExists":
                 raise
             taken = await env.client.get(REVISIONS, key_of(wanted))
-            if taken.get("data") == data:
+            if canonical(taken.get("data")) == canonical(data):
                 return taken, ordered([*owned, taken])
             collisions += 1
             continue

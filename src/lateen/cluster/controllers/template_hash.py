@@ -11,6 +11,19 @@ _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """No vowels, no 0, 1 and 3: a hash must not spell a word (apimachinery `rand.SafeEncodeString`)."""
 
 
+def canonical(value: Any) -> Any:
+    """A template without what a client that decodes it adds or drops: nulls and empty members.
+
+    An empty selector is kept: it selects everything, and none selects nothing.
+    """
+    if isinstance(value, dict):
+        found = {k: canonical(v) for k, v in value.items() if v is not None}
+        return {k: v for k, v in found.items() if v not in ({}, []) or k.endswith("Selector")}
+    if isinstance(value, list):
+        return [canonical(v) for v in value]
+    return value
+
+
 def template_hash(value: Any, collisions: int = 0) -> str:
     """Ten letters that stand for a JSON value; `collisions` gives another name to the same value."""
     digest = hashlib.sha256(msgspec.json.encode(value, order="deterministic") + collisions.to_bytes(4, "big")).digest()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from lateen.cluster.controllers.deployment.limits import max_surge, replicas_of
 from lateen.cluster.controllers.pods import controller_reference, created_at
-from lateen.cluster.controllers.template_hash import template_hash
+from lateen.cluster.controllers.template_hash import canonical, template_hash
 from lateen.cluster.objects import Obj, annotations_of, deep_copy, metadata, name_of, namespace_of
 
 HASH_LABEL = "pod-template-hash"
@@ -34,8 +34,8 @@ def revision_of(obj: Obj) -> int:
 def _comparable(template: Obj) -> Obj:
     meta = template.get("metadata") or {}
     labels = {k: v for k, v in (meta.get("labels") or {}).items() if k != HASH_LABEL}
-    meta = {k: v for k, v in meta.items() if v and k not in ("creationTimestamp", "labels")}
-    return {**template, "metadata": meta | ({"labels": labels} if labels else {})}
+    found: Obj = canonical({**template, "metadata": {**meta, "labels": labels}})
+    return found
 
 
 def same_template(one: Obj, other: Obj) -> bool:

@@ -192,7 +192,7 @@ class GarbageCollector(Controller):
             live = await self._live(dependent)
             if live is not None:
                 rest = [o for o in owner_references(live) if o.get("uid") != node.uid]
-                await self._patch(dependent, {"ownerReferences": rest}, live)
+                await self._patch(dependent, {"ownerReferences": rest or None}, live)
         await self._drop_finalizer(node, ORPHAN)
 
     async def _drop_finalizer(self, node: Node, finalizer: str) -> None:
@@ -201,7 +201,7 @@ class GarbageCollector(Controller):
             return
         present = metadata(live).get("finalizers") or []
         if finalizer in present:
-            await self._patch(node, {"finalizers": [f for f in present if f != finalizer]}, live)
+            await self._patch(node, {"finalizers": [f for f in present if f != finalizer] or None}, live)
 
     async def _live(self, node: Node) -> Obj | None:
         """The object's metadata as it is now; None when it is gone or a namesake has its place."""

@@ -158,7 +158,7 @@ class JobController(Controller):
 
     async def _release_one(self, pod: Obj) -> None:
         rest = [f for f in metadata(pod).get("finalizers") or () if f != TRACKING]
-        meta = {"uid": uid_of(pod), "resourceVersion": metadata(pod).get("resourceVersion"), "finalizers": rest}
+        meta = {"uid": uid_of(pod), "resourceVersion": metadata(pod).get("resourceVersion"), "finalizers": rest or None}
         try:
             await self.env.patch(PODS, key_of(pod), {"metadata": meta})
         except StatusError as error:

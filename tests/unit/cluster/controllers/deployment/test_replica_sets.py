@@ -19,6 +19,9 @@ def test_the_new_replica_set_is_found_by_its_template(make_owner: Any) -> None:
     assert rs["metadata"]["labels"][HASH_LABEL] == rs["spec"]["selector"]["matchLabels"][HASH_LABEL]
     assert rs["metadata"]["name"] == f"web-{rs['metadata']['labels'][HASH_LABEL]}"
     assert find_new(web, [rs]) is rs
+    rs["spec"]["template"]["metadata"]["creationTimestamp"] = None
+    rs["spec"]["template"]["spec"]["containers"][0]["resources"] = {}
+    assert find_new(web, [rs]) is rs, "what a client that decodes the template adds is no change"
     other = make_owner("Deployment", "web")
     other["spec"]["template"]["spec"]["containers"][0]["image"] = "another"
     assert find_new(other, [rs]) is None
