@@ -11,7 +11,7 @@ import dnslib
 from lateen.cluster.dns.answer_cache import AnswerCache
 from lateen.cluster.dns.messages import error_reply, pack_reply
 from lateen.cluster.dns.records import Outcome, Record, Reply, State, resolve
-from lateen.cluster.network.dns_forwarding import ForwardError, Forwarder
+from lateen.cluster.network.dns_forwarding import Forwarder, ForwardError
 
 _HEADER = 12
 _MAX_QUERY = 4096
@@ -62,7 +62,7 @@ class Resolver:
         return resolve(name, type_, self._state, self._domain)
 
     async def _follow(self, reply: Reply, type_: str) -> Reply:
-        """The alias of an ExternalName with the addresses of its target, wherever that is; just the alias if unknown."""
+        """The alias of an ExternalName with its target's addresses, wherever that is; just the alias if unknown."""
         target = str(reply.answers[0].value)
         own = self._own(target, type_)
         if own.outcome is not Outcome.NOT_OURS:
