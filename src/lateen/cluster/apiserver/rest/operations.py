@@ -69,8 +69,8 @@ class Operations:
         last.message += ", the server was not able to generate a unique name for the object"
         raise last
 
-    async def _create(self, kind: Kind, obj: Obj, ctx: Context) -> Obj:
-        obj, undo = await self._pipeline.create(kind, obj, ctx)
+    async def _create(self, kind: Kind, obj: Obj, ctx: Context, *, tracked: bool = False) -> Obj:
+        obj, undo = await self._pipeline.create(kind, obj, ctx, tracked=tracked)
         try:
             return await self._store_new(kind, obj, ctx)
         except Exception:
@@ -242,11 +242,7 @@ class Operations:
             if config["metadata"].get("resourceVersion") or config["metadata"].get("uid"):
                 raise conflict(kind.resource.gvr.group, kind.resource.gvr.plural, key.name)
             try:
-                return await self._create(
-                    kind,
-                    change(None),
-                    ctx,
-                ), True
+                return await self._create(kind, change(None), ctx, tracked=True), True
             except StatusError as error:
                 # Somebody else created it meanwhile: apply to theirs.
                 if error.reason != "AlreadyExists":

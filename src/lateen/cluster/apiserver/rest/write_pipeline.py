@@ -62,15 +62,21 @@ class WritePipeline:
     admission: Admission
     now: Callable[[], dt.datetime]
 
-    async def create(self, kind: Kind, obj: Obj, ctx: Context) -> tuple[Obj, Callable[[], None] | None]:
-        """The object to store, and how to undo what was allocated for it. Raises StatusError."""
+    async def create(
+        self, kind: Kind, obj: Obj, ctx: Context, *, tracked: bool
+    ) -> tuple[Obj, Callable[[], None] | None]:
+        """The object to store, and how to undo what was allocated for it. Raises StatusError.
+
+        `tracked` says that managedFields are right already.
+        """
         meta = obj["metadata"]
         for field in ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion"):
             meta.pop(field, None)
         meta["uid"] = str(uuid.uuid4())
         meta["creationTimestamp"] = timestamp(self.now())
         kind.default(obj)
-        self._track(kind, None, obj, ctx, "")
+        if not tracked:
+            self._track(kind, None, obj, ctx, "")
         obj = await self.admission.mutate("CREATE", obj, None, ctx, kind)
         kind.default(obj)
         kind.prepare_create(obj, ctx)
@@ -92,7 +98,7 @@ class WritePipeline:
     async def update(
         self, kind: Kind, obj: Obj, old: Obj, ctx: Context, subresource: str, strategy: Strategy, *, tracked: bool
     ) -> tuple[Obj, Callable[[], None] | None]:
-        """As `create`, for an object that replaces `old`. `tracked` says that managedFields are right already."""
+        """As `create`, for an object that replaces `old`."""
         self._keep(obj, old)
         kind.default(obj)
         strategy.prepare(obj, old, ctx)
