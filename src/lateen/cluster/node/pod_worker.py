@@ -49,6 +49,8 @@ class PodWorker:
         self.pod = pod
         self.directory = PodDirectory.of(context.layout.node_root(context.number), uid_of(pod))
         self.containers: list[Tracked] = []
+        self.adopted = asyncio.Event()
+        """Set once `containers` says what there is."""
         self._context = context
         self._hostname = name_resolution.hostname(pod, context.node_name)
         self.sandbox = Sandbox(self.directory, context.layout, context.number, context.network, self._hostname)
@@ -163,6 +165,7 @@ class PodWorker:
             if container.running:
                 container.started, container.ready = bool(status.get("started")), bool(status.get("ready"))
                 self._starter.begin_probes(container, self._address, spread=True)
+        self.adopted.set()
         if not self._ended:
             self._changed()
 

@@ -37,13 +37,17 @@ class Pods:
     # --- workers ---------------------------------------------------------------------------------------------
 
     async def follow(self, informer: Informer) -> None:
-        """Runs the pods that `informer` (of this node's pods) knows, and ends those it knows no more."""
+        """Runs the pods that `informer` (of this node's pods) knows, and ends those it knows no more.
+
+        Returns when it is known of each what there is; they go on until the task group ends."""
         await informer.synced.wait()
         informer.add_handler(Handler(self._added, lambda _old, new: self._updated(new), self._deleted))
         present = {uid_of(pod) for pod in informer.store.list()}
         for directory in self._left_behind():
             if directory.uid not in present:
                 self._end_forgotten(directory)
+        for worker in list(self._workers.values()):
+            await worker.adopted.wait()
 
     def sources_changed(self, uid: str) -> None:
         """An object that the pod refers to has changed."""

@@ -6,6 +6,7 @@ Source: the kubelet's probers: which answers count, and how failures read.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from contextlib import suppress
 
@@ -71,10 +72,15 @@ async def http_get(action: Obj, container: Obj, address: str, timeout: float) ->
         )
     except aiohttp.ClientConnectorError as error:
         target = f"{address}:{error.port}"
-        reason = (error.os_error.strerror or str(error.os_error)).lower()
+        reason = _reason(error.os_error)
         return Outcome(False, f'Get "{url}": dial tcp {target}: connect: {reason}')
     except (aiohttp.ClientError, OSError, ValueError) as error:
         return Outcome(False, f'Get "{url}": {error}')
+
+
+def _reason(error: OSError) -> str:
+    """As Go words it; asyncio puts its own words where the system's belong."""
+    return (os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)).lower()
 
 
 def _unverified() -> ssl.SSLContext:
@@ -96,7 +102,7 @@ async def tcp_connect(action: Obj, container: Obj, address: str, timeout: float)
     except NoPortError as error:
         return Outcome(False, str(error))
     except OSError as error:
-        return Outcome(False, f"dial tcp {host}:{port}: connect: {(error.strerror or str(error)).lower()}")
+        return Outcome(False, f"dial tcp {host}:{port}: connect: {_reason(error)}")
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()
@@ -112,5 +118,5 @@ async def grpc_check(action: Obj, address: str, timeout: float) -> Outcome:
     except TimeoutError:
         return Outcome(False, f'timeout: failed to connect service "{address}:{port}" within {timeout:g}s')
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = _reason(error)
         return Outcome(False, f'connection error: desc = "transport: dial tcp {address}:{port}: connect: {reason}"')

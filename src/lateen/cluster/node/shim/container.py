@@ -263,7 +263,7 @@ class Container:
             "state": "exited",
             "exit_code": os.WEXITSTATUS(self._status) if exited else 128 + os.WTERMSIG(self._status),
             "signal": 0 if exited else os.WTERMSIG(self._status),
-            "oom_killed": not exited and self._oom_kills() > 0,
+            "oom_killed": self._status != 0 and self._oom_kills() > 0,
             "failure": self._failure,
             "finished_at": self._finished_at,
         }

@@ -81,6 +81,7 @@ def _open_source(mount: dict[str, Any]) -> int:
         return source
     try:
         parts = subpath.split("/")
+        mode = os.fstat(source).st_mode & 0o7777
         for depth in range(1, len(parts) + 1):
             try:
                 os.close(kernel.open_beneath(source, "/".join(parts[:depth])))
@@ -88,6 +89,9 @@ def _open_source(mount: dict[str, Any]) -> int:
                 parent = kernel.open_beneath(source, "/".join(parts[: depth - 1]) or ".")
                 os.mkdir(parts[depth - 1], 0o750, dir_fd=parent)
                 os.close(parent)
+                made = kernel.open_beneath(source, "/".join(parts[:depth]))
+                os.chmod(f"/proc/self/fd/{made}", mode)
+                os.close(made)
         return kernel.open_beneath(source, subpath)
     finally:
         os.close(source)
