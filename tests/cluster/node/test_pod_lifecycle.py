@@ -45,7 +45,7 @@ async def test_a_failed_liveness_probe_restarts(node: SingleNode) -> None:
 
 
 async def test_post_start_holds_the_next_container(node: SingleNode) -> None:
-    path, volume, mount = shared(node)
+    _, volume, mount = shared(node)
     hook = {"postStart": {"exec": {"command": ["sh", "-c", "sleep 0.3; echo hook >> /s/order"]}}}
     first = container(FOREVER, "first", volumeMounts=[mount], lifecycle=hook)
     second = container(f"echo second >> /s/order; {FOREVER}", "second", volumeMounts=[mount])
@@ -53,7 +53,8 @@ async def test_post_start_holds_the_next_container(node: SingleNode) -> None:
     await node.until(
         key, lambda pod: all(s["ready"] for s in pod.get("status", {}).get("containerStatuses", [{"ready": False}]))
     )
-    assert (path / "order").read_text().split() == ["hook", "second"]
+    wait = "until grep -q second /s/order; do sleep 0.02; done; cat /s/order"
+    assert await node.execute(key, "second", "sh", "-c", wait) == (0, "hook\nsecond\n")
 
 
 async def test_termination_runs_pre_stop_then_signals_then_kills(node: SingleNode) -> None:
