@@ -19,6 +19,7 @@ from lateen.cluster.apiserver.crd.controller import DefinitionController
 from lateen.cluster.apiserver.crd.subresources import custom_subresources
 from lateen.cluster.apiserver.discovery import Discovery
 from lateen.cluster.apiserver.kinds.builtin import builtin_kinds
+from lateen.cluster.apiserver.kinds.subresources import routes as kind_routes
 from lateen.cluster.apiserver.non_resource import GIT_VERSION, NonResourcePaths
 from lateen.cluster.apiserver.openapi.routes import openapi_routes
 from lateen.cluster.apiserver.registry import Registry
@@ -73,14 +74,19 @@ async def running(layout: Layout) -> AsyncIterator[Server]:
         access.documents(),
         openapi_routes(registry, schemas, GIT_VERSION),
     )
-    subresources = {**custom_subresources(), **access.subresources(), **streaming_routes(layout)}
-    verbs = Verbs(subresources, access.virtual_resources(), utc_now)
+    subresources = {
+        **custom_subresources(),
+        **kind_routes.routes(),
+        **access.subresources(),
+        **streaming_routes(layout),
+    }
+    verbs = Verbs(subresources, {**kind_routes.virtual_resources(), **access.virtual_resources()}, utc_now)
     handler = RequestHandler(services, ServerAccess(access), verbs.answer, paths.answer, metrics)
     try:
         await access.bootstrap()
         definitions.load()
         async with asyncio.TaskGroup() as tasks:
-            background = [tasks.create_task(access.run()), tasks.create_task(definitions.run())]
+            background = [tasks.create_task(part.run()) for part in (access, admission, definitions)]
             ready.set()
             try:
                 yield Server(services, handler)

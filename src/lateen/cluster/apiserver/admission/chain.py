@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 from lateen.cluster.apiserver.admission.attributes import DELETE, Attributes
 from lateen.cluster.apiserver.admission.certificates import Certificates
+from lateen.cluster.apiserver.admission.limit_ranger import LimitRanger
 from lateen.cluster.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from lateen.cluster.apiserver.admission.node_restriction import NodeRestriction
 from lateen.cluster.apiserver.admission.plugin import Plugin
+from lateen.cluster.apiserver.admission.pod_security import PodSecurity
 from lateen.cluster.apiserver.admission.priority import Priority
 from lateen.cluster.apiserver.admission.rbac_escalation import RbacEscalation
+from lateen.cluster.apiserver.admission.resource_quota import ResourceQuotas
 from lateen.cluster.apiserver.admission.service_account import ServiceAccountPlugin
 from lateen.cluster.apiserver.admission.tolerations import DefaultTolerationSeconds
 from lateen.cluster.apiserver.admission.webhook.dispatch import Webhooks
@@ -27,12 +30,15 @@ class Admission:
 
     def __init__(self, store: Store, registry: Registry, authorizer: Authorizer) -> None:
         self._webhooks = Webhooks(store, registry)
+        self._quotas = ResourceQuotas(store)
         self._plugins: Sequence[Plugin] = (
             NamespaceLifecycle(store),
+            LimitRanger(store),
             ServiceAccountPlugin(store),
             NodeRestriction(),
             Priority(store),
             DefaultTolerationSeconds(),
+            PodSecurity(store),
             Certificates(authorizer),
             RbacEscalation(authorizer),
         )
@@ -62,6 +68,11 @@ class Admission:
             # Mutating webhooks see deletions too, though there is nothing to change.
             await self._webhooks.mutate(attributes, _nothing)
         await self._webhooks.validate(attributes)
+        await self._quotas.validate(attributes)
+
+    async def run(self) -> None:
+        """What admission keeps in step (the status of quotas); runs until cancelled or the store closes."""
+        await self._quotas.run()
 
     async def close(self) -> None:
         await self._webhooks.close()

@@ -58,7 +58,7 @@ def impersonate(user: User, headers: Headers, authorizer: Authorizer) -> User:
         groups = groups if _UNAUTHENTICATED in groups else [*groups, _UNAUTHENTICATED]
     elif AUTHENTICATED not in groups and _UNAUTHENTICATED not in groups:
         groups = [*groups, AUTHENTICATED]
-    _log.info("%s acts as %s", user.name, name)
+    _log.debug("%s acts as %s", user.name, name)
     return User(name, uid, tuple(groups), {key: tuple(values) for key, values in extra.items()})
 
 
