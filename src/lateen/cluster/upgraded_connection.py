@@ -28,9 +28,10 @@ async def taken_over(request: web.BaseRequest) -> AsyncIterator[tuple[asyncio.St
 
     Raises ConnectionResetError when the client has gone already.
     """
-    transport, handler = request.transport, request.protocol
-    if transport is None or transport.is_closing() or not isinstance(transport, asyncio.Transport):
+    handler = request.protocol
+    if request.transport is None or request.transport.is_closing():
         raise ConnectionResetError("the client has gone")
+    transport = request.transport
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=BUFFER_BYTES)
     protocol = asyncio.StreamReaderProtocol(reader)
