@@ -47,8 +47,8 @@ class Ingress(BuiltinKind):
             if isinstance(http, dict):
                 if not objects(http, "paths"):
                     found.append(required(f"{at}.http.paths"))
-                for path_at, path in indexed(http, "paths", f"{at}.http"):
-                    found += _validate_path(path, path_at)
+                for path_at, http_path in indexed(http, "paths", f"{at}.http"):
+                    found += _validate_path(http_path, path_at)
         return found
 
     def validate_update(self, obj: Obj, old: Obj, ctx: Context) -> Sequence[Cause]:
