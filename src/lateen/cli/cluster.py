@@ -243,19 +243,19 @@ def kubeconfig(name: str) -> None:
 @_name
 @click.option("--env", "env", multiple=True, metavar="KEY=VALUE", help="A variable of the image's environment.")
 @click.option("--workdir", default="", help="The image's working directory.")
-@click.option("--cmd", "cmd", multiple=True, help="An argument of the default command (Docker's CMD); repeatable.")
+@click.option("--user", default="", help="Whom it runs as: UID or UID:GID. Default: root.")
 @click.argument("image")
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED)
 @_explained
 def load_image_command(
-    name: str, env: tuple[str, ...], workdir: str, cmd: tuple[str, ...], image: str, argv: tuple[str, ...]
+    name: str, env: tuple[str, ...], workdir: str, user: str, image: str, argv: tuple[str, ...]
 ) -> None:
     """Map an image reference (globs allowed) to a local program, so that pods can use it.
 
     \b
     Examples:
       lateen cluster load-image example.org/shop:v1 -- /opt/shop/bin/shop
-      lateen cluster load-image 'example.org/tools/*' --env LANG=C --cmd --help -- python3 -m tools
+      lateen cluster load-image 'example.org/tools/*' --env LANG=C -- python3 -m tools
     """
     variables: dict[str, str] = {}
     for text in env:
@@ -263,5 +263,9 @@ def load_image_command(
         if not equals or not key:
             raise ClusterError(f"--env {text}: expected KEY=VALUE")
         variables[key] = value
-    path = load_image(_home(read_settings()).layout(name), image, argv, cmd=cmd, env=variables, working_dir=workdir)
+    layout = _home(read_settings()).layout(name)
+    try:
+        path = load_image(layout, image, argv, env=variables, working_directory=workdir, user=user)
+    except ValueError as error:
+        raise ClusterError(str(error)) from error
     click.echo(f"{image} -> {' '.join(argv)} ({path})")

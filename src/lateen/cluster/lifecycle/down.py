@@ -8,13 +8,13 @@ from pathlib import Path
 
 from msgspec import structs
 
-from lateen.cluster import network
 from lateen.cluster.layout import Layout
 from lateen.cluster.lifecycle import kubeconfig, processes
 from lateen.cluster.lifecycle.components import components
 from lateen.cluster.lifecycle.home import ClusterError, Home
 from lateen.cluster.lifecycle.progress import Progress
 from lateen.cluster.lifecycle.supervisor import STOP_SECONDS
+from lateen.cluster.network import delete_fabric, disable_egress, unpeer
 from lateen.cluster.node.cleanup import clean_up_node
 from lateen.cluster.spec import Spec, save_spec
 
@@ -35,8 +35,9 @@ def down(home: Home, name: str, progress: Progress, *, kubeconfig_path: Path | N
                 clean_up_node(layout, number)
         with progress.step("Removing its network"):
             for peer in _known_peers(home, spec):
-                network.unpeer(layout, home.layout(peer))
-            network.delete_fabric(layout)
+                unpeer(layout, home.layout(peer))
+            disable_egress(layout)
+            delete_fabric(layout)
         if kubeconfig_path is not None:
             kubeconfig.remove_context(kubeconfig_path, name)
         shutil.rmtree(layout.run, ignore_errors=True)

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from msgspec import structs
 
-from lateen.cluster import network
 from lateen.cluster.client.api import Client
 from lateen.cluster.dns.manifests import dns_manifests
 from lateen.cluster.layout import Layout
 from lateen.cluster.lifecycle import kubeconfig, processes
 from lateen.cluster.lifecycle.home import ClusterError, Home
 from lateen.cluster.lifecycle.progress import Progress
+from lateen.cluster.network import create_fabric, enable_egress, fabric_exists, peer, range_conflicts
 from lateen.cluster.objects import GVR, Obj, gvk_of, name_of, namespace_of
 from lateen.cluster.pki.create import create_pki
 from lateen.cluster.spec import Spec, save_spec
@@ -59,12 +59,12 @@ def up(home: Home, request: Request, progress: Progress) -> Layout:
                 directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             create_pki(layout, spec.nodes)
         with progress.step(f"Making the network: {spec.nodes} node(s), pods {layout.pods_ipv4} and {layout.pods_ipv6}"):
-            network.create_fabric(layout, spec.nodes)
+            create_fabric(layout, spec.nodes)
             if spec.egress:
-                network.enable_egress(layout)
-        for peer in spec.peers:
-            with progress.step(f"Peering with cluster {peer}"):
-                _peer(home, layout, peer)
+                enable_egress(layout)
+        for other in spec.peers:
+            with progress.step(f"Peering with cluster {other}"):
+                _peer(home, layout, other)
     with progress.step("Starting the API server, the controllers and the nodes"):
         _start_supervisor(layout)
     asyncio.run(_settle(layout, spec, progress, request.timeout_seconds))
@@ -76,10 +76,10 @@ def up(home: Home, request: Request, progress: Progress) -> Layout:
 
 def _claim(home: Home, request: Request) -> tuple[Layout, Spec]:
     """The cluster's place and its spec with the request's changes, on disk."""
-    for peer in request.peers or ():
-        if peer == request.name:
-            raise ClusterError(f"--peer {peer}: a cluster cannot be its own peer")
-        home.spec(peer)
+    for other in request.peers or ():
+        if other == request.name:
+            raise ClusterError(f"--peer {other}: a cluster cannot be its own peer")
+        home.spec(other)
     if request.name in home.names():
         spec = home.spec(request.name)
         layout = home.layout(request.name)
@@ -111,7 +111,7 @@ def _claim(home: Home, request: Request) -> tuple[Layout, Spec]:
             node_labels=request.node_labels or {},
         )
 
-    layout = home.claim(spec_at, request.name, lambda candidate: not network.range_conflicts(candidate))
+    layout = home.claim(spec_at, request.name, lambda candidate: not range_conflicts(candidate))
     return layout, spec_at(layout.index)
 
 
@@ -122,8 +122,8 @@ def _peer(home: Home, layout: Layout, other: str) -> None:
         if layout.name not in spec.peers:
             save_spec(home.root(other), structs.replace(spec, peers=(*spec.peers, layout.name)))
         theirs = home.layout(other)
-        if network.fabric_exists(theirs):
-            network.peer(layout, theirs)
+        if fabric_exists(theirs):
+            peer(layout, theirs)
 
 
 def _supervisor(layout: Layout) -> processes.ProcessRecord | None:
