@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from lateen.cluster.client.backoff import Backoff
 from lateen.cluster.controllers import pods
 from lateen.cluster.controllers.controller import Controller, Environment
 from lateen.cluster.controllers.resources import CLAIMS, STORAGE_CLASSES, VOLUMES
@@ -139,6 +140,7 @@ class VolumeController(Controller):
             group.create_task(super().run())
 
     async def _ensure_class(self) -> None:
+        backoff = Backoff(0.5, 60.0)
         while True:
             try:
                 await self.env.create(STORAGE_CLASSES, storage_class())
@@ -146,7 +148,7 @@ class VolumeController(Controller):
             except StatusError as error:
                 if error.reason == "AlreadyExists":
                     return
-            await asyncio.sleep(1)
+            await asyncio.sleep(backoff.next())
 
     def _claim_changed(self, claim: Obj) -> None:
         self.enqueue(claim)

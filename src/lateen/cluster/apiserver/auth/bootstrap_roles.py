@@ -64,6 +64,8 @@ _CONTROLLERS = [
     _rule(("delete", "deletecollection", *_READ), "*", "*"),
     _rule(("patch", "update"), "*", "*"),
     _rule(("create",), "", "configmaps", "endpoints", "persistentvolumeclaims", "pods", "serviceaccounts"),
+    _rule(("create",), "", "persistentvolumes"),
+    _rule(("create",), "storage.k8s.io", "storageclasses"),
     _rule(("create",), "", "pods/binding", "pods/eviction", "bindings", "serviceaccounts/token", "namespaces/finalize"),
     _rule(("create",), "apps", "controllerrevisions", "replicasets"),
     _rule(("create",), "batch", "jobs"),
