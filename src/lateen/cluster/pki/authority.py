@@ -95,12 +95,12 @@ class Authority:
         public_key: CertificatePublicKeyTypes,
         *,
         alternative_names: Sequence[x509.GeneralName],
-        usage: x509.KeyUsage,
+        usage: x509.KeyUsage | None,
         purposes: Sequence[x509.ObjectIdentifier],
         not_before: dt.datetime,
         not_after: dt.datetime,
     ) -> x509.Certificate:
-        """Signs an end-entity certificate; it never outlives the authority."""
+        """Signs an end-entity certificate; it never outlives the authority. Without `usage` it is not restricted."""
         builder = (
             x509.CertificateBuilder()
             .subject_name(name)
@@ -109,13 +109,14 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(not_before)
             .not_valid_after(min(not_after, self.certificate.not_valid_after_utc))
-            .add_extension(usage, critical=True)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
                 critical=False,
             )
         )
+        if usage is not None:
+            builder = builder.add_extension(usage, critical=True)
         if purposes:
             builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         if alternative_names:

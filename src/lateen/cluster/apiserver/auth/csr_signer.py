@@ -119,12 +119,14 @@ class CertificateSigner:
         asked: Any = spec.get("expirationSeconds")
         lifetime = min(dt.timedelta(seconds=asked), LIFETIME) if isinstance(asked, int) else LIFETIME
         now = self._clock()
+        bits = {_KEY_USAGES[usage]: True for usage in usages if usage in _KEY_USAGES}
         try:
             return self._authority.sign(
                 request.subject,
                 request.public_key(),
                 alternative_names=_alternative_names(request),
-                usage=key_usage(**{_KEY_USAGES[usage]: True for usage in usages if usage in _KEY_USAGES}),
+                # An extension that names no usage at all would forbid every use.
+                usage=key_usage(**bits) if bits else None,
                 purposes=list(dict.fromkeys(_PURPOSES[usage] for usage in sorted(usages) if usage in _PURPOSES)),
                 not_before=now - CLOCK_SKEW,
                 not_after=now + lifetime,

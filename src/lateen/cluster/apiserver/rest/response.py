@@ -41,13 +41,18 @@ def body_response(http: web.Request, body: bytes, status: int = 200, content_typ
 
 
 def warning_headers(warnings: Iterable[str]) -> list[str]:
-    """Values of `Warning` headers (RFC 7234, code 299): at most 4 KiB in all, as k8s.io/apiserver bounds them."""
+    """Values of `Warning` headers (RFC 7234, code 299): at most 4 KiB in all, as k8s.io/apiserver bounds them.
+
+    Only where they are longer together is each cut to 256 characters, and then the last ones may be missing.
+    """
+    cleaned = ["".join(c if c.isprintable() else " " for c in text) for text in warnings]
+    if sum(map(len, cleaned)) > 4096:
+        cleaned = [text[:256] for text in cleaned]
     values: list[str] = []
     left = 4096
-    for text in warnings:
-        clean = "".join(c if c.isprintable() else " " for c in text)[:256]
+    for clean in cleaned:
         escaped = clean.replace("\\", "\\\\").replace('"', '\\"')
-        left -= len(escaped)
+        left -= len(clean)
         if left < 0:
             break
         values.append(f'299 - "{escaped}"')

@@ -74,6 +74,12 @@ async def test_signs_what_is_approved(
     assert list(purposes) == [ExtendedKeyUsageOID.CLIENT_AUTH]
 
 
+async def test_no_key_usage_asked_for_is_no_restriction(store: Store, signer: CertificateSigner) -> None:
+    spec = {"signerName": "kubernetes.io/kube-apiserver-client", "request": request("j"), "usages": ["client auth"]}
+    signed = certificate(await settle(store, signer, spec, "Approved"))
+    assert not [e for e in signed.extensions if isinstance(e.value, x509.KeyUsage)]
+
+
 @pytest.mark.parametrize("conditions", [(), ("Denied",), ("Approved", "Denied"), ("Approved", "Failed")])
 async def test_signs_nothing_else(store: Store, signer: CertificateSigner, conditions: tuple[str, ...]) -> None:
     spec = {"signerName": "kubernetes.io/kube-apiserver-client", "request": request("j"), "usages": CLIENT_USAGES}

@@ -18,7 +18,7 @@ from lateen.cluster.apiserver.kind import Kind
 from lateen.cluster.objects import GVK, GVR, Obj, gvk_of
 from lateen.cluster.status import StatusError
 
-_MAX_WARNING = 256
+_MAX_WARNING = 4096
 
 
 class InvalidResponseError(Exception):
