@@ -198,7 +198,9 @@ async def _until_nodes_ready(client: Client, names: set[str]) -> None:
 
 async def _until_available(client: Client, namespace: str, name: str) -> None:
     async for deployment in _states(client, _DEPLOYMENTS, namespace, f"metadata.name={name}"):
-        if _condition(deployment, "Available"):
+        # Not the condition Available: a rolling update that may have one unavailable pod is Available with none.
+        status = deployment.get("status") or {}
+        if int(status.get("availableReplicas") or 0) >= int(deployment["spec"].get("replicas", 1)):
             return
 
 
