@@ -11,6 +11,7 @@ from lateen.cluster.apiserver.admission.namespace_lifecycle import NamespaceLife
 from lateen.cluster.apiserver.admission.node_restriction import NodeRestriction
 from lateen.cluster.apiserver.admission.plugin import Plugin
 from lateen.cluster.apiserver.admission.pod_security import PodSecurity
+from lateen.cluster.apiserver.admission.policy.plugin import ValidatingPolicies
 from lateen.cluster.apiserver.admission.priority import Priority
 from lateen.cluster.apiserver.admission.rbac_escalation import RbacEscalation
 from lateen.cluster.apiserver.admission.resource_quota import ResourceQuotas
@@ -41,6 +42,7 @@ class Admission:
             PodSecurity(store),
             Certificates(authorizer),
             RbacEscalation(authorizer),
+            ValidatingPolicies(store, registry),
         )
 
     async def mutate(

@@ -21,11 +21,11 @@ class ConditionError(Exception):
 class MatchConditions:
     """All must be true. One that is false settles the matter, whatever errors others have."""
 
-    def __init__(self, conditions: Sequence[Obj]) -> None:
+    def __init__(self, conditions: Sequence[Obj], variables: Mapping[str, Any] = VARIABLES) -> None:
         self._conditions: list[tuple[str, Expression | ExpressionError]] = []
         if not conditions:
             return
-        environment = Environment(VARIABLES)
+        environment = Environment(variables)
         for condition in conditions:
             try:
                 compiled: Expression | ExpressionError = environment.compile(str(condition.get("expression")))

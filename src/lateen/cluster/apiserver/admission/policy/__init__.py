@@ -1,0 +1,1 @@
+"""Admission by CEL expressions: ValidatingAdmissionPolicies and their bindings."""
