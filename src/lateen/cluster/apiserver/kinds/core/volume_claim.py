@@ -57,6 +57,9 @@ class PersistentVolumeClaim(BuiltinKind):
         free = ["resources", "volumeAttributesClassName"]
         if not mapping(old, "spec").get("volumeName"):
             free.append("volumeName")
+            if mapping(old, "spec").get("storageClassName") is None:
+                # The default class is given to a claim that came before it.
+                free.append("storageClassName")
         spec, before = ({k: v for k, v in mapping(o, "spec").items() if k not in free} for o in (obj, old))
         if spec != before:
             free_fields = "resources.requests and volumeAttributesClassName for bound claims"
