@@ -42,6 +42,9 @@ class Kind:
     custom: ClassVar[bool] = False
     """Whether a CRD defines it: no strategic merge patch, no update without a resourceVersion."""
 
+    deprecation: str = ""
+    """What every user of a deprecated version is warned with; empty otherwise."""
+
     def __init__(self, resource: Resource, schema: Schema) -> None:
         self.resource = resource
         self.schema = schema

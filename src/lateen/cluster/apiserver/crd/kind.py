@@ -39,7 +39,6 @@ class CustomKind(Kind):
             field["jsonPath"] for field in version.get("selectableFields") or () if field.get("jsonPath")
         )
         self.deprecation = _deprecation(resource, version)
-        """What users of a deprecated version are warned with; empty otherwise."""
         self._selectable = {path.removeprefix("."): JsonPath(path) for path in self.selectable_paths}
         self._declared_columns = version.get("additionalPrinterColumns") or ()
 
@@ -67,9 +66,6 @@ class CustomKind(Kind):
 
     def validate_schema(self, obj: Obj, old: Obj | None) -> Sequence[Cause]:
         return self._validator.validate(obj, MISSING if old is None else old)
-
-    def warnings(self, obj: Obj) -> Sequence[str]:
-        return (self.deprecation,) if self.deprecation else ()
 
     def selectable_fields(self, obj: Obj) -> Mapping[str, str]:
         return {name: _selectable_text(path.first(obj)) for name, path in self._selectable.items()}

@@ -57,6 +57,8 @@ class Verbs:
         if kind is None:
             raise path_not_found()
         call.kind = kind
+        if kind.deprecation:
+            call.ctx.warn(kind.deprecation)
         if virtual is not None:
             if info.verb != "create" or info.subresource:
                 raise method_not_allowed()

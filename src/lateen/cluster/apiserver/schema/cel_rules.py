@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lateen.cluster.apiserver.schema.cel import BUDGET_EXCEEDED, Environment, Expression, ExpressionError
-from lateen.cluster.apiserver.schema.cel_values import cel_type, in_order_of, to_cel, type_signature, with_typed_paths
+from lateen.cluster.apiserver.schema.cel_values import (
+    cel_type,
+    escaped,
+    in_order_of,
+    to_cel,
+    type_signature,
+    with_typed_paths,
+)
 from lateen.cluster.apiserver.schema.schema import MISSING, Rule, Schema
 from lateen.cluster.apiserver.schema.value_equality import equal, unique_key
 from lateen.cluster.status import Cause
@@ -23,6 +30,10 @@ LONGEST_MESSAGE: Final = 5 * 1024
 
 _OLD_SELF = re.compile(r"\boldSelf\b")
 _TEXT = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+
+_MENTION = re.compile(r"(?<![\w.])(?:self|oldSelf)((?:\.[A-Za-z_]\w*)+)(\s*\()?")
+_IMPLICIT: Final = ("apiVersion", "kind", "metadata")
+"""Fields that whole objects have without saying so."""
 
 _Check = Callable[[Any, Any, str, "_Run"], None]
 """(value, old value or MISSING, path, run)"""
@@ -76,19 +87,46 @@ def rule_faults(schema: Schema, path: str) -> Iterator[tuple[str, str, str]]:
     yield from _faults(schema, path, _Environments())
 
 
-def _faults(schema: Schema, path: str, environments: _Environments) -> Iterator[tuple[str, str, str]]:
+def _faults(schema: Schema, path: str, environments: _Environments, broken: str = "") -> Iterator[tuple[str, str, str]]:
+    """`broken` is the path of a list above whose elements cannot be told apart over time."""
     for index, rule in enumerate(schema.rules):
         where = f"{path}.x-kubernetes-validations[{index}]"
         try:
+            _check_fields(rule.rule, "rule", schema)
+            _check_fields(rule.message_expression, "messageExpression", schema)
             _CompiledRule(schema, rule, environments)
         except ExpressionError as error:
             yield f"{where}.{error.args[1] if len(error.args) > 1 else 'rule'}", rule.rule, str(error.args[0])
+        if broken and uses_old_self(rule.rule):
+            detail = f"oldSelf cannot be used on the uncorrelatable portion of the schema within {broken}"
+            yield f"{where}.rule", rule.rule, detail
     for name, child in schema.properties.items():
-        yield from _faults(child, f"{path}.properties[{name}]", environments)
+        yield from _faults(child, f"{path}.properties[{name}]", environments, broken)
     if schema.items is not None:
-        yield from _faults(schema.items, f"{path}.items", environments)
+        uncorrelatable = broken or ("" if schema.list_type == "map" else path)
+        yield from _faults(schema.items, f"{path}.items", environments, uncorrelatable)
     if schema.additional is not None:
-        yield from _faults(schema.additional, f"{path}.additionalProperties", environments)
+        yield from _faults(schema.additional, f"{path}.additionalProperties", environments, broken)
+
+
+def _check_fields(source: str, field: str, schema: Schema) -> None:
+    """Refuses mentions of fields that the schema does not have. (To the compiler, objects are dynamic.)"""
+    for mention in _MENTION.finditer(_TEXT.sub(lambda text: " " * len(text[0]), source)):
+        node: Schema | None = schema
+        at = mention.start(1)
+        names = mention[1].split(".")[1:]
+        for name in names[:-1] if mention[2] else names:
+            if node is None or not node.properties:
+                break
+            known = {escaped(property_name): child for property_name, child in node.properties.items()}
+            if name not in known and name not in _IMPLICIT:
+                line = source[:at].count("\n") + 1
+                column = at - source.rfind("\n", 0, at)
+                shown = source.splitlines()[line - 1]
+                place = f"ERROR: <input>:{line}:{column}: undefined field '{name}'"
+                raise ExpressionError(f"compilation failed: {place}\n | {shown}\n | {'.' * (column - 1)}^", field)
+            node = known.get(name)
+            at += len(name) + 1
 
 
 class _CompiledRule:

@@ -116,9 +116,9 @@ def test_selectable_fields(schemas: BuiltinSchemas) -> None:
 
 
 def test_deprecated_versions_warn(schemas: BuiltinSchemas) -> None:
-    assert kind(schemas).warnings({}) == ()
-    assert kind(schemas, deprecated=True).warnings({}) == ("yard.example.com/v1 Boat is deprecated",)
-    assert kind(schemas, deprecated=True, deprecationWarning="use v2").warnings({}) == ("use v2",)
+    assert kind(schemas).deprecation == ""
+    assert kind(schemas, deprecated=True).deprecation == "yard.example.com/v1 Boat is deprecated"
+    assert kind(schemas, deprecated=True, deprecationWarning="use v2").deprecation == "use v2"
 
 
 def test_generations_count_changes_of_the_spec(schemas: BuiltinSchemas, context: Context) -> None:

@@ -188,6 +188,38 @@ def test_faults_name_their_place() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("rule", "complaint"),
+    [
+        ("self.x > 0 && self.spec.y > 0", "<input>:1:24: undefined field 'y'"),
+        ("self.x > 0 &&\n has(self.z)", "<input>:2:10: undefined field 'z'"),
+        ("self.spec.size() > 0 || self.names.exists(n, n.w)", ""),
+        ("self.metadata.name != 'self.q' && self.free.anything == 1 && self.x == oldSelf.x", ""),
+    ],
+)
+def test_fields_that_do_not_exist(rule: str, complaint: str) -> None:
+    props = of({"type": "integer"}, {"rule": rule})
+    props["properties"] |= {
+        "spec": {"type": "object", "properties": {"x": {"type": "integer"}}},
+        "names": {"type": "array", "items": {"type": "object", "properties": {"w": {"type": "boolean"}}}},
+        "free": {"x-kubernetes-preserve-unknown-fields": True},
+    }
+    complaints = [said for _, _, said in rule_faults(parse(props), "s")]
+    assert len(complaints) == bool(complaint)
+    assert all(complaint in said for said in complaints)
+
+
+def test_elements_without_identity_have_no_past() -> None:
+    rules = [{"rule": "self == oldSelf"}]
+    element = {"type": "object", "properties": {"name": {"type": "string", "x-kubernetes-validations": rules}}}
+    listed = {"type": "array", "items": element}
+    keyed = {**listed, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+    assert [said for _, _, said in rule_faults(parse(of(listed)), "s")] == [
+        "oldSelf cannot be used on the uncorrelatable portion of the schema within s.properties[x]"
+    ]
+    assert list(rule_faults(parse(of(keyed)), "s")) == []
+
+
 def test_one_object_cannot_take_forever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lateen.cluster.apiserver.schema.cel_rules.SECONDS_PER_OBJECT", -1.0)
     props = of({"type": "integer"}, {"rule": "self.x > 0"}, {"rule": "self.x > 0"})
