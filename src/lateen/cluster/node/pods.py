@@ -18,7 +18,7 @@ from lateen.cluster.node.runtime import LogFiles, Process
 from lateen.cluster.node.shim_client import ShimError
 from lateen.cluster.node.tracked import Tracked
 from lateen.cluster.objects import Key, Obj, key_of, name_of, namespace_of, uid_of
-from lateen.cluster.status import bad_request, internal_error, not_found
+from lateen.cluster.status import StatusError, bad_request, internal_error, not_found
 
 _log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class Pods:
         worker = self._worker(namespace, pod, uid)
         container = self._container(worker, name)
         if not container.running or not (container.state or {}).get("started_at"):
-            raise not_found("", "container", f"{name}: container not running")
+            raise StatusError(404, "NotFound", f'container not found ("{name}")', kind="pods", name=pod)
         return worker.directory.path, container
 
     def logs(self, namespace: str, pod: str, container: str, *, previous: bool = False, uid: str = "") -> LogFiles:

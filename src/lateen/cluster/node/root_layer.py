@@ -84,7 +84,7 @@ def _hide(upper: Path, path: Path) -> None:
     resolved = path.parent.resolve() / path.name
     if not os.path.lexists(resolved) or not resolved.name:
         return
-    if any((upper / str(p)[1:]).exists() and _is_opaque(upper / str(p)[1:]) for p in resolved.parents[:-1]):
+    if any(_hides(upper / str(ancestor)[1:]) for ancestor in resolved.parents[:-1]):
         return
     copy = _copy_directory(upper, str(resolved.parent)[1:]) / resolved.name
     if copy.is_dir():
@@ -93,9 +93,12 @@ def _hide(upper: Path, path: Path) -> None:
         os.mknod(copy, stat.S_IFCHR, os.makedev(0, 0))
 
 
-def _is_opaque(directory: Path) -> bool:
+def _hides(copy: Path) -> bool:
+    """Whether nothing of what is below shows through here: the directory is hidden or emptied."""
     try:
-        return os.getxattr(directory, "trusted.overlay.opaque") == b"y"
+        if stat.S_ISCHR(copy.lstat().st_mode):
+            return True
+        return os.getxattr(copy, "trusted.overlay.opaque") == b"y"
     except OSError:
         return False
 
