@@ -152,9 +152,9 @@ def recall(directory: PodDirectory, container: Obj, role: Role, states: dict[str
     """What a former node process left: from the attempts' records and what the shim (if it lives) knows."""
     tracked = Tracked(container, role)
     base = directory.container(tracked.name)
-    attempts = {int(p.name.removeprefix("root-")) for p in base.glob("root-*")} if base.is_dir() else set()
     records = {int(p.stem): _read_record(p) for p in base.glob("*.json")} if base.is_dir() else {}
-    attempts |= records.keys()
+    known = {int(s["attempt"]): s for s in states.values() if s["name"] == tracked.name}
+    attempts = records.keys() | known.keys()
     if not attempts:
         return tracked
     tracked.attempt = max(attempts)
@@ -162,12 +162,9 @@ def recall(directory: PodDirectory, container: Obj, role: Role, states: dict[str
     if tracked.previous is not None:
         code = int(tracked.previous.get("exit_code", 0))
         tracked.previous_message = read_message(directory, container, tracked.attempt - 1, code)
-    alive = next(
-        (s for s in states.values() if s["name"] == tracked.name and s["attempt"] == tracked.attempt),
-        None,
-    )
+    alive = known.get(tracked.attempt)
     state = alive or records.get(tracked.attempt) or {"id": "", "state": "starting", "started_at": 0.0}
-    tracked.in_sandbox = (bool(states) and alive is not None) or state["state"] == "exited"
+    tracked.in_sandbox = alive is not None or state["state"] == "exited"
     tracked.take(state, directory)
     if alive is None and tracked.running:
         tracked.lose()
