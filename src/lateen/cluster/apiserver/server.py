@@ -18,6 +18,7 @@ from lateen.cluster.apiserver.auth.access_control import AccessControl
 from lateen.cluster.apiserver.crd.controller import DefinitionController
 from lateen.cluster.apiserver.crd.subresources import custom_subresources
 from lateen.cluster.apiserver.discovery import Discovery
+from lateen.cluster.apiserver.kinds.bootstrap import bootstrap
 from lateen.cluster.apiserver.kinds.builtin import builtin_kinds
 from lateen.cluster.apiserver.kinds.subresources import routes as kind_routes
 from lateen.cluster.apiserver.non_resource import GIT_VERSION, NonResourcePaths
@@ -85,6 +86,7 @@ async def running(layout: Layout) -> AsyncIterator[Server]:
     try:
         await access.bootstrap()
         definitions.load()
+        await bootstrap(operations, registry, layout)
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(part.run()) for part in (access, admission, definitions)]
             ready.set()
