@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lateen.cluster.node.shim_client import ShimError, ShimSession, open_session
 from lateen.cluster.node.tasks import end_tasks
+from lateen.cluster.node.terminal_writer import terminal_writer
 
 _EXEC_SECONDS = 30.0
 
@@ -73,7 +74,7 @@ class ContainerProcess:
     async def use_terminal(self, fd: int, *, stdin: bool) -> None:
         self._terminal = os.dup(fd)
         if stdin:
-            self.stdin = await _writer(os.dup(fd))
+            self.stdin = terminal_writer(os.dup(fd))
         await self.use("stdout", fd)
 
     async def resize(self, columns: int, rows: int) -> None:
