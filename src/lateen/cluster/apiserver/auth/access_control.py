@@ -78,6 +78,3 @@ class AccessControl:
             tasks.create_task(run_aggregation(self._store))
             tasks.create_task(self._signer.run())
             tasks.create_task(self._secret_tokens.run())
-
-    def close(self) -> None:
-        self.authorizer.close()

@@ -49,7 +49,7 @@ class NodeAuthorizer:
 
     def _related(self, node: str, info: RequestInfo) -> Decision:
         if not info.name:
-            return Decision(False, f"No Object name found; node '{node}' can only read what its pods refer to")
+            return Decision(False, "No Object name found")
         for pod in self._store.list(("", "pods"), info.namespace).items:
             spec = pod.get("spec") or {}
             if spec.get("nodeName") == node and info.name in _references(spec, info.plural):

@@ -68,6 +68,3 @@ class Authorizer:
             lists = (self._store.list((RBAC_GROUP, plural)).items for plural in _KINDS)
             self._grants = Grants(*lists)
         return self._grants
-
-    def close(self) -> None:
-        self._changes.close()

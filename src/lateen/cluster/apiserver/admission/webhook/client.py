@@ -51,7 +51,7 @@ class WebhookClient:
         except TimeoutError:
             reason = "context deadline exceeded"
         except NoEndpointError as error:
-            raise WebhookCallError(f"failed to call webhook: {error}") from None
+            reason = str(error)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = _reason(error, target)
         raise WebhookCallError(f'failed to call webhook: Post "{shown}": {reason}') from None
