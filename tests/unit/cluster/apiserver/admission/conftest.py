@@ -35,6 +35,7 @@ CONFIGURATIONS = kind(
     "ValidatingWebhookConfiguration",
     namespaced=False,
 )
+CSRS = kind("certificates.k8s.io", "v1", "certificatesigningrequests", "CertificateSigningRequest", namespaced=False)
 OLD_WIDGETS = kind("acme.com", "v1beta1", "widgets", "Widget", storage="v1")
 
 
@@ -85,4 +86,5 @@ def kinds() -> dict[str, Kind]:
         "widgets": WIDGETS,
         "oldwidgets": OLD_WIDGETS,
         "configurations": CONFIGURATIONS,
+        "csrs": CSRS,
     }
