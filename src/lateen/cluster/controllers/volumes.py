@@ -264,8 +264,9 @@ def provisioned_directory(volume: Obj, parent: Path) -> Path | None:
 
 
 def _make_directory(directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    # Pods of any user write here; others on the machine do not get past the cluster's own directory.
+    directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.mkdir(exist_ok=True)
+    # Pods of any user write here; others on the machine do not get past the directory above.
     directory.chmod(0o777)
 
 
