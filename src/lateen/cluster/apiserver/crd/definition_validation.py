@@ -60,7 +60,7 @@ def definition_faults(crd: Obj, meta: Schema) -> list[Cause]:
     versions = spec.get("versions") or []
     found += _version_list(versions)
     found += _names(named, "spec.names", complete=True)
-    found += _conversion(spec.get("conversion") or {})
+    found += _conversion(spec.get("conversion") or {}, versions)
     for index, version in enumerate(versions):
         found += _version(version, f"spec.versions[{index}]", meta)
     return found
@@ -138,9 +138,12 @@ def _names(named: Obj, path: str, *, complete: bool) -> Iterator[Cause]:
         yield invalid_value(f"{path}.listKind", named["listKind"], "kind and listKind may not be the same")
 
 
-def _conversion(conversion: Obj) -> Iterator[Cause]:
+def _conversion(conversion: Obj, versions: Sequence[Obj]) -> Iterator[Cause]:
     strategy = conversion.get("strategy") or "None"
     if strategy == "Webhook":
+        if [version.get("storage") for version in versions if version.get("served")] == [True]:
+            # With one version there is nothing to convert.
+            return
         # Serving the versions unconverted would corrupt objects; better to say so at once.
         yield forbidden_field(
             "spec.conversion.strategy",

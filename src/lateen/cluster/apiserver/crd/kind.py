@@ -53,6 +53,10 @@ class CustomKind(Kind):
 
     def default(self, obj: Obj) -> None:
         apply_defaults(obj, self.schema)
+        meta = metadata(obj)
+        for name in [name for name, value in meta.items() if value is None]:
+            # Null means absent in metadata, and is not kept.
+            del meta[name]
 
     def prepare_create(self, obj: Obj, ctx: Context) -> None:
         if self._terminating:

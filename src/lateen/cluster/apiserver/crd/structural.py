@@ -57,8 +57,19 @@ def object_schema(props: Obj | None, meta: Schema) -> Schema:
     `meta` is Kubernetes' ObjectMeta. Without a schema, anything goes.
     """
     schema = parse(props) if props else Schema(type="object", preserve_unknown=True)
-    _complete(schema, meta, root=True)
+    _complete(schema, _forgiving(meta), root=True)
     return schema
+
+
+def _forgiving(schema: Schema) -> Schema:
+    """Metadata is Kubernetes' own type, in which null means absent: `labels:` with nothing behind it is fine."""
+    return dataclasses.replace(
+        schema,
+        nullable=True,
+        properties={name: _forgiving(child) for name, child in schema.properties.items()},
+        items=_forgiving(schema.items) if schema.items is not None else None,
+        additional=_forgiving(schema.additional) if schema.additional is not None else None,
+    )
 
 
 def _complete(schema: Schema, meta: Schema, *, root: bool = False) -> None:
@@ -73,7 +84,7 @@ def _complete(schema: Schema, meta: Schema, *, root: bool = False) -> None:
             "apiVersion": schema.properties.get("apiVersion") or Schema(type="string"),
             "kind": schema.properties.get("kind") or Schema(type="string"),
             # A CRD may constrain the name; everything else about metadata is Kubernetes' own.
-            "metadata": dataclasses.replace(meta, properties={**meta.properties, **said}),
+            "metadata": dataclasses.replace(meta, nullable=False, properties={**meta.properties, **said}),
         }
 
 

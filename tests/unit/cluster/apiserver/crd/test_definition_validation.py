@@ -222,6 +222,14 @@ def test_groups_of_kubernetes_need_an_approval(check: Callable[[Obj], list[Cause
     assert check(obj) == []
 
 
+def test_a_conversion_webhook_that_is_never_called_does_no_harm(check: Callable[[Obj], list[Cause]]) -> None:
+    obj = crd()
+    obj["spec"]["conversion"]["strategy"] = "Webhook"
+    assert [cause.field for cause in check(obj)] == ["spec.conversion.strategy"]
+    obj["spec"]["versions"][1]["served"] = False
+    assert check(obj) == []
+
+
 def test_what_an_update_may_not_change() -> None:
     old, new = crd(), crd()
     new["spec"]["scope"] = "Cluster"

@@ -77,6 +77,17 @@ def test_objects_are_defaulted_and_validated(schemas: BuiltinSchemas) -> None:
     assert boats.validate_schema(obj, obj) == []
 
 
+def test_null_means_absent_in_metadata(schemas: BuiltinSchemas) -> None:
+    boats = kind(schemas)
+    meta = {"name": "a", "labels": None, "creationTimestamp": None, "annotations": {"a": "b"}}
+    obj: Obj = {"apiVersion": "yard.example.com/v1", "kind": "Boat", "metadata": meta}
+    assert boats.validate_schema(obj, None) == []
+    boats.default(obj)
+    assert obj["metadata"] == {"name": "a", "annotations": {"a": "b"}}
+    obj["metadata"]["labels"] = {"a": 1}
+    assert [cause.field for cause in boats.validate_schema(obj, None)] == ["metadata.labels.a"]
+
+
 def test_versions_differ_in_their_name_alone(schemas: BuiltinSchemas) -> None:
     boats = kind(schemas)
     obj = {"apiVersion": "yard.example.com/v1", "kind": "Boat", "spec": {"size": 2}}
