@@ -25,7 +25,7 @@ from lateen.cluster.node.tracked import Tracked
 from lateen.cluster.node.volumes.pod_volumes import Volume
 from lateen.cluster.objects import Obj, name_of, namespace_of, uid_of
 
-_RETRY_CONFIG = 2.0
+_RETRY_CONFIG = 10.0
 _LOOK_FOR_IMAGE = 2.0
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+
+from lateen.cluster.objects import Obj
 
 _UID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -51,6 +54,13 @@ class PodDirectory:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in (self.etc, self.shm, self.path / "volumes"):
             path.mkdir(mode=0o755, exist_ok=True)
+
+    def save_manifest(self, pod: Obj) -> None:
+        """For a node process that finds this pod later, when the API may know it no more."""
+        temporary = self.manifest.with_suffix(".tmp")
+        temporary.write_text(json.dumps(pod))
+        temporary.chmod(0o600)
+        temporary.replace(self.manifest)
 
     def volume(self, name: str) -> Path:
         return self.path / "volumes" / _checked(name)

@@ -7,7 +7,6 @@ interrupts it. Status goes out through a loop of its own, always the latest.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import shutil
 import time
@@ -213,7 +212,7 @@ class PodWorker:
             # A new sandbox has a new network: nothing of an old one must be taken for it.
             await self.sandbox.tear_down(self.pod)
             self.directory.create()
-            _save(self.directory, self.pod)
+            self.directory.save_manifest(self.pod)
             self._volumes.create_directories(self.pod)
         due = self._volumes.renew_at is not None and self._volumes.renew_at <= time.time()
         if self._mounted is None:
@@ -407,11 +406,3 @@ class PodWorker:
             if error.code not in (404, 409):
                 raise
         self._sent = status
-
-
-def _save(directory: PodDirectory, pod: Obj) -> None:
-    """For a node process that finds this pod later, when the API may know it no more."""
-    temporary = directory.manifest.with_suffix(".tmp")
-    temporary.write_text(json.dumps(pod))
-    temporary.chmod(0o600)
-    temporary.replace(directory.manifest)
