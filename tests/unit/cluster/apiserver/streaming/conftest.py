@@ -10,22 +10,36 @@ import shutil
 import ssl
 import struct
 import termios
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from aiohttp import web
 
 from lateen.cluster.apiserver.server import running, tls_context
 from lateen.cluster.layout import Layout
 from lateen.cluster.node.runtime import LogFiles, Process
 from lateen.cluster.node.serving.server import application, server_context
+from lateen.cluster.node.terminal_writer import terminal_writer
 from lateen.cluster.objects import Obj
 from lateen.cluster.pki.create import create_pki
 from lateen.cluster.pki.paths import PkiPaths
 from lateen.cluster.status import bad_request, internal_error, not_found
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The processes' own event loop: taking connections over is about its transports."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+class _TerminalReader(asyncio.StreamReader):
+    """A terminal that its last process has left reads as an error."""
+
+    def set_exception(self, exc: Exception) -> None:
+        self.feed_eof()
 
 
 class LocalProcess:
@@ -41,12 +55,10 @@ class LocalProcess:
     async def open_terminal(self) -> None:
         assert self._master is not None
         loop = asyncio.get_running_loop()
-        self.stdout = asyncio.StreamReader()
+        self.stdout = _TerminalReader()
         source = os.fdopen(os.dup(self._master), "rb", 0)
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(self.stdout), source)  # type: ignore[arg-type]
-        sink = os.fdopen(os.dup(self._master), "wb", 0)
-        transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sink)
-        self.stdin = asyncio.StreamWriter(transport, protocol, None, loop)
+        self.stdin = terminal_writer(os.dup(self._master))
 
     async def resize(self, columns: int, rows: int) -> None:
         if self._master is not None:
