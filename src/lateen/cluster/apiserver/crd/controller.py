@@ -25,6 +25,8 @@ from lateen.cluster.status import StatusError
 DEFINITIONS: Final = ("apiextensions.k8s.io", "customresourcedefinitions")
 OBJECT_META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
+_RETRY_SECONDS = 0.2
+
 _log = logging.getLogger(__name__)
 
 
@@ -166,21 +168,22 @@ class DefinitionController:
 
     async def _finalize(self, crd: Obj) -> None:
         """Deletes the objects of a definition that is going, then lets it go."""
+        key = key_of(crd)
+        resource = (crd["spec"]["group"], crd["spec"]["names"]["plural"])
         try:
-            while CLEANUP in (metadata(crd).get("finalizers") or ()):
-                if not await self._delete_instances((crd["spec"]["group"], crd["spec"]["names"]["plural"])):
-                    return
-                current = self._store.get(DEFINITIONS, key_of(crd))
-                if current is None:
+            while (current := self._store.get(DEFINITIONS, key)) is not None:
+                if CLEANUP not in (metadata(current).get("finalizers") or ()):
                     return
                 try:
-                    await self._release(current)
+                    if not await self._delete_instances(resource):
+                        return
+                    # What it is by now: the wait may have been long.
+                    if (current := self._store.get(DEFINITIONS, key)) is not None:
+                        await self._release(current)
                     return
                 except StatusError as error:
-                    if error.code != 409:
-                        self._report(crd, error)
-                        return
-                crd = current
+                    self._report(crd, error)
+                    await asyncio.sleep(_RETRY_SECONDS)
         finally:
             self._finalizing.discard(name_of(crd))
 
