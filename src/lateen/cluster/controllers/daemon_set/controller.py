@@ -94,7 +94,9 @@ class DaemonSetController(Controller):
             node = pods.node_of(pod)
             backoff = self._failures.setdefault((key, node), Backoff(1.0, 900.0, jitter=0.0))
             age = (self.env.now() - pods.created_at(pod)).total_seconds()
-            due = min(900.0, 2.0 ** min(backoff.attempts, 10))
+            if age > 2 * backoff.limit:
+                backoff.reset()
+            due = min(backoff.limit, 2.0 ** min(backoff.attempts, 10))
             if age < due:
                 todo.delete.remove(pod)
                 wait = due - age if wait is None else min(wait, due - age)

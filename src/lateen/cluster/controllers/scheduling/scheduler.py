@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from lateen.cluster.client.backoff import Backoff
 from lateen.cluster.client.indexed_store import by_node
 from lateen.cluster.client.informer import Handler
 from lateen.cluster.controllers import conditions, pods
@@ -29,17 +30,18 @@ class Scheduler(Controller):
         self.pods = self.follow(PODS, Handler(self._pod_added, self._pod_updated, self._pod_deleted), {"node": by_node})
         self.namespaces = self.follow(NAMESPACES)
         self._assumed: dict[str, tuple[Obj, str]] = {}
+        self._refused: dict[str, tuple[Backoff, float]] = {}
+        """Pods that found no node: their back-off, and when (event loop time) they may try again."""
 
     def _pod_added(self, pod: Obj) -> None:
         if pods.node_of(pod):
             self._assumed.pop(uid_of(pod), None)
+            self._refused.pop(uid_of(pod), None)
             if pods.is_terminal(pod):
                 self._retry_all()
             return
-        spec = pod.get("spec") or {}
-        if not pods.is_active(pod) or spec.get("schedulerName", SCHEDULER) != SCHEDULER:
-            return
-        self.enqueue(pod)
+        if self._wants_node(pod):
+            self.enqueue(pod)
 
     def _pod_updated(self, old: Obj, new: Obj) -> None:
         # Our own word about a pod that found no node is no reason to try again.
@@ -48,6 +50,7 @@ class Scheduler(Controller):
 
     def _pod_deleted(self, pod: Obj) -> None:
         self._assumed.pop(uid_of(pod), None)
+        self._refused.pop(uid_of(pod), None)
         if pods.node_of(pod):
             self._retry_all()
 
@@ -62,8 +65,15 @@ class Scheduler(Controller):
             self._retry_all()
 
     def _retry_all(self) -> None:
+        now = asyncio.get_running_loop().time()
         for pod in self.pods.indexed("node", ""):
-            self._pod_added(pod)
+            _, due = self._refused.get(uid_of(pod), (None, now))
+            if self._wants_node(pod):
+                self.queue.add_after(key_of(pod), due - now)
+
+    @staticmethod
+    def _wants_node(pod: Obj) -> bool:
+        return pods.is_active(pod) and (pod.get("spec") or {}).get("schedulerName", SCHEDULER) == SCHEDULER
 
     def _states(self) -> list[NodeState]:
         promised: dict[str, list[Obj]] = {}
@@ -87,6 +97,8 @@ class Scheduler(Controller):
             return None
         choice = choose(pod, self._states(), self._namespace_labels)
         if not choice.node:
+            backoff, _ = self._refused.get(uid_of(pod), (Backoff(1.0, 10.0, jitter=0.0), 0.0))
+            self._refused[uid_of(pod)] = (backoff, asyncio.get_running_loop().time() + backoff.next())
             self.event(pod, "Warning", "FailedScheduling", choice.message)
             await self._unschedulable(pod, choice.message)
             return None
