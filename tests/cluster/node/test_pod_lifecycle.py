@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from lateen.cluster.images.catalog import load_image
 from lateen.cluster.node.cleanup import shims_of
+from lateen.cluster.node.shim import kernel
 from lateen.cluster.objects import Obj
 from lateen.testing.single_node import FOREVER, SingleNode, container
 
 pytestmark = pytest.mark.cluster
+
+_MS_SHARED = 1 << 20
 
 
 def shared(node: SingleNode) -> tuple[Path, Obj, Obj]:
@@ -107,3 +111,40 @@ async def test_attach_gives_input_and_takes_output(node: SingleNode) -> None:
     await process.wait()
     await process.close()
     await node.until_phase(key, "Failed")
+
+
+async def test_a_user_s_own_image_runs_from_where_it_is(node: SingleNode, tmp_path: Path) -> None:
+    program = tmp_path / "program.sh"
+    program.write_text('#!/bin/sh\necho "$GREETING $@ from $PWD"\n')
+    program.chmod(0o755)
+    load_image(node.layout, "mine/app", [str(program)], env={"GREETING": "hello"}, working_directory="/srv")
+    spec = {"name": "main", "image": "mine/app:2", "args": ["world"]}
+    key = await node.create({"restartPolicy": "Never", "securityContext": {"runAsUser": 70001}, "containers": [spec]})
+    await node.until_phase(key, "Succeeded")
+    assert node.log(key, "main") == "hello world from /srv"
+
+
+async def test_later_mounts_of_the_machine_appear_where_asked(node: SingleNode) -> None:
+    path = node.layout.root / "machine"
+    path.mkdir()
+    kernel.mount(str(path), str(path), flags=kernel.MS_BIND)
+    kernel.mount("", str(path), flags=_MS_SHARED)
+    try:
+        mount = {"name": "m", "mountPath": "/m", "mountPropagation": "HostToContainer"}
+        key = await node.create(
+            {
+                "volumes": [{"name": "m", "hostPath": {"path": str(path)}}],
+                "containers": [container(FOREVER, volumeMounts=[mount])],
+            }
+        )
+        await node.until_phase(key, "Running")
+        (path / "later").mkdir()
+        kernel.mount("tmpfs", str(path / "later"), "tmpfs")
+        (path / "later" / "file").touch()
+        assert await node.execute(key, "main", "ls", "/m/later") == (0, "file\n")
+        await node.api.delete_pod(key)
+        await node.until_gone(key)
+    finally:
+        if (path / "later").is_mount():
+            kernel.unmount(str(path / "later"))
+        kernel.unmount(str(path))

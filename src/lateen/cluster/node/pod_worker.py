@@ -121,6 +121,10 @@ class PodWorker:
             reporter = group.create_task(self._report_changes())
             try:
                 await self._adopt()
+                if self._ended and self.sandbox.id:
+                    # The former node process ended between the report and the cleaning up.
+                    await self._stop_all()
+                    await self._release()
                 while not self._deleting.is_set():
                     self._wake.clear()
                     delay = None if self._ended else await self._unless_deleted(self._sync())
