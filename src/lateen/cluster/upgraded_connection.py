@@ -10,6 +10,8 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 BUFFER_BYTES = 256 * 1024
+FLUSH_SECONDS = 10.0
+"""How long a client may take for the last output."""
 
 
 class TakenOver(web.StreamResponse):
@@ -43,10 +45,19 @@ async def taken_over(request: web.BaseRequest) -> AsyncIterator[tuple[asyncio.St
     try:
         yield reader, writer
     finally:
-        writer.close()
         try:
-            await writer.wait_closed()
-        except OSError:
-            pass
+            await close_within(writer, FLUSH_SECONDS)
         finally:
             handler.connection_lost(None)
+
+
+async def close_within(writer: asyncio.StreamWriter, seconds: float) -> None:
+    """Closes once everything is sent, or without that after a time: a peer that does not read holds up nobody."""
+    writer.close()
+    try:
+        async with asyncio.timeout(seconds):
+            await writer.wait_closed()
+    except OSError:
+        pass
+    finally:
+        writer.transport.abort()

@@ -10,11 +10,12 @@ from aiohttp import web
 
 from lateen.cluster.apiserver.streaming.backend import Backend
 from lateen.cluster.status import StatusError, service_unavailable
-from lateen.cluster.upgraded_connection import BUFFER_BYTES, TakenOver, taken_over
+from lateen.cluster.upgraded_connection import BUFFER_BYTES, TakenOver, close_within, taken_over
 
 DIAL_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 MAX_HEAD_BYTES = 64 * 1024
+_CLOSE_SECONDS = 1.0
 _MAX_ERROR_BYTES = 64 * 1024
 _UPGRADE_HEADERS = ("Upgrade", "Connection", "X-Stream-Protocol-Version", "User-Agent")
 
@@ -62,7 +63,8 @@ async def relay_upgrade(
             await _relay((reader, client_writer), (client_reader, writer))
         return TakenOver()
     finally:
-        writer.close()
+        # Nobody is left to send for: what the backend has not taken in by now is dropped.
+        await close_within(writer, _CLOSE_SECONDS)
 
 
 def unreachable(backend: Backend, error: BaseException) -> StatusError:

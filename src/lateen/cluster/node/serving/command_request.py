@@ -19,7 +19,6 @@ from lateen.cluster.status import StatusError, bad_request
 from lateen.cluster.upgraded_connection import BUFFER_BYTES, TakenOver, taken_over
 
 SPDY = "SPDY/3.1"
-WEBSOCKET_PING_SECONDS = 20.0
 
 Start = Callable[[CommandOptions], Awaitable[Process]]
 
@@ -78,9 +77,7 @@ async def open_websocket(request: web.BaseRequest, protocols: tuple[str, ...]) -
     chosen = next((p for p in offered if p in protocols), None)
     if chosen is None:
         raise bad_request(f"unable to upgrade: expected one of the WebSocket protocols {', '.join(protocols)}")
-    socket = web.WebSocketResponse(
-        protocols=(chosen,), max_msg_size=MAX_MESSAGE_BYTES, heartbeat=WEBSOCKET_PING_SECONDS, compress=False
-    )
+    socket = web.WebSocketResponse(protocols=(chosen,), max_msg_size=MAX_MESSAGE_BYTES, compress=False)
     await socket.prepare(request)
     return socket
 

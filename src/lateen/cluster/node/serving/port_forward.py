@@ -17,6 +17,7 @@ from aiohttp import WSMsgType, web
 from lateen.cluster.node.serving.byte_pipe import BytePipe
 from lateen.cluster.node.serving.dial import dial_loopback
 from lateen.cluster.node.serving.spdy_session import SpdySession, SpdyStream
+from lateen.cluster.node.serving.websocket_streams import ping_until_gone
 
 PROTOCOL = "portforward.k8s.io"
 TUNNEL = "SPDY/3.1+portforward.k8s.io"
@@ -77,12 +78,10 @@ class Forwarder:
             running = [
                 tasks.create_task(self._channel(socket, index, port, inputs[index])) for index, port in enumerate(ports)
             ]
-            async for message in socket:
-                if message.type is WSMsgType.BINARY and message.data:
-                    index, is_error = divmod(message.data[0], 2)
-                    if not is_error and index < len(inputs):
-                        await inputs[index].write(bytes(message.data[1:]))
-            for task in running:
+            receiving = tasks.create_task(_receive_channels(socket, inputs))
+            watching = tasks.create_task(ping_until_gone(socket))
+            await asyncio.wait((receiving, watching), return_when=asyncio.FIRST_COMPLETED)
+            for task in (*running, receiving, watching):
                 task.cancel()
 
     async def _channel(self, socket: web.WebSocketResponse, index: int, port: int, source: BytePipe) -> None:
@@ -132,6 +131,14 @@ class Forwarder:
             await source.abandon()
             writer.close()
         return ""
+
+
+async def _receive_channels(socket: web.WebSocketResponse, inputs: Sequence[BytePipe]) -> None:
+    async for message in socket:
+        if message.type is WSMsgType.BINARY and message.data:
+            index, is_error = divmod(message.data[0], 2)
+            if not is_error and index < len(inputs):
+                await inputs[index].write(bytes(message.data[1:]))
 
 
 async def _feed(source: BytePipe, writer: asyncio.StreamWriter) -> None:

@@ -52,6 +52,10 @@ class CommandStreams(Protocol):
         """`stream` is `stdout` or `stderr`."""
         ...
 
+    async def watch(self) -> None:
+        """Returns when the user is gone, which `receive` does not notice while stdin is not taken in."""
+        ...
+
     async def end(self, status: Obj) -> None:
         """Tells how it went and finishes all streams."""
         ...
@@ -62,13 +66,15 @@ async def run_command(
 ) -> None:
     """Runs until the process ends or the user is gone; then the process is closed."""
     receiving = asyncio.create_task(streams.receive())
+    watching = asyncio.create_task(streams.watch())
     running = asyncio.create_task(_run(start, streams, options))
+    tasks = (receiving, watching, running)
     try:
-        await asyncio.wait((receiving, running), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        receiving.cancel()
-        running.cancel()
-        results = await asyncio.gather(receiving, running, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
     for result in results:
         if isinstance(result, Exception) and not isinstance(result, ConnectionError):
             raise result

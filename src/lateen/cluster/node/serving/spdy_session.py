@@ -7,6 +7,7 @@ send nor expect window updates.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 
 from lateen.cluster.node.serving.byte_pipe import BytePipe
@@ -25,6 +26,7 @@ from lateen.cluster.node.serving.spdy_frames import (
 
 MAX_STREAMS = 1024
 """Bound on streams open at once."""
+PING_SECONDS = 5.0
 _CHUNK = 32 * 1024
 _REFUSED, _INVALID = 3, 2
 
@@ -76,19 +78,35 @@ class SpdySession:
 
     async def run(self) -> None:
         """Serves until the client ends the connection or breaks the protocol."""
-        decoder = Decoder()
+        reading = asyncio.create_task(self._receive())
+        # While a stream's reader lags, nothing is read and an end would go unnoticed: writing notices it.
+        pinging = asyncio.create_task(self._keep_alive())
         try:
+            await asyncio.wait((reading, pinging), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            reading.cancel()
+            pinging.cancel()
+            await asyncio.gather(reading, pinging, return_exceptions=True)
+            for stream in list(self._streams.values()):
+                await stream.incoming.end()
+            self.opened.put_nowait(None)
+
+    async def _receive(self) -> None:
+        decoder = Decoder()
+        with contextlib.suppress(ProtocolError, ConnectionError):
             while data := await self._read():
                 for frame in decoder.feed(data):
                     if isinstance(frame, GoAway):
                         return
                     await self._handle(frame)
-        except (ProtocolError, ConnectionError):
-            return
-        finally:
-            for stream in list(self._streams.values()):
-                await stream.incoming.end()
-            self.opened.put_nowait(None)
+
+    async def _keep_alive(self) -> None:
+        number = 0
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await asyncio.sleep(PING_SECONDS)
+                number = (number + 2) % (1 << 32)
+                await self.write(Ping(number))
 
     async def write(self, frame: Frame) -> None:
         # Header compression makes the order of encoding the order on the wire.
@@ -116,7 +134,7 @@ class SpdySession:
                     stream.sent_fin = stream.received_fin = True
                     await stream.incoming.end()
             case Ping():
-                # Clients' pings are odd; an even one answers ours, of which there are none.
+                # Clients' pings are odd; an even one answers ours, which ask for no answer.
                 if frame.id % 2 == 1:
                     await self.write(frame)
             case _:

@@ -58,6 +58,10 @@ class SpdyStreams:
         while (stream := await self._session.opened.get()) is not None:
             await stream.reset()
 
+    async def watch(self) -> None:
+        # The session itself ends, and with it `receive`.
+        await asyncio.Event().wait()
+
     async def send(self, stream: str, data: bytes) -> None:
         if stream in self._streams:
             await self._streams[stream].send(data)

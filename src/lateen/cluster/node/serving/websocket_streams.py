@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import json
 
 from aiohttp import WSMsgType, web
@@ -22,7 +23,16 @@ V4_BASE64 = "v4.base64.channel.k8s.io"
 PROTOCOLS = (V5, V4, V4_BASE64)
 
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
+PING_SECONDS = 5.0
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+
+
+async def ping_until_gone(socket: web.WebSocketResponse) -> None:
+    """Returns when the connection is gone. Pongs are not waited for: a client that is held up cannot be heard."""
+    with contextlib.suppress(ConnectionError):
+        while not socket.closed:
+            await asyncio.sleep(PING_SECONDS)
+            await socket.ping()
 
 
 class WebSocketStreams:
@@ -55,6 +65,9 @@ class WebSocketStreams:
                 raw = message.data.encode() if isinstance(message.data, str) else message.data
                 channel, data = raw[0], bytes(raw[1:])
             await self._take(channel, data)
+
+    async def watch(self) -> None:
+        await ping_until_gone(self._socket)
 
     async def send(self, stream: str, data: bytes) -> None:
         await self._send(STDOUT if stream == "stdout" else STDERR, data)
