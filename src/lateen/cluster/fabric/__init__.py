@@ -1,1 +1,1 @@
-"""The cluster's side of this machine: load balancer addresses, routes to them, and DNS for what is not the cluster's."""
+"""The cluster's side of this machine: load balancers and routes to them, peers, DNS for what is not the cluster's."""

@@ -47,7 +47,7 @@ async def run(layout: Layout) -> None:
     """Does everything until cancelled."""
     resolvers = read_resolvers(RESOLV_CONF)
     async with (
-        Client.from_kubeconfig(layout.kubeconfigs / "controllers.conf", user_agent="lateen-fabric") as client,
+        Client.from_kubeconfig(layout.kubeconfigs / "fabric.conf", user_agent="lateen-fabric") as client,
         asyncio.TaskGroup() as group,
     ):
         group.create_task(LoadBalancers(client, layout).run())
