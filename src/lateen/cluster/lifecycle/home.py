@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from lateen.cluster.layout import MAX_CLUSTERS, Layout
 from lateen.cluster.spec import Spec, load_spec, save_spec
 
+_LOCKED = Path("/run")
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,18}[a-z0-9])?")
 
 
@@ -59,11 +61,17 @@ class Home:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Serialises changes of the set of clusters and their specs between processes."""
+        """Serialises changes of the clusters of this machine, whatever home they are in: ranges are the machine's.
+
+        The lock is on a directory that every machine has, so that nothing is left behind.
+        """
         self._clusters.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(self._clusters / ".lock", "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        descriptor = os.open(_LOCKED, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(descriptor)
 
     def claim(self, spec_of: Callable[[int], Spec], name: str, is_free: Callable[[Layout], bool]) -> Layout:
         """Makes the cluster's directory with the lowest index that no cluster has and whose ranges are free here.
