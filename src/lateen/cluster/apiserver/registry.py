@@ -18,7 +18,7 @@ def version_priority(version: str) -> tuple[int, int, int, str]:
     match = _VERSION.match(version)
     if match is None:
         # Names that are no Kubernetes versions come last, in alphabetical order.
-        return -1, 0, 0, "".join(chr(0x10FFFF - ord(c)) for c in version)
+        return -1, 0, 0, "".join(chr(0x10FFFF - ord(c)) for c in version + "\0")
     return _STABILITY[match[2]], int(match[1]), int(match[3] or 0), ""
 
 
