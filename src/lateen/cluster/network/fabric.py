@@ -24,6 +24,7 @@ from lateen.cluster.network.namespace import (
     delete_namespace,
     interfaces,
     is_namespace,
+    unshare_directory,
     write_sysctls,
 )
 
@@ -131,6 +132,7 @@ def delete_fabric(layout: Layout) -> None:
     delete_namespace(fabric)
     pods = Path("/run/lateen") / layout.name / "netns"
     if pods.is_dir():
+        unshare_directory(pods)
         for path in pods.iterdir():
             delete_namespace(path)
     for directory in (pods, pods.parent, pods.parent.parent):

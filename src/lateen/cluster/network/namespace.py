@@ -74,7 +74,7 @@ def create_namespace(path: Path, sysctls: Mapping[str, str]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.parent == NAMED:
-        _share_directory(NAMED)
+        share_directory(NAMED)
     if is_namespace(path):
         raise FileExistsError(errno.EEXIST, "namespace exists", str(path))
     path.touch(mode=0o444, exist_ok=True)
@@ -137,7 +137,7 @@ def write_sysctls(sysctls: Mapping[str, str]) -> None:
             Path("/proc/sys", name).write_text(value)
 
 
-def _share_directory(directory: Path) -> None:
+def share_directory(directory: Path) -> None:
     """Makes the directory a shared mount, as `ip netns add` does: namespaces bound there are then seen (and their
     removal is) in every mount namespace."""
     libc = _Libc()
@@ -148,3 +148,15 @@ def _share_directory(directory: Path) -> None:
             raise
         libc.mount(str(directory), directory, _MS_BIND | _MS_REC)
         libc.mount("", directory, _MS_SHARED | _MS_REC)
+
+
+def unshare_directory(directory: Path) -> None:
+    """Undoes `share_directory` for a directory of ours; nothing happens when it is no mount (any more)."""
+    libc = _Libc()
+    while True:
+        try:
+            libc.unmount(directory)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOENT):
+                raise
+            return

@@ -16,7 +16,13 @@ from msgspec import structs
 from lateen.cluster.layout import Layout
 from lateen.cluster.network.commands import CommandError, ip_batch_async, nft_async
 from lateen.cluster.network.fabric import node_path
-from lateen.cluster.network.namespace import create_namespace, delete_namespace, interfaces, is_namespace
+from lateen.cluster.network.namespace import (
+    create_namespace,
+    delete_namespace,
+    interfaces,
+    is_namespace,
+    share_directory,
+)
 from lateen.cluster.node.network.cni import (
     INTERFACE,
     Attachment,
@@ -71,6 +77,9 @@ class PodNetwork:
         self._namespace = namespace
         root = layout.node_root(number)
         self._paths = Path("/run/lateen") / layout.name / "netns"
+        # Seen by pods that mount the directory, and gone from every pod's mount namespace when a pod is.
+        self._paths.mkdir(parents=True, exist_ok=True)
+        share_directory(self._paths)
         self._pool = AddressPool(root / "network" / "addresses", self._node.pods_ipv4, self._node.pods_ipv6)
         self._records = SandboxRecords(root / "network" / "sandboxes")
         self._configurations = root / "cni" / "net.d"
