@@ -9,6 +9,8 @@ import pytest
 from kubernetes import client, config
 from kubernetes.stream import portforward, stream
 
+from lateen.cluster.node.serving import spdy_session, websocket_streams
+
 if TYPE_CHECKING:
     from conftest import Cluster
 
@@ -58,6 +60,22 @@ class TestExec:
         assert await child.stdout.readline() == b"started\n"
         child.kill()
         await child.communicate()
+        await cluster.runtime.closed.wait()
+
+    async def test_the_process_ends_with_its_user_though_it_reads_nothing(
+        self, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(websocket_streams, "PING_SECONDS", 0.05)
+        monkeypatch.setattr(spdy_session, "PING_SECONDS", 0.05)
+        child = await cluster.start("exec", "-i", "web", "--", "sh", "-c", "echo started; exec sleep 1000")
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert await child.stdout.readline() == b"started\n"
+        child.stdin.write(bytes(20_000_000))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(child.stdin.drain(), 0.5)
+        child.kill()
+        await child.wait()
         await cluster.runtime.closed.wait()
 
     async def test_attach(self, cluster: Cluster) -> None:
