@@ -128,7 +128,7 @@ def test_unknown_fields_are_errors_and_can_be_warnings(cluster: LocalCluster, na
 def test_invalid_values_are_located(cluster: LocalCluster, namespace: str) -> None:
     manifest = (
         f"apiVersion: v1\nkind: Service\nmetadata: {{name: s, namespace: {namespace}}}\n"
-        "spec: {ports: [{port: 99999}]}\n"
+        "spec: {ports: [{port: 99999, targetPort: 80}]}\n"
     )
     refused = cluster.try_kubectl("apply", "-f", "-", stdin=manifest)
     assert refused.returncode != 0

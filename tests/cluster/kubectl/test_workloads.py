@@ -62,7 +62,7 @@ def test_a_rollout_that_cannot_progress_keeps_the_old_pods(cluster: LocalCluster
         "status.phase=Pending",
     )  # fmt: skip
     assert cluster.get("deployment", "web", *n)["status"]["availableReplicas"] == 2
-    description = cluster.kubectl("describe", "pods", "--field-selector=status.phase=Pending", *n)
+    description = cluster.kubectl("describe", "pods", "-l", "app=web", *n)
     assert "lateen cluster load-image" in description
 
 
