@@ -10,7 +10,7 @@ import pytest
 
 from lateen.cluster.layout import Layout
 from lateen.cluster.node.cleanup import clean_up_node
-from lateen.testing.single_node import SingleNode
+from lateen.cluster.testing.single_node import SingleNode
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lateen.cluster.node.cgroups import Cgroups
-from lateen.testing.single_node import FOREVER, SingleNode, container
+from lateen.cluster.testing.single_node import FOREVER, SingleNode, container
 
 pytestmark = pytest.mark.cluster
 

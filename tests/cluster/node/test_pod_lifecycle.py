@@ -12,7 +12,7 @@ from lateen.cluster.images.catalog import load_image
 from lateen.cluster.node.cleanup import shims_of
 from lateen.cluster.node.shim import kernel
 from lateen.cluster.objects import Obj
-from lateen.testing.single_node import FOREVER, SingleNode, container
+from lateen.cluster.testing.single_node import FOREVER, SingleNode, container
 
 pytestmark = pytest.mark.cluster
 

@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from lateen.cluster.objects import GVR, Key
-from lateen.testing.single_node import FOREVER, SingleNode, container
+from lateen.cluster.testing.single_node import FOREVER, SingleNode, container
 
 pytestmark = pytest.mark.cluster
 

@@ -19,7 +19,7 @@ from lateen.cluster.node.pods import Pods
 from lateen.cluster.node.references import References
 from lateen.cluster.node.tasks import end_tasks
 from lateen.cluster.objects import GVR, Key, Obj
-from lateen.testing.memory_api import MemoryApi
+from lateen.cluster.testing.memory_api import MemoryApi
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Benches for the tests of the cluster's own parts."""
