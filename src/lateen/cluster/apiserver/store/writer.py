@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
 
 from lateen.cluster.apiserver.store.database import Database, Row
+
+_log = logging.getLogger(__name__)
 
 MAX_BATCH = 64
 """Rows in one transaction at most: bounds the latency of the first, and the number of distinct statements."""
@@ -84,7 +86,8 @@ class Writer:
         try:
             self._database.compact(compaction.revisions, compaction.compacted)
         except (sqlite3.Error, OSError) as error:
-            print(f"state database: compaction failed: {error}", file=sys.stderr, flush=True)
+            # Logging never raises: the log may be on the disk that is full, and this thread must go on.
+            _log.warning("compaction of the state database failed: %s", error)
 
 
 _NOTHING_WAITS = _Compaction((), -1)
