@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -127,6 +130,23 @@ class LocalCluster:
     def pid_of(self, component: str) -> int:
         """The PID of one of the cluster's processes, as its PID file says."""
         return int((self.root / "run" / f"{component}.pid").read_text().split()[0])
+
+    def kill(self, component: str) -> int:
+        """`kill -9` of one of the cluster's processes. Returns the PID it had."""
+        pid = self.pid_of(component)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def until_replaced(self, component: str, pid: int, timeout: float = 60.0) -> None:
+        """Waits until the supervisor has started the component anew, as another process than `pid`."""
+        deadline = time.monotonic() + timeout
+        while True:
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                if self.pid_of(component) != pid:
+                    return
+            if time.monotonic() > deadline:
+                raise CommandFailed(f"{component} was not started again\n{self._log_ends()}")
+            time.sleep(0.02)
 
     def _log_ends(self) -> str:
         ends = []

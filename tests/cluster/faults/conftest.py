@@ -1,0 +1,39 @@
+"""Clusters to break: every worker brings up one of its own, apart from the one that other tests share."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+
+from lateen.testing.local_cluster import LocalCluster
+
+
+@pytest.fixture(scope="session")
+def fragile() -> Iterator[LocalCluster]:
+    """A cluster with two nodes whose processes the tests may kill; each test leaves it whole."""
+    with LocalCluster(nodes=2) as found:
+        yield found
+
+
+@pytest.fixture
+def room(fragile: LocalCluster) -> Iterator[str]:
+    """A new namespace in the fragile cluster, deleted (without waiting) afterwards."""
+    name = fragile.namespace()
+    yield name
+    fragile.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+async def http(fragile: LocalCluster) -> AsyncIterator[aiohttp.ClientSession]:
+    """Plain HTTP as the administrator, with nothing between the test and the API server that retries or hides."""
+    pki = fragile.root / "pki"
+    tls = ssl.create_default_context(cafile=str(pki / "ca.crt"))
+    tls.load_cert_chain(pki / "admin-client.crt", pki / "admin-client.key")
+    server = fragile.kubectl("config", "view", "--raw", "-o", "jsonpath={.clusters[0].cluster.server}")
+    async with aiohttp.ClientSession(
+        server, connector=aiohttp.TCPConnector(ssl=tls, limit=0), timeout=aiohttp.ClientTimeout(total=60)
+    ) as session:
+        yield session
