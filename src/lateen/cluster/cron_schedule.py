@@ -1,7 +1,7 @@
-"""Cron schedules as CronJobs write them, and when they next fire.
+"""Cron schedules as CronJobs write them, and the moments they mean.
 
 Source: k8s.io/kubernetes CronJobs (github.com/robfig/cron, standard parser): five fields, names of months and days,
-`*`, `?`, lists, ranges, steps, and `@hourly` and its like; `@every <duration>` too.
+`*`, `?`, lists, ranges, steps, `@hourly` and its like, `@every <duration>`, and a `TZ=` prefix.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS = {name: i + 1 for i, name in enumerate(_MONTH_NAMES)}
@@ -22,10 +23,18 @@ _DESCRIPTORS = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?", re.ASCII)
+_ZONED = re.compile(r"(?:CRON_)?TZ=(\S+)\s+(.*)")
+_DURATION_PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(h|ms|m|s)", re.ASCII)
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_MAX_SECONDS = 2**63 / 1e9
+"""What a Go duration holds."""
 _MAX_LENGTH = 256
 _HORIZON_DAYS = 366 * 5 + 2
 """A schedule that does not fire within five years (31 February) never does."""
+
+
+class UnknownTimeZoneError(ValueError):
+    """A time zone that the machine's database does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,45 +45,59 @@ class _Field:
 
 @dataclass(frozen=True, slots=True)
 class CronSchedule:
-    """Times are compared in the zone of the datetime that is asked about."""
+    """The moments of a schedule in one time zone; with `every` the fields do not count."""
 
     minutes: frozenset[int]
     hours: frozenset[int]
     days: _Field
     months: frozenset[int]
     weekdays: _Field
+    zone: dt.tzinfo
     every: dt.timedelta | None = None
 
-    def _day_matches(self, day: dt.date) -> bool:
+    def next_after(self, moment: dt.datetime) -> dt.datetime | None:
+        """The first time strictly after `moment`, in UTC; None when there is none within five years."""
+        if self.every is not None:
+            return moment.replace(microsecond=0) + self.every
+        day = moment.astimezone(self.zone).date()
+        for offset in range(_HORIZON_DAYS):
+            date = day + dt.timedelta(days=offset)
+            if date.month not in self.months or not self._has_day(date):
+                continue
+            for found in self._moments(date):
+                if found > moment:
+                    return found
+        return None
+
+    def _has_day(self, day: dt.date) -> bool:
         in_month, in_week = day.day in self.days.values, day.isoweekday() % 7 in self.weekdays.values
         # Two restricted fields are alternatives; a starred one restricts nothing.
         if self.days.starred or self.weekdays.starred:
             return in_month and in_week
         return in_month or in_week
 
-    def next_after(self, moment: dt.datetime) -> dt.datetime | None:
-        """The first time strictly after `moment`; None when there is none within five years."""
-        if self.every is not None:
-            return moment.replace(microsecond=0) + self.every
-        start = moment.replace(second=0, microsecond=0) + dt.timedelta(minutes=1)
-        day = start.date()
-        for offset in range(_HORIZON_DAYS):
-            date = day + dt.timedelta(days=offset)
-            if date.month not in self.months or not self._day_matches(date):
-                continue
-            for hour in sorted(self.hours):
-                for minute in sorted(self.minutes):
-                    found = dt.datetime.combine(date, dt.time(hour, minute), tzinfo=moment.tzinfo)
-                    if found >= start:
-                        return found
-        return None
+    def _moments(self, day: dt.date) -> list[dt.datetime]:
+        found = []
+        for hour in sorted(self.hours):
+            for minute in sorted(self.minutes):
+                moment = dt.datetime.combine(day, dt.time(hour, minute), self.zone).astimezone(dt.UTC)
+                # A time that the clocks skip does not come back as the same time.
+                if moment.astimezone(self.zone).hour == hour:
+                    found.append(moment)
+        return found
 
 
-def parse(text: str) -> CronSchedule:
-    """Reads a schedule without a time zone prefix. Raises ValueError, which says what is wrong."""
+def parse(text: str, time_zone: str = "") -> CronSchedule:
+    """Reads a schedule; its own `TZ=` prefix counts where `time_zone` is empty, and UTC without either.
+
+    Raises ValueError, which says what is wrong (UnknownTimeZoneError for a time zone).
+    """
     text = text.strip()
     if len(text) > _MAX_LENGTH:
         raise ValueError("schedule too long")
+    if prefixed := _ZONED.fullmatch(text):
+        time_zone, text = time_zone or prefixed[1], prefixed[2]
+    zone = _zone(time_zone)
     every = None
     if text.startswith("@every "):
         every = _duration(text.removeprefix("@every "))
@@ -91,15 +114,26 @@ def parse(text: str) -> CronSchedule:
     days = _field(parts[2], 1, 31, {})
     months = _field(parts[3], 1, 12, _MONTHS)
     weekdays = _field(parts[4], 0, 6, _DAYS)
-    return CronSchedule(minutes.values, hours.values, days, months.values, weekdays, every)
+    return CronSchedule(minutes.values, hours.values, days, months.values, weekdays, zone, every)
+
+
+def _zone(name: str) -> dt.tzinfo:
+    if not name or name == "UTC":
+        return dt.UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UnknownTimeZoneError(f"unknown time zone {name}") from None
 
 
 def _duration(text: str) -> dt.timedelta:
-    m = _DURATION.fullmatch(text.strip())
-    seconds = 0 if m is None else int(m[1] or 0) * 3600 + int(m[2] or 0) * 60 + int(m[3] or 0)
-    if seconds < 1:
+    """A Go duration in whole seconds, one at least."""
+    text = text.strip()
+    parts = _DURATION_PART.findall(text)
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if not parts or "".join(number + unit for number, unit in parts) != text or seconds > _MAX_SECONDS:
         raise ValueError(f"failed to parse duration @every {text}")
-    return dt.timedelta(seconds=seconds)
+    return dt.timedelta(seconds=max(1, int(seconds)))
 
 
 def _field(text: str, low: int, high: int, names: dict[str, int]) -> _Field:

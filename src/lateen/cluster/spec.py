@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
+
+from lateen.cluster.replaced_file import replace_file
 
 
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,10 +35,4 @@ def load_spec(root: Path) -> Spec:
 
 def save_spec(root: Path, spec: Spec) -> None:
     """Replaces the spec file atomically and durably."""
-    path = root / "cluster.json"
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(spec)) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    replace_file(root / "cluster.json", msgspec.json.format(msgspec.json.encode(spec)) + b"\n")

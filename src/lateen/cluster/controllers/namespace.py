@@ -9,8 +9,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from lateen.cluster import conditions
 from lateen.cluster.client.api import METADATA_ONLY_LIST
-from lateen.cluster.controllers import conditions
 from lateen.cluster.controllers.controller import Controller, Environment
 from lateen.cluster.controllers.discovery import ServedResource, discover
 from lateen.cluster.controllers.pods import is_deleting

@@ -8,8 +8,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 
+from lateen.cluster import conditions
 from lateen.cluster.client.indexed_store import by_node
-from lateen.cluster.controllers import conditions, pods
+from lateen.cluster.controllers import pods
 from lateen.cluster.controllers.controller import Controller, Environment
 from lateen.cluster.controllers.resources import LEASES, NODES, PODS
 from lateen.cluster.controllers.scheduling.taints import taints_of, tolerates

@@ -8,10 +8,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
+from lateen.cluster import conditions
 from lateen.cluster.client.indexed_store import by_namespace
-from lateen.cluster.controllers import conditions, pods
+from lateen.cluster.controllers import pods
 from lateen.cluster.controllers.controller import Controller, Environment
-from lateen.cluster.controllers.int_or_percent import resolve
 from lateen.cluster.controllers.resources import (
     BUDGETS,
     DEPLOYMENTS,
@@ -20,6 +20,7 @@ from lateen.cluster.controllers.resources import (
     REPLICATION_CONTROLLERS,
     STATEFUL_SETS,
 )
+from lateen.cluster.int_or_percent import resolve
 from lateen.cluster.objects import (
     GVR,
     Key,

@@ -9,7 +9,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterable
 
-from lateen.cluster.controllers import conditions
+from lateen.cluster import conditions
 from lateen.cluster.objects import Obj, annotations_of, deep_copy, metadata, name_of, parse_timestamp, uid_of
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"

@@ -9,8 +9,9 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lateen.cluster import conditions
 from lateen.cluster.client.indexed_store import by_namespace
-from lateen.cluster.controllers import conditions, pods
+from lateen.cluster.controllers import pods
 from lateen.cluster.controllers.controller import Controller, Environment, namespace_terminating
 from lateen.cluster.controllers.ownership import claim, claims
 from lateen.cluster.controllers.resources import PODS, REPLICA_SETS, REPLICATION_CONTROLLERS

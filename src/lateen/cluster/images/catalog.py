@@ -18,6 +18,7 @@ import yaml
 
 from lateen.cluster.images.reference import Reference, ReferenceError, matches, parse_reference
 from lateen.cluster.layout import Layout
+from lateen.cluster.replaced_file import replace_file
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _FIELDS = frozenset({"image", "entrypoint", "command", "env", "workingDir", "user"})
@@ -191,7 +192,5 @@ def load_image(
     layout.images.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^A-Za-z0-9]+", "-", reference).strip("-")
     path = layout.images / f"{name}-{hashlib.sha256(reference.encode()).hexdigest()[:8]}.yaml"
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(yaml.safe_dump({"images": [entry]}, sort_keys=False))
-    temporary.replace(path)
+    replace_file(path, yaml.safe_dump({"images": [entry]}, sort_keys=False).encode())
     return path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import yaml
 
 from lateen.cluster.lifecycle.home import ClusterError
+from lateen.cluster.replaced_file import replace_file
 
 _SECTIONS = ("clusters", "contexts", "users")
 
@@ -82,11 +82,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, config: dict[str, Any]) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "w") as file:
-        yaml.safe_dump(config, file, sort_keys=False)
-    # mkstemp made it 0600, which is right for a file with keys; the target of a symlink is replaced, not the link.
-    Path(temporary).replace(path.resolve())
+    # The file holds keys; the target of a symlink is replaced, not the link.
+    replace_file(path.resolve(), yaml.safe_dump(config, sort_keys=False).encode(), mode=0o600)
 
 
 @contextlib.contextmanager

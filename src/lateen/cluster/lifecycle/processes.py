@@ -9,6 +9,9 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from lateen.cluster.process_start import start_time_of
+from lateen.cluster.replaced_file import replace_file
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessRecord:
@@ -22,25 +25,12 @@ class ProcessRecord:
         return start_time_of(self.pid) == self.start_time
 
 
-def start_time_of(pid: int) -> int | None:
-    """When the process started, in clock ticks since boot; None when it is gone or a zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    # The command name is in parentheses and may itself contain spaces and parentheses.
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[19])
-
-
 def record(path: Path, pid: int) -> ProcessRecord | None:
     """Writes the PID file of a running process; None (and no file) when it is gone already."""
     start_time = start_time_of(pid)
     if start_time is None:
         return None
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(f"{pid} {start_time}\n")
-    temporary.replace(path)
+    replace_file(path, f"{pid} {start_time}\n".encode())
     return ProcessRecord(pid, start_time)
 
 

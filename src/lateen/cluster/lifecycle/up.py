@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import structs
 
 from lateen.cluster.client.api import Client
+from lateen.cluster.conditions import is_true
 from lateen.cluster.dns.manifests import dns_manifests
 from lateen.cluster.layout import Layout
 from lateen.cluster.lifecycle import kubeconfig, processes
@@ -190,7 +191,7 @@ async def _until_ready(client: Client) -> None:
 async def _until_nodes_ready(client: Client, names: set[str]) -> None:
     waiting = set(names)
     async for node in _states(client, _NODES):
-        if _condition(node, "Ready"):
+        if is_true(node, "Ready"):
             waiting.discard(name_of(node))
         if not waiting:
             return
@@ -214,11 +215,6 @@ async def _states(client: Client, gvr: GVR, namespace: str = "", fields: str = "
                     if event.type in ("ADDED", "MODIFIED"):
                         yield event.object
         await asyncio.sleep(0.05)
-
-
-def _condition(obj: Obj, name: str) -> bool:
-    conditions = (obj.get("status") or {}).get("conditions") or ()
-    return any(c["type"] == name and c["status"] == "True" for c in conditions)
 
 
 def _gvr(obj: Obj) -> GVR:

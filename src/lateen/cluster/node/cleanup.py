@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lateen.cluster.layout import Layout
 from lateen.cluster.node.cgroups import Cgroups
+from lateen.cluster.process_start import start_time_of
 
 _log = logging.getLogger(__name__)
 
@@ -51,17 +52,8 @@ def shims_of(directory: Path) -> list[int]:
 def _wait_until_gone(pids: list[int]) -> None:
     deadline = time.monotonic() + _KILL_SECONDS
     for pid in pids:
-        while _alive(pid):
+        while start_time_of(pid) is not None:
             if time.monotonic() > deadline:
                 _log.warning("process %d does not end", pid)
                 return
             time.sleep(0.01)
-
-
-def _alive(pid: int) -> bool:
-    """A zombie is not: it waits for a parent that is not ours to hurry."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in ("Z", "X")

@@ -13,10 +13,10 @@ from lateen.cluster.node import root_layer
 from lateen.cluster.node.cgroups import ContainerCgroup
 from lateen.cluster.node.environment import ConfigError, Sources, container_environment, expand, service_environment
 from lateen.cluster.node.pod_directory import PodDirectory
-from lateen.cluster.node.quality import qos_class
 from lateen.cluster.node.security import Security, resolve_security
 from lateen.cluster.node.volumes.pod_volumes import Volume
 from lateen.cluster.objects import Obj, namespace_of
+from lateen.cluster.quality_of_service import qos_class
 
 _LOG_BYTES = 10 << 20
 _DEFAULT_TERMINATION_PATH = "/dev/termination-log"
@@ -54,7 +54,7 @@ def argv_and_env(
 
 def oom_score(pod: Obj, container: Obj, total_memory: int) -> int:
     """The kubelet's: guaranteed -997, best effort 1000, burstable by the share of memory that was requested."""
-    match qos_class(pod):
+    match qos_class(pod["spec"]):
         case "Guaranteed":
             return -997
         case "BestEffort":

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lateen.cluster.layout import Layout
+from lateen.cluster.network.resolvers import parse_resolv_conf
 from lateen.cluster.objects import Obj, name_of, namespace_of
 
 _MAX_HOSTNAME = 63
@@ -64,7 +65,8 @@ def resolv_conf(pod: Obj, layout: Layout, machine: str) -> str:
     searches: list[str] = []
     options: dict[str, str] = {}
     if policy == "Default":
-        servers, searches, options = _parse(machine)
+        machines = parse_resolv_conf(machine)
+        servers, searches, options = machines.servers, machines.searches, machines.options
     elif policy != "None":
         servers = [str(layout.dns_service_ipv4)]
         domain = layout.domain
@@ -81,20 +83,3 @@ def resolv_conf(pod: Obj, layout: Layout, machine: str) -> str:
     if options:
         lines.append("options " + " ".join(f"{k}:{v}" if v else k for k, v in options.items()))
     return "\n".join(lines) + "\n"
-
-
-def _parse(text: str) -> tuple[list[str], list[str], dict[str, str]]:
-    servers: list[str] = []
-    searches: list[str] = []
-    options: dict[str, str] = {}
-    for line in text.splitlines():
-        words = line.split("#")[0].split(";")[0].split()
-        if not words:
-            continue
-        if words[0] == "nameserver" and len(words) > 1:
-            servers.append(words[1])
-        elif words[0] in ("search", "domain"):
-            searches = words[1:]
-        elif words[0] == "options":
-            options |= {name: value for name, _, value in (word.partition(":") for word in words[1:])}
-    return servers, searches, options

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lateen.cluster.node.plan import initialized, should_restart
-from lateen.cluster.node.quality import qos_class
 from lateen.cluster.node.tracked import Tracked
 from lateen.cluster.objects import Obj, metadata, timestamp
+from lateen.cluster.quality_of_service import qos_class
 
 _OWNED = ("PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready")
 
@@ -188,7 +188,7 @@ def pod_status(pod: Obj, containers: Sequence[Tracked], facts: Facts, previous: 
         "hostIP": facts.host_addresses[0] if facts.host_addresses else "",
         "hostIPs": [{"ip": address} for address in facts.host_addresses],
         "startTime": facts.started_at,
-        "qosClass": qos_class(pod),
+        "qosClass": qos_class(pod["spec"]),
         "containerStatuses": [container_status(c, waiting) for c in containers if c.role == "main"],
     }
     if has_init:

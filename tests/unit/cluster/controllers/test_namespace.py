@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from lateen.cluster.controllers.conditions import find
+from lateen.cluster.conditions import find
 from lateen.cluster.controllers.namespace import deletion_status
 from lateen.cluster.objects import GVR
 

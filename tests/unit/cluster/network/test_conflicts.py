@@ -8,7 +8,7 @@ import pytest
 
 from lateen.cluster.layout import Layout
 from lateen.cluster.network.conflicts import find_conflicts
-from lateen.cluster.network.resolvers import parse_resolvers
+from lateen.cluster.network.resolvers import parse_resolv_conf
 
 LAYOUT = Layout("c", 3, Path("/nowhere"))
 
@@ -41,4 +41,4 @@ def test_name_servers() -> None:
 
 def test_resolv_conf() -> None:
     text = "search x\nnameserver 192.0.2.1\n# nameserver 192.0.2.2\nnameserver fe80::1%eth0\nnameserver nonsense\n"
-    assert parse_resolvers(text) == ["192.0.2.1", "fe80::1%eth0"]
+    assert parse_resolv_conf(text).servers == ["192.0.2.1", "fe80::1%eth0"]

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from lateen.cluster.apiserver.admission.attributes import CREATE, Attributes
 from lateen.cluster.apiserver.admission.plugin import Plugin
-from lateen.cluster.apiserver.admission.pod_resources import Amounts, amounts, pod_amounts
 from lateen.cluster.apiserver.store.store import Store
 from lateen.cluster.objects import Obj, metadata
+from lateen.cluster.pod_resources import Amounts, amounts, pod_amounts
 from lateen.cluster.quantity import Quantity
 
 _ANNOTATION = "kubernetes.io/limit-ranger"

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from lateen.cluster.apiserver.admission.pod_resources import amounts, pod_amounts
 from lateen.cluster.apiserver.store.event import GroupResource
 from lateen.cluster.apiserver.store.store import Store
 from lateen.cluster.objects import Obj, metadata
+from lateen.cluster.pod_resources import amounts, pod_amounts
 from lateen.cluster.quantity import Quantity
 
 Usage = Mapping[str, Quantity]

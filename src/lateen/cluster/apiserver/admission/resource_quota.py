@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from lateen.cluster.apiserver.admission.attributes import CREATE, UPDATE, Attributes
 from lateen.cluster.apiserver.admission.plugin import Plugin
-from lateen.cluster.apiserver.admission.pod_resources import amounts
 from lateen.cluster.apiserver.admission.quota_usage import ZERO, Usage, in_scope, usage_of, used_by
 from lateen.cluster.apiserver.store.event import GroupResource
 from lateen.cluster.apiserver.store.store import Store
 from lateen.cluster.apiserver.store_follower import follow
 from lateen.cluster.objects import Key, Obj, deep_copy, key_of, metadata, name_of, namespace_of, uid_of
+from lateen.cluster.pod_resources import amounts
 from lateen.cluster.status import StatusError
 
 _QUOTAS: GroupResource = ("", "resourcequotas")

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from lateen.cluster.apiserver.crd.conditions import is_true, set_condition
+from lateen.cluster.apiserver.crd.conditions import set_condition
 from lateen.cluster.apiserver.crd.definition_kind import CLEANUP, DefinitionKind
 from lateen.cluster.apiserver.crd.definition_validation import APPROVAL, is_protected
 from lateen.cluster.apiserver.crd.kind import kinds_of
@@ -19,6 +19,7 @@ from lateen.cluster.apiserver.crd.naming import accept_names
 from lateen.cluster.apiserver.registry import Registry
 from lateen.cluster.apiserver.schema.builtin import BuiltinSchemas
 from lateen.cluster.apiserver.store.store import Store
+from lateen.cluster.conditions import is_true
 from lateen.cluster.objects import GVR, Obj, annotations_of, deep_copy, key_of, metadata, name_of, timestamp
 from lateen.cluster.status import StatusError
 

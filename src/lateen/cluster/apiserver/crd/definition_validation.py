@@ -16,6 +16,7 @@ from lateen.cluster.apiserver.schema.json_schema import parse
 from lateen.cluster.apiserver.schema.pruning import unknown_fields
 from lateen.cluster.apiserver.schema.schema import MISSING, Schema
 from lateen.cluster.apiserver.schema.validation import validate
+from lateen.cluster.conditions import is_true
 from lateen.cluster.objects import Obj, annotations_of, name_of
 from lateen.cluster.status import Cause, forbidden_field, invalid_value, not_supported, required
 
@@ -93,8 +94,7 @@ def stored_version_faults(crd: Obj) -> list[Cause]:
 
 
 def _established(crd: Obj) -> bool:
-    conditions = (crd.get("status") or {}).get("conditions") or []
-    return any(c.get("type") == "Established" and c.get("status") == "True" for c in conditions)
+    return is_true(crd, "Established")
 
 
 def _group(group: str) -> Iterator[Cause]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lateen.cluster.apiserver.kinds.builtin_kind import BuiltinKind
 from lateen.cluster.apiserver.kinds.core.pod_warnings import pod_warnings
 from lateen.cluster.apiserver.kinds.fields import mapping
-from lateen.cluster.apiserver.kinds.int_or_percent import validate_not_negative
+from lateen.cluster.apiserver.kinds.number_validation import validate_not_negative
 from lateen.cluster.apiserver.request import Context
 from lateen.cluster.objects import Obj
 from lateen.cluster.status import Cause

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import math
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -82,7 +83,7 @@ class ProtobufDecoder:
         if type_ in ("int", "bool"):
             return self._scalar(type_, value)
         if type_ == "double":
-            return struct.unpack("<d", _number(value).to_bytes(8, "little"))[0]
+            return _double(value)
         data = _bytes(value)
         match type_:
             case "string":
@@ -99,7 +100,17 @@ class ProtobufDecoder:
                 return _raw(data)
         if type_.startswith("list:"):
             return [self._value(type_[5:], item, depth) for number, item in _fields(data) if number == 1]
+        if type_.startswith("one:"):
+            return self._union(type_[4:], data, depth + 1)
         return self._message(type_, data, depth + 1)
+
+    def _union(self, name: str, data: bytes, depth: int) -> Any:
+        """The value of the field that is set; of several the one with the highest number, as Go's types prefer it."""
+        found = self._message(name, data, depth)
+        for _, field in sorted(self._messages[name].items(), reverse=True):
+            if field.name in found:
+                return found[field.name]
+        return None
 
     def _scalar(self, type_: str, value: Value) -> int | bool:
         number = _number(value)
@@ -161,6 +172,17 @@ def _number(value: Value) -> int:
     if isinstance(value, bytes):
         raise MalformedError("expected a number")
     return value
+
+
+def _double(value: Value) -> float | int:
+    """JSON knows numbers only: whole ones are written without a point."""
+    try:
+        number: float = struct.unpack("<d", _number(value).to_bytes(8, "little"))[0]
+    except OverflowError:
+        raise MalformedError("expected a double") from None
+    if not math.isfinite(number):
+        raise MalformedError("JSON has no infinities and no NaN")
+    return int(number) if number.is_integer() and abs(number) < 1e21 else number
 
 
 def _bytes(value: Value) -> bytes:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from lateen.cluster.controllers import pods
 from lateen.cluster.controllers.daemon_set.nodes import should_run, target_node
-from lateen.cluster.controllers.int_or_percent import resolve
 from lateen.cluster.controllers.revisions import HASH_LABEL
+from lateen.cluster.int_or_percent import resolve
 from lateen.cluster.objects import Obj, labels_of, metadata, name_of
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from lateen.cluster import conditions
 from lateen.cluster.client.indexed_store import by_namespace
-from lateen.cluster.controllers import conditions, pods
+from lateen.cluster.controllers import pods
 from lateen.cluster.controllers.controller import Controller, Environment, namespace_terminating
 from lateen.cluster.controllers.deployment import status as statuses
 from lateen.cluster.controllers.deployment.limits import count, is_rolling, replicas_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lateen.cluster.controllers.int_or_percent import resolve
+from lateen.cluster.int_or_percent import resolve
 from lateen.cluster.objects import Obj
 
 

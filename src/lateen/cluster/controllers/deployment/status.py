@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from lateen.cluster.controllers import conditions
+from lateen.cluster import conditions
 from lateen.cluster.controllers.deployment.limits import count, max_unavailable, replicas_of, status_count
 from lateen.cluster.objects import Obj, metadata, name_of, parse_timestamp, timestamp
 

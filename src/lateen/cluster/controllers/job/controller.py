@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
+from lateen.cluster import conditions
 from lateen.cluster.client.indexed_store import by_namespace
-from lateen.cluster.controllers import conditions, pods
+from lateen.cluster.controllers import pods
 from lateen.cluster.controllers.controller import Controller, Environment, namespace_terminating
 from lateen.cluster.controllers.job.accounting import TRACKING, Tally, counts, has_finalizer, tally
 from lateen.cluster.controllers.job.failure_policy import judge

@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from lateen.cluster.controllers import pods
-from lateen.cluster.controllers.job.schedule import Schedule
 from lateen.cluster.controllers.job.spec import finished_condition
+from lateen.cluster.cron_schedule import CronSchedule
 from lateen.cluster.objects import (
     Obj,
     deep_copy,
@@ -23,7 +23,7 @@ SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 _MANY_MISSED = 100
 
 
-def due_time(cron: Obj, schedule: Schedule, now: dt.datetime) -> tuple[dt.datetime | None, bool]:
+def due_time(cron: Obj, schedule: CronSchedule, now: dt.datetime) -> tuple[dt.datetime | None, bool]:
     """(the latest moment that passed since the last run, whether suspiciously many passed).
 
     Moments longer ago than `startingDeadlineSeconds` do not count.
@@ -34,23 +34,23 @@ def due_time(cron: Obj, schedule: Schedule, now: dt.datetime) -> tuple[dt.dateti
     if deadline is not None:
         earliest = max(earliest, now - dt.timedelta(seconds=float(deadline)))
     due, missed = None, 0
-    moment = schedule.next(earliest)
+    moment = schedule.next_after(earliest)
     while moment is not None and moment <= now:
         due, missed = moment, missed + 1
         if missed > _MANY_MISSED:
             return _latest(schedule, earliest, now) or due, True
-        moment = schedule.next(moment)
+        moment = schedule.next_after(moment)
     return due, False
 
 
-def _latest(schedule: Schedule, earliest: dt.datetime, now: dt.datetime) -> dt.datetime | None:
+def _latest(schedule: CronSchedule, earliest: dt.datetime, now: dt.datetime) -> dt.datetime | None:
     """The last moment up to `now`, searched backwards: the gap may be years of minutes."""
     window = dt.timedelta(hours=1)
     while True:
         start = max(earliest, now - window)
-        latest, moment = None, schedule.next(start)
+        latest, moment = None, schedule.next_after(start)
         while moment is not None and moment <= now:
-            latest, moment = moment, schedule.next(moment)
+            latest, moment = moment, schedule.next_after(moment)
         if latest is not None or start == earliest:
             return latest
         window *= 4

@@ -9,9 +9,9 @@ from lateen.cluster.client.indexed_store import by_namespace
 from lateen.cluster.controllers import pods
 from lateen.cluster.controllers.controller import Controller, Environment, namespace_terminating
 from lateen.cluster.controllers.job.cron import due_time, job_name, last_success, new_job, reference, surplus
-from lateen.cluster.controllers.job.schedule import ScheduleError, parse
 from lateen.cluster.controllers.job.spec import finished_condition
 from lateen.cluster.controllers.resources import CRON_JOBS, JOBS
+from lateen.cluster.cron_schedule import UnknownTimeZoneError, parse
 from lateen.cluster.objects import Key, Obj, controller_of, name_of, namespace_of, timestamp, uid_of
 from lateen.cluster.status import StatusError
 
@@ -77,11 +77,11 @@ class CronJobController(Controller):
             return None
         try:
             schedule = parse(str(spec.get("schedule") or ""), str(spec.get("timeZone") or ""))
-        except ScheduleError as error:
-            reason = "UnknownTimeZone" if "time zone" in str(error) else "UnparseableSchedule"
+        except ValueError as error:
+            reason = "UnknownTimeZone" if isinstance(error, UnknownTimeZoneError) else "UnparseableSchedule"
             self.event(cron, "Warning", reason, f"invalid schedule: {spec.get('schedule')} : {error}")
             return None
-        upcoming = schedule.next(now)
+        upcoming = schedule.next_after(now)
         wait = max(0.0, (upcoming - now).total_seconds()) + 0.05 if upcoming is not None else None
         due, many = due_time(cron, schedule, now)
         if many:

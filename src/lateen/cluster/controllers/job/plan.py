@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lateen.cluster.controllers import conditions, pods
+from lateen.cluster import conditions
+from lateen.cluster.controllers import pods
 from lateen.cluster.controllers.job.accounting import Tally
 from lateen.cluster.controllers.job.failure_policy import judge
 from lateen.cluster.controllers.job.indexes import index_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lateen.cluster.controllers import conditions
+from lateen.cluster import conditions
 from lateen.cluster.objects import Obj
 
 

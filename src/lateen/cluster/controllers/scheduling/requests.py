@@ -5,57 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from lateen.cluster.objects import Obj
-from lateen.cluster.quantity import parse
+from lateen.cluster.pod_resources import amounts, pod_amounts
+from lateen.cluster.quantity import Quantity
 
 
-def amounts(quantities: Mapping[str, object] | None) -> dict[str, int]:
-    """Reads a resource list; what is not a quantity is left out."""
-    found = {}
-    for name, text in (quantities or {}).items():
-        try:
-            quantity = parse(text)
-        except ValueError:
-            continue
-        found[name] = quantity.milli if name == "cpu" else quantity.value
-    return found
-
-
-def _add(total: dict[str, int], more: Mapping[str, int]) -> None:
-    for name, amount in more.items():
-        total[name] = total.get(name, 0) + amount
-
-
-def _container(container: Obj) -> dict[str, int]:
-    return amounts((container.get("resources") or {}).get("requests"))
+def _integers(quantities: Mapping[str, Quantity]) -> dict[str, int]:
+    return {name: amount.milli if name == "cpu" else amount.value for name, amount in quantities.items()}
 
 
 def pod_requests(pod: Obj) -> dict[str, int]:
-    """The most the pod holds at a time: containers and sidecars together, or an init container while it runs."""
-    spec = pod.get("spec") or {}
-    running: dict[str, int] = {}
-    for container in spec.get("containers") or ():
-        _add(running, _container(container))
-    sidecars: dict[str, int] = {}
-    peak: dict[str, int] = {}
-    for container in spec.get("initContainers") or ():
-        moment = dict(sidecars)
-        _add(moment, _container(container))
-        if container.get("restartPolicy") == "Always":
-            sidecars = dict(moment)
-        peak = _maximum(peak, moment)
-    _add(running, sidecars)
-    result = _maximum(running, peak)
-    _add(result, amounts(spec.get("overhead")))
-    return result
-
-
-def _maximum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return {name: max(one.get(name, 0), other.get(name, 0)) for name in (*one, *other)}
+    """The most the pod holds at a time."""
+    return _integers(pod_amounts(pod.get("spec") or {}, "requests"))
 
 
 def allocatable(node: Obj) -> dict[str, int]:
     status = node.get("status") or {}
-    return amounts(status.get("allocatable") or status.get("capacity"))
+    return _integers(amounts(status.get("allocatable") or status.get("capacity")))
 
 
 def host_ports(pod: Obj) -> set[tuple[str, str, int]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from lateen.cluster import conditions
 from lateen.cluster.client.backoff import Backoff
 from lateen.cluster.client.indexed_store import by_node
 from lateen.cluster.client.informer import Handler
-from lateen.cluster.controllers import conditions, pods
+from lateen.cluster.controllers import pods
 from lateen.cluster.controllers.controller import Controller, Environment
 from lateen.cluster.controllers.resources import NAMESPACES, NODES, PODS
 from lateen.cluster.controllers.scheduling.placement import NodeState, choose, node_state

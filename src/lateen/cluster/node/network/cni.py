@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lateen.cluster.objects import Obj, name_of, namespace_of, uid_of
+from lateen.cluster.replaced_file import replace_file
 
 MAIN_PLUGIN = "lateen-network"
 CONFIGURATION_NAME = "10-lateen.conflist"
@@ -63,9 +64,7 @@ def ensure_configuration(directory: Path) -> None:
         "name": "lateen",
         "plugins": [{"type": MAIN_PLUGIN, "capabilities": {"portMappings": True}}],
     }
-    temporary = directory / f".{CONFIGURATION_NAME}"
-    temporary.write_text(json.dumps(config, indent=2) + "\n")
-    temporary.replace(path)
+    replace_file(path, json.dumps(config, indent=2).encode() + b"\n")
 
 
 def read_chain(directory: Path) -> list[Plugin]:

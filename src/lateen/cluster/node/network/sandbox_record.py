@@ -8,6 +8,7 @@ import msgspec
 
 from lateen.cluster.node.network.cni import Plugin
 from lateen.cluster.objects import Obj
+from lateen.cluster.replaced_file import replace_file
 
 
 class SandboxRecord(msgspec.Struct, frozen=True):
@@ -38,10 +39,8 @@ class SandboxRecords:
         return list(self._records.values())
 
     def save(self, record: SandboxRecord) -> None:
-        path = self._path(record.sandbox_id)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_bytes(msgspec.json.encode(record))
-        temporary.replace(path)
+        # Sandboxes end with the machine.
+        replace_file(self._path(record.sandbox_id), msgspec.json.encode(record), mode=0o600, durable=False)
         self._records[record.sandbox_id] = record
 
     def remove(self, sandbox_id: str) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from lateen.cluster.apiserver.crd.conditions import is_true
 from lateen.cluster.apiserver.crd.controller import DEFINITIONS, DefinitionController
 from lateen.cluster.apiserver.crd.definition_kind import CLEANUP
 from lateen.cluster.apiserver.registry import Registry
 from lateen.cluster.apiserver.schema.builtin import BuiltinSchemas
 from lateen.cluster.apiserver.store.store import Store
+from lateen.cluster.conditions import is_true
 from lateen.cluster.objects import GVR, Key, Obj, deep_copy
 
 BOATS = ("yard.example.com", "boats")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lateen.cluster.apiserver.crd.conditions import is_true
 from lateen.cluster.apiserver.crd.definition_kind import CLEANUP, DefinitionKind
 from lateen.cluster.apiserver.kinds.resources import RESOURCES
 from lateen.cluster.apiserver.request import Context, RequestInfo, User
 from lateen.cluster.apiserver.schema.builtin import BuiltinSchemas
+from lateen.cluster.conditions import is_true
 from lateen.cluster.objects import Obj
 
 CONTEXT = Context(User("someone"), RequestInfo("/", "create"))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from lateen.cluster.controllers.conditions import find
+from lateen.cluster.conditions import find
 from lateen.cluster.controllers.deployment.status import pause_conditions, rollout_status, seconds_to_deadline
 
 

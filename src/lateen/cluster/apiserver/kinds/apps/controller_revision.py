@@ -11,7 +11,7 @@ from lateen.cluster.apiserver.kind import Column
 from lateen.cluster.apiserver.kinds.builtin_kind import BuiltinKind
 from lateen.cluster.apiserver.kinds.fields import number, text
 from lateen.cluster.apiserver.kinds.immutability import unchanged
-from lateen.cluster.apiserver.kinds.int_or_percent import validate_not_negative
+from lateen.cluster.apiserver.kinds.number_validation import validate_not_negative
 from lateen.cluster.apiserver.request import Context
 from lateen.cluster.objects import Obj, controller_of, name_of, split_api_version
 from lateen.cluster.status import Cause

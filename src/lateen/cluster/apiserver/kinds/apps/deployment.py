@@ -12,10 +12,11 @@ from lateen.cluster.apiserver.kinds.core.pod_defaults import default_pod_templat
 from lateen.cluster.apiserver.kinds.core.pod_validation import validate_pod_template
 from lateen.cluster.apiserver.kinds.fields import fill, mapping, number, section, text
 from lateen.cluster.apiserver.kinds.immutability import unchanged
-from lateen.cluster.apiserver.kinds.int_or_percent import is_zero, validate_int_or_percent, validate_not_negative
 from lateen.cluster.apiserver.kinds.label_selectors import validate_workload_selector
+from lateen.cluster.apiserver.kinds.number_validation import validate_int_or_percent, validate_not_negative
 from lateen.cluster.apiserver.kinds.workload_columns import TEMPLATE_COLUMNS, template_cells
 from lateen.cluster.apiserver.kinds.workload_kind import WorkloadKind
+from lateen.cluster.int_or_percent import is_zero
 from lateen.cluster.objects import Obj, name_of
 from lateen.cluster.status import Cause, forbidden_field, invalid_value, not_supported, required
 

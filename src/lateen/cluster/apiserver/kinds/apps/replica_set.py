@@ -12,8 +12,8 @@ from lateen.cluster.apiserver.kinds.core.pod_defaults import default_pod_templat
 from lateen.cluster.apiserver.kinds.core.pod_validation import validate_pod_template
 from lateen.cluster.apiserver.kinds.fields import fill, mapping, number, section
 from lateen.cluster.apiserver.kinds.immutability import unchanged
-from lateen.cluster.apiserver.kinds.int_or_percent import validate_not_negative
 from lateen.cluster.apiserver.kinds.label_selectors import format_labels, validate_workload_selector
+from lateen.cluster.apiserver.kinds.number_validation import validate_not_negative
 from lateen.cluster.apiserver.kinds.workload_columns import TEMPLATE_COLUMNS, container_cells, template_cells
 from lateen.cluster.apiserver.kinds.workload_kind import WorkloadKind
 from lateen.cluster.apiserver.request import Context

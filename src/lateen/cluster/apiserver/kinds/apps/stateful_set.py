@@ -12,8 +12,8 @@ from lateen.cluster.apiserver.kinds.core.pod_defaults import default_pod_templat
 from lateen.cluster.apiserver.kinds.core.pod_validation import validate_pod_template
 from lateen.cluster.apiserver.kinds.core.volume_defaults import default_claim_spec
 from lateen.cluster.apiserver.kinds.fields import fill, mapping, number, objects, section, text
-from lateen.cluster.apiserver.kinds.int_or_percent import validate_int_or_percent, validate_not_negative
 from lateen.cluster.apiserver.kinds.label_selectors import validate_workload_selector
+from lateen.cluster.apiserver.kinds.number_validation import validate_int_or_percent, validate_not_negative
 from lateen.cluster.apiserver.kinds.workload_columns import container_cells
 from lateen.cluster.apiserver.kinds.workload_kind import WorkloadKind
 from lateen.cluster.apiserver.request import Context

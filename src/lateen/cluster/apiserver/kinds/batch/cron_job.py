@@ -13,7 +13,7 @@ from lateen.cluster.apiserver.kinds.batch.job import validate_job_spec
 from lateen.cluster.apiserver.kinds.core.pod_defaults import default_pod_template
 from lateen.cluster.apiserver.kinds.core.pod_warnings import pod_warnings
 from lateen.cluster.apiserver.kinds.fields import fill, mapping, objects, section, text
-from lateen.cluster.apiserver.kinds.int_or_percent import validate_not_negative
+from lateen.cluster.apiserver.kinds.number_validation import validate_not_negative
 from lateen.cluster.apiserver.kinds.workload_columns import TEMPLATE_COLUMNS, container_cells
 from lateen.cluster.apiserver.kinds.workload_kind import WorkloadKind
 from lateen.cluster.apiserver.request import Context

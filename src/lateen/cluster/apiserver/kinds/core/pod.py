@@ -10,7 +10,6 @@ from lateen.cluster.apiserver.kind import Column
 from lateen.cluster.apiserver.kinds.builtin_kind import BuiltinKind
 from lateen.cluster.apiserver.kinds.core import pod_columns
 from lateen.cluster.apiserver.kinds.core.pod_defaults import default_pod, default_pod_template
-from lateen.cluster.apiserver.kinds.core.pod_qos import qos_class
 from lateen.cluster.apiserver.kinds.core.pod_update_validation import validate_pod_update
 from lateen.cluster.apiserver.kinds.core.pod_validation import validate_pod_spec, validate_pod_template
 from lateen.cluster.apiserver.kinds.core.pod_warnings import pod_warnings
@@ -18,6 +17,7 @@ from lateen.cluster.apiserver.kinds.fields import mapping, number, objects, sect
 from lateen.cluster.apiserver.kinds.label_selectors import format_labels
 from lateen.cluster.apiserver.request import Context
 from lateen.cluster.objects import Obj, labels_of, name_of
+from lateen.cluster.quality_of_service import qos_class
 from lateen.cluster.status import Cause, forbidden_field
 
 

@@ -10,8 +10,8 @@ from lateen.cluster.apiserver.age import age_of
 from lateen.cluster.apiserver.kind import Column
 from lateen.cluster.apiserver.kinds.builtin_kind import BuiltinKind
 from lateen.cluster.apiserver.kinds.fields import mapping, number
-from lateen.cluster.apiserver.kinds.int_or_percent import validate_int_or_percent
 from lateen.cluster.apiserver.kinds.label_selectors import validate_label_selector
+from lateen.cluster.apiserver.kinds.number_validation import validate_int_or_percent
 from lateen.cluster.apiserver.request import Context
 from lateen.cluster.objects import Obj, name_of
 from lateen.cluster.status import Cause, invalid_value, not_supported

@@ -6,9 +6,9 @@ import pytest
 
 from lateen.cluster.apiserver.kind import Kind
 from lateen.cluster.apiserver.kinds.core.container_defaults import default_pull_policy
-from lateen.cluster.apiserver.kinds.core.pod_qos import qos_class
 from lateen.cluster.apiserver.request import Context
 from lateen.cluster.objects import Obj, deep_copy
+from lateen.cluster.quality_of_service import qos_class
 
 
 @pytest.fixture

@@ -1,30 +1,16 @@
-"""Fields that are a count or a percentage (`25%`).
-
-Source: k8s.io/apimachinery `util/intstr`.
-"""
+"""Fields that are a count or a percentage (`25%`): what they may be."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from lateen.cluster.int_or_percent import percent
 from lateen.cluster.status import Cause, invalid_value
 
-_PERCENT = re.compile(r"([0-9]+)%", re.ASCII)
 _PERCENT_ERROR = (
     "a valid percent string must be a numeric string followed by an ending '%' "
     "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
 )
-
-
-def percent(value: Any) -> int | None:
-    """The number before `%`; None for anything that is no percentage."""
-    m = _PERCENT.fullmatch(value) if isinstance(value, str) and len(value) <= 12 else None
-    return int(m[1]) if m else None
-
-
-def is_zero(value: Any) -> bool:
-    return value == 0 or percent(value) == 0
 
 
 def validate_int_or_percent(value: Any, path: str, *, at_most_all: bool = False) -> list[Cause]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from lateen.cluster.apiserver.admission.pod_resources import pod_amounts
+from lateen.cluster.pod_resources import pod_amounts
 
 
 def container(cpu: str, **fields: str) -> dict[str, object]:
