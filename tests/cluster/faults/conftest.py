@@ -13,7 +13,7 @@ from lateen.testing.local_cluster import LocalCluster
 
 @pytest.fixture(scope="session")
 def fragile() -> Iterator[LocalCluster]:
-    """A cluster with two nodes whose processes the tests may kill; each test leaves it whole."""
+    """A cluster with two nodes whose processes the tests may kill."""
     with LocalCluster(nodes=2) as found:
         yield found
 
@@ -21,6 +21,8 @@ def fragile() -> Iterator[LocalCluster]:
 @pytest.fixture
 def room(fragile: LocalCluster) -> Iterator[str]:
     """A new namespace in the fragile cluster, deleted (without waiting) afterwards."""
+    # Whole again, whatever a failed test has left.
+    fragile.up()
     name = fragile.namespace()
     yield name
     fragile.kubectl("delete", "namespace", name, "--wait=false")
