@@ -1,6 +1,6 @@
 """Writes the table of protobuf fields of Kubernetes' API types, from the struct tags of the Go modules.
 
-    go mod download k8s.io/api@v0.33.1 k8s.io/apimachinery@v0.33.1
+    go mod download k8s.io/{api,apimachinery,apiextensions-apiserver}@v0.33.1
     python scripts/protobuf_fields.py "$(go env GOMODCACHE)/k8s.io" 0.33.1 \\
         src/lateen/cluster/apiserver/protobuf/fields.json
 
@@ -20,6 +20,7 @@ GROUPS = (
     *("networking/v1", "node/v1", "policy/v1", "rbac/v1", "scheduling/v1", "storage/v1"),
 )
 META = "meta/v1"
+EXTENSIONS = "apiextensions/v1"
 SPECIAL = {
     "resource.Quantity": "quantity",
     "intstr.IntOrString": "int_or_string",
@@ -27,14 +28,17 @@ SPECIAL = {
     f"{META}.Time": "time",
     f"{META}.MicroTime": "micro_time",
     f"{META}.FieldsV1": "raw",
+    f"{EXTENSIONS}.JSON": "raw",
 }
+UNION = re.compile(rf"{EXTENSIONS}\.JSONSchemaPropsOr\w+")
+"""Messages of which JSON shows one field's value in their stead."""
 SCALARS = {"string": "string", "bool": "bool", "int32": "int", "int64": "int", "int": "int", "float64": "double"}
 _IMPORT = re.compile(r'^\s*(?:import\s+)?(\w+)?\s*"k8s\.io/(?:api|apimachinery/pkg/apis)/(\w+/v\w+)"')
 _ALIAS = re.compile(r"^type (\w+) (?!struct|interface)(\S+)")
-_STRUCT = re.compile(r"^type (\w+) struct \{")
+_STRUCT = re.compile(r"^type (\w+) struct ?\{")
 _FIELD = re.compile(r"^\s+(?:(\w+)\s+)?(\S+)\s+`([^`]*)`")
 _JSON = re.compile(r'json:"([^"]*)"')
-_PROTOBUF = re.compile(r'protobuf:"\w+,(\d+)')
+_PROTOBUF = re.compile(r'protobuf:"\w+,(\d+)(,rep)?(?:,\w+)*(?:,name=(\w+))?')
 
 Fields = list[list[object]]
 
@@ -44,7 +48,7 @@ class Package:
         self.name = name
         self.imports: dict[str, str] = {}
         self.aliases: dict[str, str] = {}
-        self.structs: dict[str, list[tuple[int, str, str, bool]]] = {}
+        self.structs: dict[str, list[tuple[int, str, str, bool, bool]]] = {}
         for path in sorted(directory.glob("*.go")):
             if not re.search(r"_test\.go$|generated|swagger", path.name):
                 self._read(path.read_text())
@@ -61,17 +65,19 @@ class Package:
             elif line.startswith("}"):
                 struct = None
             elif struct is not None and (found := _FIELD.match(line)):
-                number, name = _PROTOBUF.search(found[3]), _JSON.search(found[3])
-                if number and name:
-                    json_name, *options = name[1].split(",")
-                    struct.append((int(number[1]), json_name, found[2], "omitempty" in options))
+                wire, name = _PROTOBUF.search(found[3]), _JSON.search(found[3])
+                # Unions have no JSON names; what else has none inherits its fields and is not one on the wire.
+                json_tag = name[1] if name else wire[3] if wire else None
+                if wire and json_tag is not None:
+                    json_name, *options = json_tag.split(",")
+                    struct.append((int(wire[1]), json_name, found[2], "omitempty" in options, wire[2] is not None))
 
 
 class Table:
     def __init__(self, packages: dict[str, Package]) -> None:
         self.packages = packages
 
-    def type_of(self, package: Package, go: str) -> str:
+    def type_of(self, package: Package, go: str, repeated: bool = False) -> str:
         """`[]T`, `{}T`, a scalar or special name, or `package.Message`."""
         go = go.removeprefix("*")
         if go == "[]byte":
@@ -93,28 +99,34 @@ class Table:
         if qualified in SPECIAL:
             return SPECIAL[qualified]
         if name in owner.structs:
-            return qualified
+            return f"one:{qualified}" if UNION.fullmatch(qualified) else qualified
         aliased = owner.aliases[name]
-        # A named list is a message of its own in protobuf.
-        return f"list:{self.type_of(owner, aliased[2:])}" if aliased.startswith("[]") else self.type_of(owner, aliased)
+        # A named list is a message of its own in protobuf, unless its field says that it repeats.
+        if aliased.startswith("[]") and not repeated:
+            return f"list:{self.type_of(owner, aliased[2:])}"
+        return self.type_of(owner, aliased)
 
     def fields(self) -> dict[str, Fields]:
         found: dict[str, Fields] = {}
         for package in self.packages.values():
-            for name, fields in package.structs.items():
-                qualified = f"{package.name}.{name}"
-                if fields and qualified not in SPECIAL:
+            for struct, fields in package.structs.items():
+                qualified = f"{package.name}.{struct}"
+                if qualified not in SPECIAL:
                     found[qualified] = [
-                        [number, json_name, self.type_of(package, go), int(omitempty and not go.startswith("*"))]
-                        for number, json_name, go, omitempty in fields
+                        [number, name, self.type_of(package, go, repeated), int(omitempty and not go.startswith("*"))]
+                        for number, name, go, omitempty, repeated in fields
                     ]
-        return found
+        # Most empty ones are no messages at all, but Go types that nothing on the wire has.
+        used = {str(type_).split(":")[-1] for fields in found.values() for _, _, type_, _ in fields}
+        return {name: fields for name, fields in found.items() if fields or name in used}
 
 
 def main() -> None:
     modules, version, target = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     packages = {group: Package(group, modules / f"api@v{version}" / group) for group in GROUPS}
     packages[META] = Package(META, modules / f"apimachinery@v{version}" / "pkg/apis" / META)
+    extensions = modules / f"apiextensions-apiserver@v{version}" / "pkg/apis" / EXTENSIONS
+    packages[EXTENSIONS] = Package(EXTENSIONS, extensions)
     fields = Table(packages).fields()
     lines = [f"{json.dumps(name)}:{json.dumps(fields[name], separators=(',', ':'))}" for name in sorted(fields)]
     target.write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -3,8 +3,8 @@
 `fields.json` maps a message such as `core/v1.Pod` to rows of `[number, JSON name, type, omit]`. A type is a scalar
 (`string`, `int`, `bool`, `double`, `bytes`), one that has a JSON form of its own (`quantity`, `int_or_string`,
 `time`, `micro_time`, `raw`), or a message; `[]T` repeats, `{}T` maps strings to T, `list:T` is a message that stands
-for a list, `one:T` a message of which JSON shows the field that is set. An empty JSON name: the fields of the message belong to the one around it. `omit` is 1 where the zero
-value is left out of JSON.
+for a list, `one:T` a message of which JSON shows the field that is set. An empty JSON name: the fields of the message
+belong to the one around it. `omit` is 1 where the zero value is left out of JSON.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 from typing import Any
 
 import pytest
@@ -90,6 +91,51 @@ def test_times_negative_numbers_and_extra_values() -> None:
     review = field(2, field(5, entry("scopes", field(1, "a") + field(1, "b"))))
     found = decode(body("authorization.k8s.io/v1", "SubjectAccessReview", review))
     assert found["spec"]["extra"] == {"scopes": ["a", "b"]}
+
+
+def test_a_custom_resource_definition_with_the_unions_of_its_schemas() -> None:
+    text = field(5, "string")
+    half = varint(11 << 3 | 1) + struct.pack("<d", 0.5)
+    whole = varint(9 << 3 | 1) + struct.pack("<d", 5.0)
+    properties = {
+        "size": field(5, "number") + whole + half + field(8, field(1, b"1")),
+        "tags": field(5, "array") + field(24, field(1, text)) + field(42, "set"),
+        "pair": field(24, field(2, text) + field(2, text)),
+        "open": field(30, field(1, 1)),
+        "closed": field(30, field(1, 0)),
+        "labels": field(30, field(1, 1) + field(2, text)),
+        "modes": field(20, field(1, b'"a"')) + field(20, field(1, b"2")),
+        "ruled": field(44, field(1, "self > 0")) + field(32, entry("x", field(2, "y"))),
+    }
+    schema = b"".join(field(29, entry(name, found)) for name, found in properties.items())
+    version = field(1, "v1") + field(2, 1) + field(3, 0) + field(4, field(1, schema)) + field(5, field(1, b""))
+    spec = field(1, "example.com") + field(3, field(1, "things") + field(4, "Thing")) + field(7, version)
+    found = decode(body("apiextensions.k8s.io/v1", "CustomResourceDefinition", field(2, spec)))["spec"]
+    assert found["versions"][0].pop("schema")["openAPIV3Schema"]["properties"] == {
+        "size": {"type": "number", "maximum": 5, "minimum": 0.5, "default": 1},
+        "tags": {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"},
+        "pair": {"items": [{"type": "string"}, {"type": "string"}]},
+        "open": {"additionalProperties": True},
+        "closed": {"additionalProperties": False},
+        "labels": {"additionalProperties": {"type": "string"}},
+        "modes": {"enum": ["a", 2]},
+        "ruled": {"x-kubernetes-validations": [{"rule": "self > 0"}], "dependencies": {"x": ["y"]}},
+    }
+    assert found == {
+        "group": "example.com",
+        "names": {"plural": "things", "kind": "Thing"},
+        "versions": [{"name": "v1", "served": True, "storage": False, "subresources": {"status": {}}}],
+    }
+
+
+def test_every_message_that_a_field_names_is_known() -> None:
+    messages = load_messages()
+    named = {
+        field.type.removeprefix("[]").removeprefix("{}").rpartition(":")[2]
+        for fields in messages.values()
+        for field in fields.values()
+    }
+    assert {name for name in named if "." in name} <= set(messages)
 
 
 def test_fields_of_newer_clients_are_dropped() -> None:
