@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import threading
+from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 from lateen.cluster.images.http_server import Request, Response, serve
@@ -31,16 +32,16 @@ def respond(request: Request) -> Response:
     return Response(b"404 page not found\n", 404)
 
 
-class _UdpEcho(asyncio.DatagramProtocol):
+class UdpEcho(asyncio.DatagramProtocol):
     """`hostname`, `clientip` and `echo TEXT` by UDP."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # asyncio's own datagram transport is no subclass of its abstract one.
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         command, _, text = data.decode(errors="replace").strip().partition(" ")
-        answers = {"hostname": socket.gethostname(), "clientip": addr[0], "echo": text}
+        answers = {"hostname": socket.gethostname(), "clientip": addr[0].removeprefix("::ffff:"), "echo": text}
         if command.lower() in answers:
             self._transport.sendto(answers[command.lower()].encode(), addr)
 
@@ -52,7 +53,7 @@ def _log(request: Request, _response: Response) -> None:
 async def _netexec(http_port: int, udp_port: int) -> None:
     loop = asyncio.get_running_loop()
     if udp_port > 0:
-        await loop.create_datagram_endpoint(_UdpEcho, local_addr=("::", udp_port))
+        await loop.create_datagram_endpoint(UdpEcho, local_addr=("::", udp_port))
     await serve(respond, http_port, server="agnhost", log=_log)
 
 
