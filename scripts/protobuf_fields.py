@@ -38,7 +38,7 @@ _ALIAS = re.compile(r"^type (\w+) (?!struct|interface)(\S+)")
 _STRUCT = re.compile(r"^type (\w+) struct ?\{")
 _FIELD = re.compile(r"^\s+(?:(\w+)\s+)?(\S+)\s+`([^`]*)`")
 _JSON = re.compile(r'json:"([^"]*)"')
-_PROTOBUF = re.compile(r'protobuf:"\w+,(\d+)(,rep)?(?:,\w+)*(?:,name=(\w+))?')
+_PROTOBUF = re.compile(r'protobuf:"\w+,(\d+)(,rep)?(?:,(?!name=)\w+)*(?:,name=(\w+))?')
 
 Fields = list[list[object]]
 
@@ -66,8 +66,8 @@ class Package:
                 struct = None
             elif struct is not None and (found := _FIELD.match(line)):
                 wire, name = _PROTOBUF.search(found[3]), _JSON.search(found[3])
-                # Unions have no JSON names; what else has none inherits its fields and is not one on the wire.
-                json_tag = name[1] if name else wire[3] if wire else None
+                # The fields of unions have no JSON names.
+                json_tag = name[1] if name else wire[3] if wire and found[1] else None
                 if wire and json_tag is not None:
                     json_name, *options = json_tag.split(",")
                     struct.append((int(wire[1]), json_name, found[2], "omitempty" in options, wire[2] is not None))
