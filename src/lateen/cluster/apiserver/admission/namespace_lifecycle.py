@@ -5,7 +5,7 @@ Source: kubernetes apiserver/pkg/admission/plugin/namespace/lifecycle.
 
 from __future__ import annotations
 
-from lateen.cluster.apiserver.admission.attributes import CREATE, DELETE, Attributes
+from lateen.cluster.apiserver.admission.attributes import CONNECT, CREATE, DELETE, Attributes
 from lateen.cluster.apiserver.admission.plugin import Plugin
 from lateen.cluster.apiserver.store.store import Store
 from lateen.cluster.objects import Key, metadata
@@ -32,7 +32,9 @@ class NamespaceLifecycle(Plugin):
             if attributes.operation == DELETE and attributes.name in PROTECTED:
                 raise attributes.refuse("this namespace may not be deleted")
             return
-        if not attributes.namespace or attributes.operation == DELETE or not attributes.kind.resource.namespaced:
+        if not attributes.namespace or attributes.operation in (CONNECT, DELETE):
+            return
+        if not attributes.kind.resource.namespaced:
             return
         namespace = self._store.get(("", "namespaces"), Key("", attributes.namespace))
         if namespace is None:

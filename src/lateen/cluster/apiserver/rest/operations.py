@@ -46,6 +46,10 @@ class Operations:
         """All objects of a namespace, or of all namespaces. Shared: never change them."""
         return [kind.from_storage(obj) for obj in self._store.list(kind.storage, namespace).items]
 
+    async def connect(self, kind: Kind, options: Obj, ctx: Context) -> Obj:
+        """What a connection to an object asks for (`PodExecOptions`), as admission lets it through."""
+        return await self._pipeline.connect(kind, options, ctx)
+
     # --- writing ---------------------------------------------------------------------------------------------
 
     async def create(self, kind: Kind, obj: Obj, ctx: Context) -> Obj:

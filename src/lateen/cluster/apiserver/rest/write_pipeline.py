@@ -124,6 +124,12 @@ class WritePipeline:
             raise
         return obj, undo
 
+    async def connect(self, kind: Kind, options: Obj, ctx: Context) -> Obj:
+        """The options of a connection, which is admitted like a write though nothing is stored."""
+        options = await self.admission.mutate("CONNECT", options, None, ctx, kind)
+        await self.admission.validate("CONNECT", options, None, ctx, kind)
+        return options
+
     def _keep(self, obj: Obj, old: Obj) -> None:
         meta, before = obj["metadata"], metadata(old)
         meta.pop("selfLink", None)

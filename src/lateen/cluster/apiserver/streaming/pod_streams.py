@@ -8,6 +8,7 @@ from aiohttp import web
 
 from lateen.cluster.apiserver.rest.call import Call
 from lateen.cluster.apiserver.streaming.backend import Kubelets
+from lateen.cluster.apiserver.streaming.connection import admitted_options
 from lateen.cluster.apiserver.streaming.http_relay import relay_http
 from lateen.cluster.apiserver.streaming.pod_target import container_of, kubelet_of, pod_of
 from lateen.cluster.apiserver.streaming.upgrade_relay import relay_upgrade, upgrade_headers
@@ -17,7 +18,6 @@ from lateen.cluster.status import bad_request
 _LOG_OPTIONS = ("follow", "previous", "sinceSeconds", "sinceTime", "timestamps", "tailLines", "limitBytes", "stream")
 _STREAM_OPTIONS = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
 """The API's names of streams, and the kubelet's."""
-_TRUE = frozenset(("1", "t", "T", "true", "True", "TRUE"))
 
 
 class PodStreams:
@@ -39,32 +39,33 @@ class PodStreams:
         return await relay_http(call.http, backend, path, errors_as_status=True)
 
     async def exec(self, call: Call) -> web.StreamResponse:
-        if not call.http.query.getall("command", []):
+        options = await admitted_options(call)
+        if not options.get("command"):
             raise bad_request("you must specify at least 1 command")
-        return await self._command(call, "exec")
+        return await self._command(call, "exec", options)
 
     async def attach(self, call: Call) -> web.StreamResponse:
-        return await self._command(call, "attach")
+        return await self._command(call, "attach", await admitted_options(call))
 
     async def portforward(self, call: Call) -> web.StreamResponse:
+        options = await admitted_options(call)
         pod = pod_of(call)
         _require_upgrade(call)
         backend = kubelet_of(call, self._kubelets, pod)
-        ports = [("port", p) for name in ("ports", "port") for p in call.http.query.getall(name, [])]
+        ports = [("port", str(port)) for port in options.get("ports") or ()]
         path = f"/portForward/{_path(pod)}" + (f"?{urlencode(ports)}" if ports else "")
         return await relay_upgrade(call.http, backend, path, upgrade_headers(call.http))
 
-    async def _command(self, call: Call, verb: str) -> web.StreamResponse:
+    async def _command(self, call: Call, verb: str, options: Obj) -> web.StreamResponse:
         pod = pod_of(call)
-        query = call.http.query
-        container = container_of(pod, query.get("container", ""))
-        asked = [(theirs, "1") for ours, theirs in _STREAM_OPTIONS.items() if query.get(ours, "") in _TRUE]
+        container = container_of(pod, options.get("container", ""))
+        asked = [(theirs, "1") for ours, theirs in _STREAM_OPTIONS.items() if options.get(ours)]
         if not {theirs for theirs, _ in asked} - {"tty"}:
             raise bad_request("you must specify at least 1 of stdin, stdout, stderr")
         _require_upgrade(call)
         backend = kubelet_of(call, self._kubelets, pod)
-        options = urlencode([*asked, *(("command", argument) for argument in query.getall("command", []))])
-        path = f"/{verb}/{_path(pod)}/{quote(container, safe='')}?{options}"
+        query = urlencode([*asked, *(("command", argument) for argument in options.get("command") or ())])
+        path = f"/{verb}/{_path(pod)}/{quote(container, safe='')}?{query}"
         return await relay_upgrade(call.http, backend, path, upgrade_headers(call.http))
 
 

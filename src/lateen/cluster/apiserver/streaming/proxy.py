@@ -8,11 +8,13 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from aiohttp import web
 
 from lateen.cluster.apiserver.rest.call import Call
 from lateen.cluster.apiserver.streaming.backend import Backend, Kubelets, unverified_tls
+from lateen.cluster.apiserver.streaming.connection import admitted_options
 from lateen.cluster.apiserver.streaming.http_relay import forwarded_headers, relay_http
 from lateen.cluster.apiserver.streaming.upgrade_relay import relay_upgrade
 from lateen.cluster.objects import Key, Obj, labels_of
@@ -48,6 +50,7 @@ class Proxies:
         self._kubelets = kubelets
 
     async def pod(self, call: Call) -> web.StreamResponse:
+        options = await admitted_options(call)
         wanted = parse_proxy_name(call.key.name)
         pod = call.server.store.get(("", "pods"), Key(call.key.namespace, wanted.name))
         if pod is None:
@@ -55,9 +58,10 @@ class Proxies:
         address = str((pod.get("status") or {}).get("podIP") or "")
         if not address:
             raise bad_request("address not allowed")
-        return await _relay(call, _backend(wanted, address, _pod_port(pod, wanted.port)))
+        return await _relay(call, options, _backend(wanted, address, _pod_port(pod, wanted.port)))
 
     async def service(self, call: Call) -> web.StreamResponse:
+        options = await admitted_options(call)
         wanted = parse_proxy_name(call.key.name)
         service = call.server.store.get(("", "services"), Key(call.key.namespace, wanted.name))
         if service is None:
@@ -68,24 +72,25 @@ class Proxies:
         if not targets:
             raise service_unavailable(f'no endpoints available for service "{call.key.name}"')
         address, port = random.choice(targets)
-        return await _relay(call, _backend(wanted, address, port))
+        return await _relay(call, options, _backend(wanted, address, port))
 
     async def node(self, call: Call) -> web.StreamResponse:
+        options = await admitted_options(call)
         wanted = parse_proxy_name(call.key.name)
         node = call.server.store.get(("", "nodes"), Key("", wanted.name))
         if node is None:
             raise not_found("", "nodes", wanted.name)
         kubelet = self._kubelets.of_node(node)
         if wanted.port and wanted.port != str(kubelet.port):
-            return await _relay(call, _backend(wanted, kubelet.host, _number(wanted.port)))
-        return await _relay(call, kubelet)
+            return await _relay(call, options, _backend(wanted, kubelet.host, _number(wanted.port)))
+        return await _relay(call, options, kubelet)
 
 
 def _backend(wanted: ProxyName, address: str, port: int) -> Backend:
     return Backend(address, port, unverified_tls() if wanted.scheme == "https" else None)
 
 
-async def _relay(call: Call, backend: Backend) -> web.StreamResponse:
+async def _relay(call: Call, options: Obj, backend: Backend) -> web.StreamResponse:
     http = call.http
     raw_path, _, query = http.raw_path.partition("?")
     # What follows `/api/v1[/namespaces/NAMESPACE]/PLURAL/NAME/proxy`, as the client encoded it.
@@ -94,6 +99,9 @@ async def _relay(call: Call, backend: Backend) -> web.StreamResponse:
     below = "/" + segments[before] if len(segments) > before else ""
     if not below:
         raise web.HTTPMovedPermanently(raw_path + "/" + (f"?{query}" if query else ""))
+    if (admitted := str(options.get("path") or "")) != call.tail.removeprefix("/"):
+        # Admission sends it elsewhere.
+        below = "/" + quote(admitted)
     path = below + (f"?{query}" if query else "")
     headers = forwarded_headers(http.headers)
     if "upgrade" in http.headers.get("Connection", "").lower():

@@ -79,7 +79,7 @@ class TestExec:
         await cluster.runtime.closed.wait()
 
     async def test_attach(self, cluster: Cluster) -> None:
-        done = await cluster.kubectl("attach", "-i", "-q", "web", stdin=b"hello\n")
+        done = await cluster.kubectl("attach", "-i", "web", stdin=b"hello\n")
         assert done.out == "hello\n"
 
     async def test_a_pod_without_a_node(self, cluster: Cluster) -> None:
