@@ -12,7 +12,7 @@ from datetime import datetime
 from aiohttp import web
 
 from lateen.cluster.apiserver.auth import service_account
-from lateen.cluster.apiserver.auth.client_certificate import certificate_user
+from lateen.cluster.apiserver.auth.client_certificate import ClientCertificates
 from lateen.cluster.apiserver.auth.token_keys import InvalidTokenError
 from lateen.cluster.apiserver.auth.token_verifier import TokenVerifier
 from lateen.cluster.apiserver.request import User
@@ -33,10 +33,11 @@ class Authenticator:
     def __init__(self, verifier: TokenVerifier, clock: Callable[[], datetime]) -> None:
         self._verifier = verifier
         self._clock = clock
+        self._certificates = ClientCertificates()
 
     async def authenticate(self, request: web.Request) -> User:
         """Raises StatusError 401 for a bearer token that proves nothing."""
-        user = certificate_user(request.transport, self._clock().timestamp())
+        user = self._certificates.user(request.transport, self._clock().timestamp())
         if user is not None:
             return with_authenticated(user)
         token = bearer_token(request)

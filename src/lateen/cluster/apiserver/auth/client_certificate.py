@@ -8,27 +8,49 @@ from __future__ import annotations
 import hashlib
 import ssl
 from asyncio import BaseTransport
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from lateen.cluster.apiserver.request import User
 
 CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
 
 
-def certificate_user(transport: BaseTransport | None, now: float) -> User | None:
-    """The peer's user, or None without a valid certificate. TLS has verified chain and purpose; `now` is Unix time.
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """Who a connection's certificate names, and when that counts (Unix time)."""
 
-    A connection may outlive its certificate, hence the look at the dates.
-    """
-    tls: Any = transport.get_extra_info("ssl_object") if transport is not None else None
-    certificate = tls.getpeercert() if tls is not None else None
+    user: User
+    not_before: float
+    not_after: float
+
+
+class ClientCertificates:
+    """Reads each connection's certificate once: it is the same for all of the connection's requests."""
+
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[Any, _Identity | None] = WeakKeyDictionary()
+
+    def user(self, transport: BaseTransport | None, now: float) -> User | None:
+        """The peer's user, or None without a valid certificate. TLS has verified chain and purpose; `now` is Unix time.
+
+        A connection may outlive its certificate, hence the look at the dates.
+        """
+        tls: Any = transport.get_extra_info("ssl_object") if transport is not None else None
+        if tls is None:
+            return None
+        if tls not in self._known:
+            self._known[tls] = _identity(tls)
+        identity = self._known[tls]
+        if identity is None or not identity.not_before <= now <= identity.not_after:
+            return None
+        return identity.user
+
+
+def _identity(tls: Any) -> _Identity | None:
+    certificate = tls.getpeercert()
     if not certificate:
-        return None
-    if (
-        not ssl.cert_time_to_seconds(certificate["notBefore"])
-        <= now
-        <= ssl.cert_time_to_seconds(certificate["notAfter"])
-    ):
         return None
     attributes = [pair for part in certificate.get("subject", ()) for pair in part]
     names = [value for name, value in attributes if name == "commonName"]
@@ -36,4 +58,8 @@ def certificate_user(transport: BaseTransport | None, now: float) -> User | None
         return None
     groups = tuple(value for name, value in attributes if name == "organizationName")
     fingerprint = hashlib.sha256(tls.getpeercert(binary_form=True)).hexdigest()
-    return User(names[0], groups=groups, extra={CREDENTIAL_ID: (f"X509SHA256={fingerprint}",)})
+    return _Identity(
+        User(names[0], groups=groups, extra={CREDENTIAL_ID: (f"X509SHA256={fingerprint}",)}),
+        ssl.cert_time_to_seconds(certificate["notBefore"]),
+        ssl.cert_time_to_seconds(certificate["notAfter"]),
+    )

@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from lateen.cluster.objects import Obj
 
 Path = tuple[str, ...]
@@ -124,6 +126,9 @@ class FieldSet:
             if raw == ".":
                 continue
             element = _canonical(raw)
+            if value == {}:
+                members.add(element)
+                continue
             child = cls.decode(value, depth + 1)
             if child:
                 children[element] = child
@@ -163,11 +168,15 @@ def field_element(name: str) -> str:
 
 
 def key_element(keys: Mapping[str, Any]) -> str:
-    return "k:" + json.dumps(dict(keys), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "k:" + _compact(keys)
 
 
 def value_element(value: Any) -> str:
-    return "v:" + json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "v:" + _compact(value)
+
+
+def _compact(value: Any) -> str:
+    return msgspec.json.encode(value, order="sorted").decode()
 
 
 def _canonical(element: str) -> str:
@@ -176,12 +185,12 @@ def _canonical(element: str) -> str:
     if kind == "f:":
         return element
     if kind == "k:":
-        keys = json.loads(text)
+        keys = msgspec.json.decode(text)
         if not isinstance(keys, dict) or not keys:
             raise ValueError(f"{element!r} has no keys")
         return key_element(keys)
     if kind == "v:":
-        return value_element(json.loads(text))
+        return value_element(msgspec.json.decode(text))
     if kind == "i:":
         return f"i:{int(text)}"
     raise ValueError(f"{element!r} is not a path element")

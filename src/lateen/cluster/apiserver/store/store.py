@@ -40,6 +40,7 @@ class _Write:
     type: str
     resource: GroupResource
     record: Record
+    obj: Obj
     outcome: asyncio.Future[StatusError | None]
 
 
@@ -214,15 +215,13 @@ class Store:
         stored = {**identity, **obj, "metadata": {**obj["metadata"], "resourceVersion": str(revision)}}
         record = Record.of(key, revision, stored)
         self._assigned = revision
-        write = _Write(type_, resource, record, asyncio.get_running_loop().create_future())
+        write = _Write(type_, resource, record, stored, asyncio.get_running_loop().create_future())
         self._pending[resource, key] = self._writes[revision] = write
         self._writer.submit(Row(revision, resource, key, type_, record.raw))
         # A write goes on when the one who asked for it has gone; `asyncio.wait` leaves the future alone then.
         await asyncio.wait([write.outcome])
         if (error := write.outcome.result()) is not None:
             raise error
-        if type_ != DELETED:
-            self._decoded.put(record, stored)
         return stored
 
     def _committed(self, rows: Sequence[Row], error: Exception | None) -> None:
@@ -232,6 +231,8 @@ class Store:
             write = self._writes.pop(row.revision)
             del self._pending[row.resource, row.key]
             if error is None:
+                # First, for watches with field selectors look at the decoded object.
+                self._decoded.put(write.record, write.obj)
                 self._apply(write.type, write.resource, write.record)
                 write.outcome.set_result(None)
             else:
