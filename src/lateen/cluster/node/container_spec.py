@@ -153,6 +153,8 @@ def container_spec(
         "id": container_id,
         "name": name,
         "attempt": attempt,
+        # An ephemeral container may see another one's processes.
+        "target": container.get("targetContainerName") or "",
         "record": str(directory.attempt_record(name, attempt)),
         "log": {"path": str(directory.log(name, attempt)), "max_bytes": _LOG_BYTES},
         "root": {

@@ -64,7 +64,7 @@ class ContainerStarter:
         self._stop = stop
 
     def event(self, pod: Obj, container: Tracked, kind: EventType, reason: str, message: str) -> None:
-        part = "containers" if container.role == "main" else "initContainers"
+        part = {"main": "containers", "ephemeral": "ephemeralContainers"}.get(container.role, "initContainers")
         self._context.events.event(pod, kind, reason, message, field_path=f"spec.{part}{{{container.name}}}")
 
     async def start(self, container: Tracked, facts: PodFacts) -> float | None:

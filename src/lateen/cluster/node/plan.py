@@ -1,6 +1,6 @@
 """What to do next with a pod's containers.
 
-Source: the kubelet's rules for init containers, native sidecars and restart policies.
+Source: the kubelet's rules for init containers, native sidecars, ephemeral containers and restart policies.
 """
 
 from __future__ import annotations
@@ -36,15 +36,24 @@ def initialized(containers: Sequence[Tracked]) -> bool:
     return all(
         (c.started if c.role == "sidecar" else c.in_sandbox and c.exited and c.exit_code == 0)
         for c in containers
-        if c.role != "main"
+        if c.role in ("init", "sidecar")
     )
 
 
 def make_plan(containers: Sequence[Tracked], policy: str) -> Plan:
+    plan = _plan(containers, policy)
+    if plan.finished:
+        return plan
+    # Once, and before all others: they help to see why an init container does not get on.
+    ephemeral = tuple(c for c in containers if c.role == "ephemeral" and c.attempt < 0)
+    return Plan(start=ephemeral + plan.start)
+
+
+def _plan(containers: Sequence[Tracked], policy: str) -> Plan:
     mains = [c for c in containers if c.role == "main"]
     if mains and all(c.exited and not should_restart(c, policy) for c in mains):
         return Plan(finished=True)
-    before = [c for c in containers if c.role != "main"]
+    before = [c for c in containers if c.role in ("init", "sidecar")]
     if any(c.in_sandbox and c.attempt >= 0 for c in mains):
         sidecars = tuple(c for c in before if c.role == "sidecar" and not c.running)
         return Plan(start=sidecars + _startable(mains, policy))

@@ -72,7 +72,7 @@ def container_status(container: Tracked, default_waiting: str) -> Obj:
         "name": container.name,
         "state": shown,
         "lastState": _terminated(last, last_message) if last and last["state"] == "exited" else {},
-        "ready": container.ready if container.role != "init" else container.exited and container.exit_code == 0,
+        "ready": _shown_ready(container),
         "restartCount": max(0, container.attempt),
         "image": container.spec.get("image", ""),
         "imageID": container.image_id,
@@ -83,6 +83,12 @@ def container_status(container: Tracked, default_waiting: str) -> Obj:
     if container.role == "init":
         status["started"] = container.running and bool((state or {}).get("started_at"))
     return status
+
+
+def _shown_ready(container: Tracked) -> bool:
+    if container.role == "init":
+        return container.exited and container.exit_code == 0
+    return container.ready and container.role != "ephemeral"
 
 
 def phase(containers: Sequence[Tracked], policy: str, facts: Facts) -> str:
@@ -179,6 +185,8 @@ def _with_transitions(conditions: list[Obj], previous: Sequence[Obj]) -> list[Ob
 def pod_status(pod: Obj, containers: Sequence[Tracked], facts: Facts, previous: Obj) -> Obj:
     """The status fields that the node owns. `previous` is the status as it was last, for transition times."""
     policy = pod["spec"].get("restartPolicy") or "Always"
+    ephemeral = [c for c in containers if c.role == "ephemeral"]
+    containers = [c for c in containers if c.role != "ephemeral"]
     current = phase(containers, policy, facts)
     has_init = any(c.role != "main" for c in containers)
     waiting = "PodInitializing" if has_init else "ContainerCreating"
@@ -193,6 +201,8 @@ def pod_status(pod: Obj, containers: Sequence[Tracked], facts: Facts, previous: 
     }
     if has_init:
         status["initContainerStatuses"] = [container_status(c, waiting) for c in containers if c.role != "main"]
+    if ephemeral:
+        status["ephemeralContainerStatuses"] = [container_status(c, "ContainerCreating") for c in ephemeral]
     if facts.addresses:
         status["podIP"] = facts.addresses[0]
         status["podIPs"] = [{"ip": address} for address in facts.addresses]

@@ -29,7 +29,7 @@ from lateen.cluster.node.sandbox import Sandbox, SandboxError
 from lateen.cluster.node.shim_client import ContainerState
 from lateen.cluster.node.tasks import end_tasks
 from lateen.cluster.node.termination import Stopper
-from lateen.cluster.node.tracked import Tracked, recall, role_of
+from lateen.cluster.node.tracked import Tracked, declared, recall
 from lateen.cluster.node.volumes.content import VolumeError
 from lateen.cluster.node.volumes.pod_volumes import PodVolumes, Volume
 from lateen.cluster.objects import Obj, key_of, metadata, parse_timestamp, timestamp, uid_of
@@ -39,6 +39,7 @@ _log = logging.getLogger(__name__)
 
 _DEADLINE = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 _REMOVED_GRACE = 2.0
+_STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 
 
 class PodWorker:
@@ -85,6 +86,11 @@ class PodWorker:
         if metadata(pod).get("deletionGracePeriodSeconds") != before:
             self._grace_changed.set()
         self._note_deletion()
+        if self.adopted.is_set():
+            # Ephemeral containers come while the pod runs.
+            known = {container.name for container in self.containers}
+            added = [(c, role) for c, role in declared(pod["spec"]) if c["name"] not in known]
+            self.containers.extend(Tracked(c, role) for c, role in added)
         self.sources_changed()
 
     def remove(self) -> None:
@@ -152,15 +158,12 @@ class PodWorker:
 
     async def _adopt(self) -> None:
         """Finds what a former node process has left of this pod."""
-        spec = self.pod["spec"]
-        declared = [(c, role_of(c, True)) for c in spec.get("initContainers") or ()]
-        declared += [(c, role_of(c, False)) for c in spec.get("containers") or ()]
         alive = await self.sandbox.adopt(self._container_changed, self._wake.set)
         states = self.sandbox.shim.states if alive and self.sandbox.shim else {}
-        self.containers = [recall(self.directory, c, role, states) for c, role in declared]
+        self.containers = [recall(self.directory, c, role, states) for c, role in declared(self.pod["spec"])]
         self._ended = (self.pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
         known = self.pod.get("status") or {}
-        statuses = [*(known.get("initContainerStatuses") or ()), *(known.get("containerStatuses") or ())]
+        statuses = [s for part in _STATUSES for s in known.get(part) or ()]
         by_id = {status.get("containerID"): status for status in statuses}
         for container in self.containers:
             status = by_id.get(f"lateen://{container.id}", {})

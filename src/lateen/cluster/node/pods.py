@@ -134,7 +134,7 @@ class Pods:
         if attempt < 0:
             reason = (tracked.waiting or ("",))[0]
             trying = "trying and failing to pull image" if "Image" in reason else "ContainerCreating"
-            if any(c.role != "main" for c in worker.containers) and not reason:
+            if any(c.role in ("init", "sidecar") for c in worker.containers) and not reason:
                 trying = "PodInitializing"
             shown = trying if "Image" in reason else reason or trying
             raise bad_request(f'container "{container}" in pod "{pod}" is waiting to start: {shown}')

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from lateen.cluster.client.api import Client
 from lateen.cluster.client.informer import Handler, Informer
+from lateen.cluster.node.tracked import declared
 from lateen.cluster.objects import GVR, Key, Obj, namespace_of
 
 CONFIG_MAPS = GVR("", "v1", "configmaps")
@@ -35,7 +36,7 @@ def references_of(pod: Obj) -> set[Reference]:
         for source in (volume.get("projected") or {}).get("sources") or ():
             add(CONFIG_MAPS, (source.get("configMap") or {}).get("name"))
             add(SECRETS, (source.get("secret") or {}).get("name"))
-    for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
+    for container, _ in declared(spec):
         for source in container.get("envFrom") or ():
             add(CONFIG_MAPS, (source.get("configMapRef") or {}).get("name"))
             add(SECRETS, (source.get("secretRef") or {}).get("name"))

@@ -13,17 +13,20 @@ from lateen.cluster.node.crash_backoff import CrashBackoff
 from lateen.cluster.node.pod_directory import PodDirectory
 from lateen.cluster.objects import Obj
 
-Role = Literal["init", "sidecar", "main"]
+Role = Literal["init", "sidecar", "main", "ephemeral"]
 _MESSAGE_BYTES = 4096
 _FALLBACK_BYTES = 2048
 _FALLBACK_LINES = 80
 _CONTEXT_LOST = "The container could not be located when the pod was restarted"
 
 
-def role_of(container: Obj, init: bool) -> Role:
-    if not init:
-        return "main"
-    return "sidecar" if container.get("restartPolicy") == "Always" else "init"
+def declared(spec: Obj) -> list[tuple[Obj, Role]]:
+    """A pod spec's containers in the order of their start, each with its role."""
+    init: list[tuple[Obj, Role]] = [
+        (c, "sidecar" if c.get("restartPolicy") == "Always" else "init") for c in spec.get("initContainers") or ()
+    ]
+    main: list[tuple[Obj, Role]] = [(c, "main") for c in spec.get("containers") or ()]
+    return [*init, *main, *((c, "ephemeral") for c in spec.get("ephemeralContainers") or ())]
 
 
 @dataclass(slots=True)

@@ -196,13 +196,23 @@ class Supervisor:
     # --- containers ------------------------------------------------------------------------------------------
 
     def _start(self, spec: dict[str, Any]) -> None:
+        pause_pid = self._pause_pid
         spec["pid_mode"] = self._pid_mode
+        if spec.get("target") and self._pid_mode == "container":
+            spec["pid_mode"], pause_pid = "pod", self._process_of(spec["target"])
         previous = [c for c in self._containers.values() if c.spec["name"] == spec["name"] and c.finished]
         for container in previous:
             del self._containers[container.id]
-        container = Container(self.reactor, self._namespaces, spec, self._pause_pid, self._pid_mode)
+        container = Container(self.reactor, self._namespaces, spec, pause_pid, spec["pid_mode"])
         container.changed = lambda: self._tell_state(container)
         self._containers[container.id] = container
+
+    def _process_of(self, name: str) -> int:
+        """The first process of the container of that name, which runs. Raises ValueError."""
+        for container in self._containers.values():
+            if container.spec["name"] == name and container.pid and not container.finished:
+                return container.pid
+        raise ValueError(f'target container "{name}" is not running')
 
     def _tell_state(self, container: Container) -> None:
         for connection in list(self._connections):
