@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lateen.cluster.controllers import pods
+from lateen.cluster.controllers.job.index_failures import limit_per_index, newly_failed
 from lateen.cluster.controllers.job.indexes import compress, expand, index_of
 from lateen.cluster.controllers.job.spec import completions_of, is_indexed
 from lateen.cluster.objects import Obj, metadata, uid_of
@@ -26,6 +27,7 @@ class Tally:
     noted_succeeded: list[str] = field(default_factory=list)
     noted_failed: list[str] = field(default_factory=list)
     completed_indexes: set[int] = field(default_factory=set)
+    failed_indexes: set[int] = field(default_factory=set)
     release: list[Obj] = field(default_factory=list)
     """Pods whose finalizer goes once the note is stored."""
 
@@ -55,6 +57,8 @@ def tally(job: Obj, owned: Sequence[Obj], ignored: Mapping[str, bool], *, over: 
     if is_indexed(job):
         result.completed_indexes = expand(status.get("completedIndexes") or "", completions_of(job) or 0)
         result.succeeded = len(result.completed_indexes)
+        result.failed_indexes = expand(status.get("failedIndexes") or "", completions_of(job) or 0)
+        result.failed_indexes |= newly_failed(job, owned, ignored)
     before = status.get("uncountedTerminatedPods") or {}
     for uid in before.get("succeeded") or ():
         if _is_released(by_uid.get(uid)):
@@ -85,6 +89,7 @@ def tally(job: Obj, owned: Sequence[Obj], ignored: Mapping[str, bool], *, over: 
             result.release.append(pod)
             if not ignored.get(uid):
                 result.noted_failed.append(uid)
+    result.failed_indexes -= result.completed_indexes
     return result
 
 
@@ -101,4 +106,6 @@ def counts(job: Obj, books: Tally) -> Obj:
         result["failed"] = books.failed
     if is_indexed(job) and books.completed_indexes:
         result["completedIndexes"] = compress(books.completed_indexes)
+    if limit_per_index(job) is not None:
+        result["failedIndexes"] = compress(books.failed_indexes)
     return result

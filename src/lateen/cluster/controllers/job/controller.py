@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lateen.cluster import conditions
 from lateen.cluster.client.indexed_store import by_namespace
@@ -11,6 +11,7 @@ from lateen.cluster.controllers import pods
 from lateen.cluster.controllers.controller import Controller, Environment, namespace_terminating
 from lateen.cluster.controllers.job.accounting import TRACKING, Tally, counts, has_finalizer, tally
 from lateen.cluster.controllers.job.failure_policy import judge
+from lateen.cluster.controllers.job.index_failures import failures_by_index
 from lateen.cluster.controllers.job.plan import Ending, Steps, ending, steps
 from lateen.cluster.controllers.job.pod import job_pod
 from lateen.cluster.controllers.job.spec import finished_condition, is_suspended
@@ -80,7 +81,7 @@ class JobController(Controller):
             books = tally(job, owned, ignored, over=True)
         else:
             todo = steps(job, owned, books, now)
-        failure = await self._carry_out(job, todo)
+        failure = await self._carry_out(job, todo, failures_by_index(owned, ignored))
         if failure is not None and namespace_terminating(failure):
             return None
         owned = [p for p in self.pods.indexed("namespace", namespace_of(job)) if _job_uid(p) == uid_of(job)]
@@ -137,10 +138,10 @@ class JobController(Controller):
         else:
             self.event(job, "Warning", end.reason, end.message)
 
-    async def _carry_out(self, job: Obj, todo: Steps) -> StatusError | None:
+    async def _carry_out(self, job: Obj, todo: Steps, failures: Mapping[int, int]) -> StatusError | None:
         async def create(index: int | None) -> None:
             try:
-                pod = await self.env.create(PODS, job_pod(job, index))
+                pod = await self.env.create(PODS, job_pod(job, index, failures.get(-1 if index is None else index, 0)))
             except StatusError as error:
                 if not namespace_terminating(error):
                     self.event(job, "Warning", "FailedCreate", f"Error creating: {error.message}")

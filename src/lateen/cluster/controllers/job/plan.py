@@ -10,6 +10,7 @@ from lateen.cluster import conditions
 from lateen.cluster.controllers import pods
 from lateen.cluster.controllers.job.accounting import Tally
 from lateen.cluster.controllers.job.failure_policy import judge
+from lateen.cluster.controllers.job.index_failures import limit_per_index
 from lateen.cluster.controllers.job.indexes import index_of
 from lateen.cluster.controllers.job.spec import (
     backoff_limit,
@@ -18,6 +19,7 @@ from lateen.cluster.controllers.job.spec import (
     is_suspended,
     parallelism_of,
 )
+from lateen.cluster.controllers.job.success_policy import matched_rule
 from lateen.cluster.objects import Obj, parse_timestamp
 
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 10.0, 600.0
@@ -44,6 +46,9 @@ class Steps:
     delete: list[Obj] = field(default_factory=list)
     after: float | None = None
 
+    def wait(self, seconds: float) -> None:
+        self.after = seconds if self.after is None else min(seconds, self.after)
+
 
 def ending(job: Obj, owned: Sequence[Obj], books: Tally, now: dt.datetime) -> Ending | None:
     """Why the Job is over, None while it goes on."""
@@ -60,11 +65,26 @@ def ending(job: Obj, owned: Sequence[Obj], books: Tally, now: dt.datetime) -> En
     remaining = seconds_to_deadline(job, now)
     if remaining is not None and remaining <= 0 and not is_suspended(job):
         return Ending("Failed", "DeadlineExceeded", "Job was active longer than specified deadline")
+    if (failed := _failed_indexes(job, books)) is not None:
+        return failed
+    if (rule := matched_rule(job, books.completed_indexes)) is not None:
+        return Ending("Complete", "SuccessPolicy", f"Matched rules at index {rule}")
     wanted = completions_of(job)
     active = any(pods.is_active(p) for p in owned)
     done = books.total_succeeded > 0 and not active if wanted is None else books.total_succeeded >= wanted
     if done:
         return Ending("Complete", "CompletionsReached", "Reached expected number of succeeded pods")
+    return None
+
+
+def _failed_indexes(job: Obj, books: Tally) -> Ending | None:
+    """With `backoffLimitPerIndex`: too many indexes have failed, or none that has not is left."""
+    failed, most = len(books.failed_indexes), job["spec"].get("maxFailedIndexes")
+    if most is not None and failed > int(most):
+        message = "Job has exceeded the specified maximal number of failed indexes"
+        return Ending("Failed", "MaxFailedIndexesExceeded", message)
+    if failed and failed + len(books.completed_indexes) >= (completions_of(job) or 0):
+        return Ending("Failed", "FailedIndexes", "Job has failed indexes")
     return None
 
 
@@ -99,20 +119,36 @@ def steps(job: Obj, owned: Sequence[Obj], books: Tally, now: dt.datetime) -> Ste
     if len(active) > wanted:
         result.delete = pods.deletion_order(active, active)[: len(active) - wanted]
         return result
-    missing = wanted - len(active)
-    if missing == 0:
+    holding = [*active, *_awaited(job, owned)]
+    missing = wanted - len(holding)
+    if missing <= 0:
         return result
-    hold = failure_backoff(owned, now)
+    apart = limit_per_index(job) is not None
+    hold = 0.0 if apart else failure_backoff(owned, now)
     if hold > 0:
-        result.after = hold if result.after is None else min(hold, result.after)
+        result.wait(hold)
         return result
-    if is_indexed(job):
-        taken = {index_of(p) for p in active} | books.completed_indexes
-        free = (i for i in range(completions_of(job) or 0) if i not in taken)
-        result.create = [index for index, _ in zip(free, range(missing), strict=False)]
-    else:
+    if not is_indexed(job):
         result.create = [None] * missing
+        return result
+    taken = {index_of(p) for p in holding} | books.completed_indexes | books.failed_indexes
+    for index in (i for i in range(completions_of(job) or 0) if i not in taken):
+        if len(result.create) == missing:
+            break
+        # With a limit of its own an index waits for its own failures only.
+        hold = failure_backoff([p for p in owned if index_of(p) == index], now) if apart else 0.0
+        if hold > 0:
+            result.wait(hold)
+        else:
+            result.create.append(index)
     return result
+
+
+def _awaited(job: Obj, owned: Sequence[Obj]) -> list[Obj]:
+    """`podReplacementPolicy: Failed`: a pod that is being stopped is replaced once it has ended."""
+    if job["spec"].get("podReplacementPolicy") != "Failed":
+        return []
+    return [p for p in owned if pods.is_deleting(p) and not pods.is_terminal(p)]
 
 
 def _wanted_active(job: Obj, books: Tally, active: int) -> int:
@@ -120,7 +156,7 @@ def _wanted_active(job: Obj, books: Tally, active: int) -> int:
     if completions is None:
         # After its first success a work queue only empties.
         return active if books.total_succeeded > 0 else parallelism_of(job)
-    return max(0, min(parallelism_of(job), completions - books.total_succeeded))
+    return max(0, min(parallelism_of(job), completions - books.total_succeeded - len(books.failed_indexes)))
 
 
 def finished_at(pod: Obj) -> dt.datetime:

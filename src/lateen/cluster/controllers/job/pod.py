@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from lateen.cluster.controllers import pods
 from lateen.cluster.controllers.job.accounting import TRACKING
+from lateen.cluster.controllers.job.index_failures import FAILURES, limit_per_index
 from lateen.cluster.controllers.job.indexes import INDEX
 from lateen.cluster.objects import Obj, name_of, uid_of
 
 
-def job_pod(job: Obj, index: int | None) -> Obj:
-    """A new pod; `index` is its completion index, None in a Job without."""
+def job_pod(job: Obj, index: int | None, failures: int = 0) -> Obj:
+    """A new pod; `index` is its completion index, None in a Job without, and `failures` how often that has failed."""
     suffix = "" if index is None else f"-{index}"
     prefix = pods.generate_name(f"{name_of(job)}{suffix}")
     pod = pods.from_template(job["spec"]["template"], job, generate_name=prefix)
@@ -21,6 +22,8 @@ def job_pod(job: Obj, index: int | None) -> Obj:
     if index is not None:
         meta.setdefault("annotations", {})[INDEX] = str(index)
         labels[INDEX] = str(index)
+        if limit_per_index(job) is not None:
+            meta["annotations"][FAILURES] = str(failures)
         pod["spec"]["hostname"] = f"{name_of(job)}-{index}"
         source = {"fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.labels['{INDEX}']"}}
         variable = {"name": "JOB_COMPLETION_INDEX", "valueFrom": source}

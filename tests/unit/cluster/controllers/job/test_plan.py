@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lateen.cluster.controllers.job.accounting import TRACKING, tally
+from lateen.cluster.controllers.job.accounting import TRACKING, counts, tally
 from lateen.cluster.controllers.job.failure_policy import judge
+from lateen.cluster.controllers.job.index_failures import FAILURES, failures_by_index
 from lateen.cluster.controllers.job.indexes import INDEX, compress, expand
 from lateen.cluster.controllers.job.plan import ending, failure_backoff, steps
 from lateen.cluster.controllers.job.pod import job_pod
@@ -107,3 +110,61 @@ def test_failure_policy(make_pod: Any, make_owner: Any) -> None:
     )
     pod["status"]["conditions"].append({"type": "DisruptionTarget", "status": "True"})
     assert judge(job, pod).action == "Ignore"
+
+
+def at_index(pod: Any, index: int, before: int = 0) -> Any:
+    pod["metadata"]["annotations"] = {INDEX: str(index), FAILURES: str(before)}
+    return tracked(pod)
+
+
+def test_a_pod_that_is_being_stopped_may_have_to_end_first(make_pod: Any, make_owner: Any, now: Any) -> None:
+    stopping = make_pod("a")
+    stopping["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    for policy, created in (("TerminatingOrFailed", [None]), ("Failed", [])):
+        job = make_owner("Job", completions=1, parallelism=1, podReplacementPolicy=policy)
+        assert steps(job, [stopping], tally(job, [stopping], {}), now).create == created
+
+
+@pytest.mark.parametrize(
+    ("rule", "completed", "met"),
+    [
+        ({"succeededIndexes": "0,2-3"}, "0-2", False),
+        ({"succeededIndexes": "0,2-3"}, "0-3", True),
+        ({"succeededIndexes": "0,2-3", "succeededCount": 1}, "2", True),
+        ({"succeededIndexes": "0,2-3", "succeededCount": 1}, "1", False),
+        ({"succeededCount": 2}, "1", False),
+        ({"succeededCount": 2}, "1,3", True),
+    ],
+)
+def test_success_policy(make_owner: Any, now: Any, rule: Any, completed: str, met: bool) -> None:
+    policy = {"rules": [{"succeededIndexes": "4"}, rule]}
+    status = {"completedIndexes": completed}
+    job = make_owner("Job", completions=5, completionMode="Indexed", successPolicy=policy, status=status)
+    end = ending(job, [], tally(job, [], {}), now)
+    assert (end is not None) == met
+    if end is not None:
+        assert (end.type, end.reason, end.message) == ("Complete", "SuccessPolicy", "Matched rules at index 1")
+
+
+def test_each_index_has_its_own_limit(make_pod: Any, make_owner: Any, now: Any) -> None:
+    job = make_owner("Job", completions=3, parallelism=3, completionMode="Indexed", backoffLimitPerIndex=1)
+    done = at_index(make_pod("done", phase="Succeeded"), 0)
+    again = at_index(make_pod("again", phase="Failed"), 1)
+    lost = at_index(make_pod("lost", phase="Failed"), 2, before=1)
+    owned = [done, again, lost]
+    books = tally(job, owned, {})
+    assert books.failed_indexes == {2}
+    assert counts(job, books)["failedIndexes"] == "2"
+    assert ending(job, owned, books, now) is None
+    later = now + dt.timedelta(days=1)
+    assert steps(job, owned, books, later).create == [1]
+    pod = job_pod(job, 1, failures_by_index(owned, {})[1])
+    assert pod["metadata"]["annotations"][FAILURES] == "1"
+    owned.append(at_index(make_pod("second", phase="Failed"), 1, before=1))
+    end = ending(job, owned, tally(job, owned, {}), now)
+    assert end is not None
+    assert (end.type, end.reason) == ("Failed", "FailedIndexes")
+    job["spec"]["maxFailedIndexes"] = 1
+    end = ending(job, owned, tally(job, owned, {}), now)
+    assert end is not None
+    assert end.reason == "MaxFailedIndexesExceeded"

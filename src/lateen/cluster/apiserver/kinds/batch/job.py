@@ -119,6 +119,11 @@ def validate_job_spec(spec: Obj, path: str) -> list[Cause]:
     elif spec.get("backoffLimitPerIndex") is not None:
         detail = "when backoffLimitPerIndex is specified the completion mode must be Indexed"
         found.append(invalid_value(f"{path}.backoffLimitPerIndex", spec["backoffLimitPerIndex"], detail))
+    if isinstance(spec.get("successPolicy"), dict) and mode != "Indexed":
+        detail = "requires indexed completion mode"
+        found.append(invalid_value(f"{path}.successPolicy", spec["successPolicy"], detail))
+    if spec.get("maxFailedIndexes") is not None and spec.get("backoffLimitPerIndex") is None:
+        found.append(required(f"{path}.backoffLimitPerIndex", "when maxFailedIndexes is specified"))
     replacement = spec.get("podReplacementPolicy")
     if replacement not in (None, "Failed", "TerminatingOrFailed"):
         policies = ["Failed", "TerminatingOrFailed"]
