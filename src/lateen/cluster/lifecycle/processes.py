@@ -25,13 +25,23 @@ class ProcessRecord:
         return start_time_of(self.pid) == self.start_time
 
 
-def record(path: Path, pid: int) -> ProcessRecord | None:
-    """Writes the PID file of a running process; None (and no file) when it is gone already."""
+def identify(pid: int) -> ProcessRecord | None:
+    """The process as it is now; None when it is gone already."""
     start_time = start_time_of(pid)
-    if start_time is None:
-        return None
-    replace_file(path, f"{pid} {start_time}\n".encode())
-    return ProcessRecord(pid, start_time)
+    return None if start_time is None else ProcessRecord(pid, start_time)
+
+
+def write_record(path: Path, process: ProcessRecord) -> None:
+    """Writes a PID file. Raises OSError."""
+    replace_file(path, f"{process.pid} {process.start_time}\n".encode())
+
+
+def record(path: Path, pid: int) -> ProcessRecord | None:
+    """Writes the PID file of a running process; None (and no file) when it is gone already. Raises OSError."""
+    found = identify(pid)
+    if found is not None:
+        write_record(path, found)
+    return found
 
 
 def read_record(path: Path) -> ProcessRecord | None:

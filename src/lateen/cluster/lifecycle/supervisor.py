@@ -18,6 +18,7 @@ from pathlib import Path
 from lateen.cluster.layout import Layout, load
 from lateen.cluster.lifecycle import processes
 from lateen.cluster.lifecycle.components import Component, components
+from lateen.cluster.replaced_file import replace_file
 from lateen.cluster.spec import load_spec
 
 log = logging.getLogger("supervisor")
@@ -27,6 +28,7 @@ STOP_SECONDS = 10.0
 _STEADY_SECONDS = 30.0
 _BACKOFF_SECONDS = (0.05, 0.5, 1.0, 2.0, 5.0)
 _LOG_BYTES = 16 << 20
+_RECORD_RETRY_SECONDS = 1.0
 
 
 class Child:
@@ -49,12 +51,14 @@ class Child:
                 if current is None:
                     current = await self._start()
                 since = time.monotonic()
-                await _ended(current)
+                await self._until_ended(current)
                 current = None
                 failures = 0 if time.monotonic() - since > _STEADY_SECONDS else failures + 1
                 pause = _BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)]
                 restarts += 1
-                self._restarts_file.write_text(str(restarts))
+                with contextlib.suppress(OSError):
+                    # On a full disk the count is out of date until the next restart.
+                    replace_file(self._restarts_file, str(restarts).encode(), durable=False)
                 log.warning("%s ended; starting it again in %.2f s", self.component.name, pause)
                 await asyncio.sleep(pause)
         finally:
@@ -65,25 +69,47 @@ class Child:
             self._pid_file.unlink(missing_ok=True)
 
     async def _start(self) -> processes.ProcessRecord | None:
-        if self._log_file.exists() and self._log_file.stat().st_size > _LOG_BYTES:
-            self._log_file.replace(self._log_file.with_suffix(".log.1"))
-        with open(self._log_file, "ab") as output:
-            # Its own session: a Ctrl-C meant for a terminal's command must not reach a background process.
-            process = await asyncio.create_subprocess_exec(
-                *self.component.argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        try:
+            if self._log_file.exists() and self._log_file.stat().st_size > _LOG_BYTES:
+                self._log_file.replace(self._log_file.with_suffix(".log.1"))
+            with open(self._log_file, "ab") as output:
+                # Its own session: a Ctrl-C meant for a terminal's command must not reach a background process.
+                process = await asyncio.create_subprocess_exec(
+                    *self.component.argv,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            log.warning("%s cannot be started: %s", self.component.name, error)
+            return None
         log.info("%s started: pid %d", self.component.name, process.pid)
-        return processes.record(self._pid_file, process.pid)
+        return processes.identify(process.pid)
+
+    async def _until_ended(self, process: processes.ProcessRecord | None) -> None:
+        if process is None:
+            return
+        async with asyncio.TaskGroup() as group:
+            recording = group.create_task(self._record(process))
+            await _ended(process)
+            recording.cancel()
+
+    async def _record(self, process: processes.ProcessRecord) -> None:
+        """Writes the PID file. A full disk must not end what keeps the cluster up: it is written when there is room."""
+        told = False
+        while processes.read_record(self._pid_file) != process:
+            try:
+                processes.write_record(self._pid_file, process)
+            except OSError as error:
+                if not told:
+                    log.warning("%s cannot be written yet: %s", self._pid_file, error)
+                    told = True
+                await asyncio.sleep(_RECORD_RETRY_SECONDS)
 
 
-async def _ended(process: processes.ProcessRecord | None) -> None:
+async def _ended(process: processes.ProcessRecord) -> None:
     """Waits for the end of a process, ours or taken over (hence a pidfd rather than a wait for a child)."""
-    if process is None:
-        return
     try:
         descriptor = os.pidfd_open(process.pid)
     except ProcessLookupError:
