@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_network
 from pathlib import Path
 
 from msgspec import structs
 
 from lateen.cluster.layout import Layout
-from lateen.cluster.network.commands import CommandError, ip_batch_async, nft_async
+from lateen.cluster.network.commands import CommandError, nft_async
 from lateen.cluster.network.fabric import node_path
 from lateen.cluster.network.namespace import (
     create_namespace,
@@ -23,6 +24,7 @@ from lateen.cluster.network.namespace import (
     is_namespace,
     share_directory,
 )
+from lateen.cluster.network.rtnetlink import RouteSocket, VethEnd
 from lateen.cluster.node.network.cni import (
     INTERFACE,
     Attachment,
@@ -39,6 +41,8 @@ from lateen.cluster.objects import Obj
 GATEWAY_IPV4 = "169.254.1.1"
 GATEWAY_IPV6 = "fe80::1"
 NODE_HARDWARE_ADDRESS = "ee:ee:ee:ee:ee:ee"
+
+_DEFAULT = {4: ip_network("0.0.0.0/0"), 6: ip_network("::/0")}
 
 POD_SYSCTLS = {
     # As container runtimes set them: any user may ping and listen on low ports, for the namespace is the pod's own.
@@ -158,58 +162,59 @@ class PodNetwork:
         return {record.sandbox_id for record in self._records.all()} | self._pool.owners()
 
     async def _connect(self, path: Path, addresses: Addresses) -> None:
-        device = _device(addresses)
+        connecting = asyncio.ensure_future(asyncio.to_thread(self._make, path, addresses))
+        try:
+            await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            # A thread cannot be stopped: what it makes must be there before it is taken down again.
+            await asyncio.wait([connecting])
+            raise
+
+    def _make(self, path: Path, addresses: Addresses) -> None:
+        """Blocks for some milliseconds. Raises OSError."""
         if is_namespace(path):
             delete_namespace(path)
-        await asyncio.to_thread(create_namespace, path, POD_SYSCTLS)
-        if device in interfaces(self._namespace):
-            await ip_batch_async([f"link del {device}"], namespace=self._namespace, keep_going=True)
-        hardware = _hardware_address(addresses)
-        await ip_batch_async(
-            [
-                f"link add {device} address {NODE_HARDWARE_ADDRESS} type veth "
-                f"peer name {INTERFACE} address {hardware} netns {path}",
-                f"addr add {GATEWAY_IPV6}/64 dev {device} nodad",
-                f"link set {device} up",
-            ],
-            namespace=self._namespace,
-        )
-        await ip_batch_async(
-            [
-                "link set lo up",
-                f"addr add {addresses.ipv4}/32 dev {INTERFACE}",
-                f"addr add {addresses.ipv6}/128 dev {INTERFACE} nodad",
-                f"link set {INTERFACE} up",
-                f"neigh replace {GATEWAY_IPV4} lladdr {NODE_HARDWARE_ADDRESS} dev {INTERFACE} nud permanent",
-                f"neigh replace {GATEWAY_IPV6} lladdr {NODE_HARDWARE_ADDRESS} dev {INTERFACE} nud permanent",
-                f"route add {GATEWAY_IPV4} dev {INTERFACE} scope link",
-                f"route add default via {GATEWAY_IPV4} dev {INTERFACE} src {addresses.ipv4}",
-                f"route add default via {GATEWAY_IPV6} dev {INTERFACE} src {addresses.ipv6}",
-            ],
-            namespace=path,
-        )
-        # Last: whoever sees the route can talk to the pod.
-        await ip_batch_async(
-            [
-                f"neigh replace {addresses.ipv4} lladdr {hardware} dev {device} nud permanent",
-                f"neigh replace {addresses.ipv6} lladdr {hardware} dev {device} nud permanent",
-                f"route replace {addresses.ipv4}/32 dev {device} src {self._node.ipv4}",
-                f"route replace {addresses.ipv6}/128 dev {device} src {self._node.ipv6}",
-            ],
-            namespace=self._namespace,
-        )
+        create_namespace(path, POD_SYSCTLS)
+        device = VethEnd(_device(addresses), NODE_HARDWARE_ADDRESS)
+        inner = VethEnd(INTERFACE, _hardware_address(addresses))
+        ipv4, ipv6 = addresses.ipv4, addresses.ipv6
+        with RouteSocket(self._namespace) as node, RouteSocket(path) as pod:
+            node.delete_link(device.name)
+            node.add_veth(device, inner, path)
+            outside = node.index(device.name)
+            node.add_address(outside, IPv6Interface(f"{GATEWAY_IPV6}/64"))
+            node.set_up(outside)
+            pod.set_up(pod.index("lo"))
+            inside = pod.index(INTERFACE)
+            pod.add_address(inside, IPv4Interface(ipv4))
+            pod.add_address(inside, IPv6Interface(ipv6))
+            pod.set_up(inside)
+            for gateway, own in ((IPv4Address(GATEWAY_IPV4), ipv4), (IPv6Address(GATEWAY_IPV6), ipv6)):
+                pod.set_neighbor(inside, gateway, NODE_HARDWARE_ADDRESS)
+                if gateway.version == 4:
+                    pod.set_route(inside, ip_network(gateway))
+                pod.set_route(inside, _DEFAULT[gateway.version], gateway=gateway, source=own)
+            # Last: whoever sees the route can talk to the pod.
+            for address, source in ((ipv4, self._node.ipv4), (ipv6, self._node.ipv6)):
+                node.set_neighbor(outside, address, inner.hardware)
+                node.set_route(outside, ip_network(address), source=source)
 
     async def _disconnect(self, sandbox_id: str) -> None:
         addresses = self._pool.find(sandbox_id)
-        if addresses is not None and _device(addresses) in interfaces(self._namespace):
+        if addresses is not None:
             # Explicitly: a process that still holds the namespace must not keep the pod's addresses in use.
-            await ip_batch_async([f"link del {_device(addresses)}"], namespace=self._namespace, keep_going=True)
+            await asyncio.to_thread(self._delete_device, _device(addresses))
         delete_namespace(self._path(sandbox_id))
         record = self._records.get(sandbox_id)
         self._records.remove(sandbox_id)
         if record is not None and record.port_mappings:
             await self._map_ports()
         self._pool.free(sandbox_id)
+
+    def _delete_device(self, name: str) -> None:
+        """Nothing happens when there is none."""
+        with RouteSocket(self._namespace) as node:
+            node.delete_link(name)
 
     async def _undo(self, pod: Obj, sandbox_id: str) -> None:
         """Takes down what an unfinished `add` left; of two failures, the first is the one to tell."""
