@@ -56,6 +56,17 @@ def choose_targets(slices: Iterable[Obj], family: Family, port: str, protocol: s
     )
 
 
+def count_local_endpoints(slices: Iterable[Obj], node: str) -> int:
+    """How many ready endpoints of a Service are on `node`; one with addresses of both families counts once."""
+    addresses: dict[str, set[str]] = {}
+    for slice_ in slices:
+        for endpoint in slice_.get("endpoints") or ():
+            if endpoint.get("nodeName") == node and is_ready(endpoint.get("conditions") or {}):
+                of_family = addresses.setdefault(str(slice_.get("addressType")), set())
+                of_family |= {str(address) for address in (endpoint.get("addresses") or ())[:1]}
+    return max(map(len, addresses.values()), default=0)
+
+
 def is_ready(conditions: Obj) -> bool:
     """Whether an endpoint gets new connections; unknown counts as ready."""
     return conditions.get("ready") is not False

@@ -13,7 +13,7 @@ from lateen.cluster.layout import Layout, NodeLayout
 from lateen.cluster.network.commands import CommandError, nft_async
 from lateen.cluster.node.network.connection_tracking import forget_flows, stale_flows
 from lateen.cluster.node.network.health_check_nodes import HealthCheckServers
-from lateen.cluster.node.network.service_endpoints import is_ready
+from lateen.cluster.node.network.service_endpoints import count_local_endpoints
 from lateen.cluster.node.network.service_rules import Fragment, NodeFacts, proxied, render_service
 from lateen.cluster.node.network.service_table import ServiceTable
 from lateen.cluster.objects import GVR, Key, Obj, key_of, labels_of, namespace_of
@@ -137,11 +137,4 @@ class ServiceProxy:
         return before != self._checks
 
     def _local_endpoints(self, key: Key) -> int:
-        addresses = {
-            address
-            for slice_ in self._slices.store.indexed("service", str(key))
-            for endpoint in slice_.get("endpoints") or ()
-            if endpoint.get("nodeName") == self._node.name and is_ready(endpoint.get("conditions") or {})
-            for address in (endpoint.get("addresses") or ())[:1]
-        }
-        return len(addresses)
+        return count_local_endpoints(self._slices.store.indexed("service", str(key)), self._node.name)
