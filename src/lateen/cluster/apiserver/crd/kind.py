@@ -62,6 +62,8 @@ class CustomKind(Kind):
         if self._terminating:
             raise method_not_allowed("create not allowed while custom resource definition is terminating")
         super().prepare_create(obj, ctx)
+        # The status was dropped; Kubernetes shows what the schema says of an absent one ("Waiting for controller").
+        apply_defaults(obj, self.schema)
 
     def desired_state(self, obj: Obj) -> Obj:
         if self.has_status:

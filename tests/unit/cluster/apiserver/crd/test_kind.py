@@ -77,6 +77,16 @@ def test_objects_are_defaulted_and_validated(schemas: BuiltinSchemas) -> None:
     assert boats.validate_schema(obj, obj) == []
 
 
+def test_a_new_object_has_the_default_status_whatever_its_author_said(
+    schemas: BuiltinSchemas, context: Context
+) -> None:
+    status = {"type": "object", "properties": {"phase": {"type": "string"}}, "default": {"phase": "Waiting"}}
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"status": status}}}
+    obj: Obj = {"metadata": {"name": "a"}, "status": {"phase": "Done"}}
+    kind(schemas, subresources={"status": {}}, schema=schema).prepare_create(obj, context)
+    assert obj["status"] == {"phase": "Waiting"}
+
+
 def test_null_means_absent_in_metadata(schemas: BuiltinSchemas) -> None:
     boats = kind(schemas)
     meta = {"name": "a", "labels": None, "creationTimestamp": None, "annotations": {"a": "b"}}
