@@ -110,8 +110,7 @@ def test_a_load_balancer_s_address_is_gone_with_it_and_can_be_asked_for_again(st
     # A Service that stops being one gives it back too.
     stage.kubectl("patch", "service", "again", "-p", '{"spec": {"type": "ClusterIP", "loadBalancerIP": null}}')
     states = stage.watch("service", "again", "{.metadata.finalizers} {.status.loadBalancer}")
-    final = next(state for state in states if "load-balancer-cleanup" not in state)
-    assert final == " {}", final
+    assert next(state for state in states if "load-balancer-cleanup" not in state) == " {}"
 
 
 def test_session_affinity_holds_a_client_to_its_server(stage: Stage) -> None:

@@ -53,6 +53,9 @@ _KEPT_BY_UPDATES = (
 )
 """Metadata that a write cannot change: an update that leaves it out, or sets it, gets what was there."""
 
+_OMITTED_WHEN_EMPTY = ("annotations", "labels", "finalizers", "ownerReferences", "managedFields")
+"""Metadata that is a list or a map: to Kubernetes an empty one is a field that is not there."""
+
 
 @dataclass(frozen=True, slots=True)
 class WritePipeline:
@@ -74,10 +77,12 @@ class WritePipeline:
             meta.pop(field, None)
         meta["uid"] = str(uuid.uuid4())
         meta["creationTimestamp"] = timestamp(self.now())
+        _drop_empty(meta)
         kind.default(obj)
         if not tracked:
             self._track(kind, None, obj, ctx, "")
         obj = await self.admission.mutate("CREATE", obj, None, ctx, kind)
+        _drop_empty(obj["metadata"])
         kind.default(obj)
         kind.prepare_create(obj, ctx)
         undo = await kind.allocate(obj, None, self.store, ctx.dry_run)
@@ -138,6 +143,7 @@ class WritePipeline:
                 meta[field] = before[field]
             else:
                 meta.pop(field, None)
+        _drop_empty(meta)
 
     def _track(self, kind: Kind, old: Obj | None, obj: Obj, ctx: Context, subresource: str) -> None:
         # What a write to the object itself cannot change is not owned by its writer either.
@@ -166,3 +172,9 @@ def owned_copy(obj: Obj) -> Obj:
     if not isinstance(copy.get("metadata"), dict):
         copy["metadata"] = {}
     return copy
+
+
+def _drop_empty(meta: Obj) -> None:
+    for field in _OMITTED_WHEN_EMPTY:
+        if field in meta and not meta[field]:
+            del meta[field]

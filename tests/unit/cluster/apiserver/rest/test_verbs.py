@@ -43,6 +43,20 @@ async def test_create_fills_in_metadata(api: Any) -> None:
     assert await api.call("GET", f"{THINGS}/a") == (200, created)
 
 
+async def test_empty_metadata_is_absent(api: Any) -> None:
+    empty = {"labels": {}, "annotations": {}, "finalizers": [], "ownerReferences": []}
+    obj = a_thing()
+    obj["metadata"] |= empty
+    _, created = await api.call("POST", THINGS, obj)
+    assert not empty.keys() & created["metadata"].keys()
+    created["metadata"] |= {"finalizers": ["example.org/f"], "labels": {"a": "b"}}
+    _, updated = await api.call("PUT", f"{THINGS}/a", created)
+    assert updated["metadata"]["finalizers"] == ["example.org/f"]
+    updated["metadata"] |= empty
+    _, updated = await api.call("PUT", f"{THINGS}/a", updated)
+    assert not empty.keys() & updated["metadata"].keys()
+
+
 async def test_generated_names_have_five_characters_of_suffix(api: Any) -> None:
     obj = {**a_thing(), "metadata": {"generateName": "gen-"}}
     names = {(await api.call("POST", THINGS, obj))[1]["metadata"]["name"] for _ in range(3)}
