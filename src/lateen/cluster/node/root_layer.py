@@ -110,6 +110,5 @@ def emptied(paths: Iterable[Path]) -> list[Path]:
 
 def separate_mounts(paths: Iterable[Path], mountinfo: str) -> list[Path]:
     """Those paths that are not on the root file system itself, which the overlay therefore does not show."""
-    points = [Path(line.split()[4]) for line in mountinfo.splitlines()]
-    covering = [point for point in points if point != Path("/")]
-    return [path for path in paths if any(path.is_relative_to(point) for point in covering)]
+    points = {line.split()[4] for line in mountinfo.splitlines()} - {"/"}
+    return [path for path in paths if any(str(place) in points for place in (path, *path.parents))]

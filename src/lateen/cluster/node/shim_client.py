@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -38,28 +39,42 @@ async def start_shim(directory: Path, config: dict[str, Any]) -> None:
     `pod` or `host`), `tmpfs` (list of `target`, `options`), `sysctls`.
     """
     (directory / shim_main.CONFIG).write_text(json.dumps(config))
+    process = _spawn(directory)
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            answer = await _read_to_end(process)
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        await asyncio.to_thread(process.wait)
+    if answer != b"ready":
+        raise ShimError(f"failed to start sandbox: {answer.decode(errors='replace') or 'the shim ended'}")
+
+
+def _spawn(directory: Path) -> subprocess.Popen[bytes]:
+    # Not the event loop's own way to start processes: it forks, and to copy this process' memory maps alone takes
+    # longer than this, which is a vfork.
     with open(directory / "shim.log", "ab") as errors:
-        process = await asyncio.create_subprocess_exec(
-            os.path.realpath(sys.executable),
-            *("-I", "-S", "-c", _PROGRAM, str(_SOURCE_ROOT), str(directory)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+        return subprocess.Popen(
+            [os.path.realpath(sys.executable), "-I", "-S", "-c", _PROGRAM, str(_SOURCE_ROOT), str(directory)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,
             cwd="/",
             env={},
         )
-    assert process.stdout is not None
+
+
+async def _read_to_end(process: subprocess.Popen[bytes]) -> bytes:
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.stdout)
     try:
-        async with asyncio.timeout(_START_SECONDS):
-            answer = await process.stdout.read(4096)
-            await process.wait()
-    except BaseException:
-        with suppress(ProcessLookupError):
-            process.kill()
-        raise
-    if answer != b"ready":
-        raise ShimError(f"failed to start sandbox: {answer.decode(errors='replace') or 'the shim ended'}")
+        return await reader.read()
+    finally:
+        transport.close()
 
 
 async def _connect(directory: Path) -> socket.socket:
