@@ -58,7 +58,7 @@ def decode_value(body: bytes, content_type: str, duplicates: list[str]) -> Any:
                 return _decode_json(body, duplicates)
             except msgspec.DecodeError:
                 pass
-        return _bounded(load_yaml(body, duplicates))
+        return _bounded(load_yaml(body, duplicates, _MAX_DEPTH))
     if content_type == MEDIA_TYPE:
         try:
             return _PROTOBUF.decode(body)

@@ -22,10 +22,11 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def load_yaml(body: bytes, duplicates: list[str]) -> Any:
+def load_yaml(body: bytes, duplicates: list[str], max_depth: int) -> Any:
     """One document as JSON values; keys that a mapping has twice go to `duplicates`. Raises StatusError 400."""
     loader = _Loader(body)
     try:
+        _check_depth(body, max_depth)
         node = loader.get_single_node()
         if node is None:
             return None
@@ -35,6 +36,22 @@ def load_yaml(body: bytes, duplicates: list[str]) -> Any:
         raise bad_request(f"error converting YAML to JSON: {error}") from None
     finally:
         loader.dispose()
+
+
+def _check_depth(body: bytes, max_depth: int) -> None:
+    """Reads the events alone. The loader's own recursion is C's: too much of it ends the process, not the request."""
+    depth = 0
+    parser = _Loader(body)
+    try:
+        while (event := parser.get_event()) is not None:
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > max_depth:
+                    raise ValueError(f"exceeded max depth of {max_depth}")
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+    finally:
+        parser.dispose()
 
 
 def _measure(node: yaml.Node, sizes: dict[int, int], duplicates: list[str], path: str) -> int:
