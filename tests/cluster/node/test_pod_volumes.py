@@ -116,3 +116,23 @@ async def test_environment_from_what_appears_later(node: SingleNode) -> None:
     await node.put("secrets", "later", data={"word": base64.b64encode(b"hello").decode()})
     await node.until_phase(key, "Succeeded")
     assert node.log(key, "main") == "hello"
+
+
+async def test_too_much_on_disk_and_volumes_of_no_known_type(node: SingleNode) -> None:
+    volumes = [{"name": "scratch", "emptyDir": {"sizeLimit": "1Mi"}}]
+    script = f"head -c 3000000 /dev/zero > /scratch/big; {FOREVER}"
+    mounts = [{"name": "scratch", "mountPath": "/scratch"}]
+    greedy = await node.create(
+        {
+            "terminationGracePeriodSeconds": 1,
+            "volumes": volumes,
+            "containers": [container(script, volumeMounts=mounts)],
+        }
+    )
+    await node.create({"volumes": [{"name": "n", "nfs": {}}], "containers": [container(FOREVER)]})
+    status = (await node.until_phase(greedy, "Failed"))["status"]
+    assert status["reason"] == "Evicted"
+    assert status["message"] == 'Usage of EmptyDir volume "scratch" exceeds the limit "1Mi". '
+    refused = await node.until_event("FailedMount")
+    expected = 'MountVolume.SetUp failed for volume "n" : volumes of type nfs are not supported by this node'
+    assert refused["message"] == expected

@@ -16,7 +16,7 @@ from typing import Any
 
 from lateen.cluster.client.backoff import Backoff
 from lateen.cluster.client.events import EventType
-from lateen.cluster.node import name_resolution
+from lateen.cluster.node import local_storage, name_resolution
 from lateen.cluster.node.container_start import ContainerStarter, PodFacts
 from lateen.cluster.node.context import PODS, NodeContext
 from lateen.cluster.node.plan import make_plan
@@ -57,6 +57,7 @@ class PodWorker:
         self._volumes = PodVolumes(self.directory, context.client, context.sources)
         self._mounted: dict[str, Volume] | None = None
         self._stale = False
+        self._measure_at = 0.0
         self._wake = asyncio.Event()
         self._report = asyncio.Event()
         self._deleting = asyncio.Event()
@@ -202,12 +203,24 @@ class PodWorker:
         if make_plan(self.containers, policy).finished:
             await self._end(None)
             return None
+        if local_storage.is_limited(self.pod):
+            if time.monotonic() >= self._measure_at and (excess := await self._measure()):
+                self._event("Warning", "Evicted", excess)
+                await self._end(("Evicted", excess))
+                return None
+            delays.append(max(0.0, self._measure_at - time.monotonic()))
         now = time.time()
         if deadline is not None:
             delays.append(deadline - now)
         if self._volumes.renew_at is not None:
             delays.append(max(0.0, self._volumes.renew_at - now))
         return min(delays, default=None)
+
+    async def _measure(self) -> str:
+        """Why the pod must be evicted for what it keeps on disk; empty when it need not."""
+        self._measure_at = time.monotonic() + local_storage.INTERVAL
+        attempts = [(c.name, c.attempt) for c in self.containers if c.attempt >= 0]
+        return await asyncio.to_thread(local_storage.excess, self.pod, self.directory, attempts)
 
     async def _prepare(self) -> None:
         """Volumes and sandbox. Raises VolumeError, SandboxError."""

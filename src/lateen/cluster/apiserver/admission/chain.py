@@ -15,6 +15,7 @@ from lateen.cluster.apiserver.admission.policy.plugin import ValidatingPolicies
 from lateen.cluster.apiserver.admission.priority import Priority
 from lateen.cluster.apiserver.admission.rbac_escalation import RbacEscalation
 from lateen.cluster.apiserver.admission.resource_quota import ResourceQuotas
+from lateen.cluster.apiserver.admission.runtime_class import RuntimeClassPlugin
 from lateen.cluster.apiserver.admission.service_account import ServiceAccountPlugin
 from lateen.cluster.apiserver.admission.tolerations import DefaultTolerationSeconds
 from lateen.cluster.apiserver.admission.webhook.dispatch import Webhooks
@@ -39,6 +40,7 @@ class Admission:
             NodeRestriction(),
             Priority(store),
             DefaultTolerationSeconds(),
+            RuntimeClassPlugin(store),
             PodSecurity(store),
             Certificates(authorizer),
             RbacEscalation(authorizer),

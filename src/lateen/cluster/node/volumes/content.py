@@ -134,6 +134,8 @@ def volume_files(pod: Obj, volume: Obj, sources: Sources, tokens: Mapping[str, s
             path = _checked(token["path"])
             files[path] = owner.token(tokens[path].encode(), mode)
             continue
+        if unknown := source.keys() - makers.keys():
+            raise VolumeError(f"projected sources of type {', '.join(sorted(unknown))} are not supported by this node")
         for kind, make in makers.items():
             if inner := source.get(kind):
                 files |= make(pod, inner, mode, sources, owner)

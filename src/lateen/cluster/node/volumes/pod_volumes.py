@@ -84,6 +84,8 @@ class PodVolumes:
     async def _set_up(self, pod: Obj, volume: Obj) -> Volume:
         path = self._directory.volume(volume["name"])
         if "emptyDir" in volume:
+            if (medium := (volume["emptyDir"] or {}).get("medium") or "") not in ("", "Memory"):
+                raise VolumeError(f"emptyDirs of medium {medium} are not supported by this node")
             return Volume(path, False)
         if "hostPath" in volume:
             return Volume(host_path(volume["hostPath"]), False)

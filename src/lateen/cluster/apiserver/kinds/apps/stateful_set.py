@@ -10,6 +10,7 @@ from lateen.cluster.apiserver.age import age_of
 from lateen.cluster.apiserver.kind import Column
 from lateen.cluster.apiserver.kinds.core.pod_defaults import default_pod_template
 from lateen.cluster.apiserver.kinds.core.pod_validation import validate_pod_template
+from lateen.cluster.apiserver.kinds.core.unsupported_fields import Unsupported, ignored_warnings
 from lateen.cluster.apiserver.kinds.core.volume_defaults import default_claim_spec
 from lateen.cluster.apiserver.kinds.fields import fill, mapping, number, objects, section, text
 from lateen.cluster.apiserver.kinds.label_selectors import validate_workload_selector
@@ -33,6 +34,8 @@ _CHANGE_REFUSED = (
     "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
     "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
 )
+
+_IGNORED = (Unsupported("updateStrategy.rollingUpdate.maxUnavailable", "one pod is updated at a time"),)
 
 
 class StatefulSet(WorkloadKind):
@@ -81,6 +84,9 @@ class StatefulSet(WorkloadKind):
         own = [volume for volume in objects(pod_spec, "volumes") if text(volume, "name") not in names]
         found += validate_pod_template({**template, "spec": {**pod_spec, "volumes": [*own, *claimed]}}, "spec.template")
         return found
+
+    def warnings(self, obj: Obj) -> Sequence[str]:
+        return [*super().warnings(obj), *ignored_warnings(mapping(obj, "spec"), _IGNORED, "spec")]
 
     def validate_change(self, spec: Obj, old: Obj) -> list[Cause]:
         def fixed(value: Obj) -> Obj:

@@ -23,6 +23,8 @@ _BEHAVIOR = "autoscaling.alpha.kubernetes.io/behavior"
 _CONDITIONS = "autoscaling.alpha.kubernetes.io/conditions"
 _MAX_METRICS_SHOWN = 2
 
+_NOT_ENFORCED = "this cluster stores HorizontalPodAutoscalers but does not scale by them"
+
 
 def _cpu_metric(percent: int) -> Obj:
     target = {"type": "Utilization", "averageUtilization": percent}
@@ -63,6 +65,9 @@ class HorizontalPodAutoscalerV2(BuiltinKind):
 
     def validate_update(self, obj: Obj, old: Obj, ctx: Context) -> Sequence[Cause]:
         return self.validate_create(obj, ctx)
+
+    def warnings(self, obj: Obj) -> Sequence[str]:
+        return (_NOT_ENFORCED,)
 
     def columns(self) -> Sequence[Column]:
         return (

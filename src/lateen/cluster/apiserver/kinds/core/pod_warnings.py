@@ -1,10 +1,11 @@
-"""What Kubernetes warns about in a pod spec that is valid all the same.
+"""What Kubernetes warns about in a pod spec that is valid all the same, and what this cluster does not do.
 
 Source: k8s.io/kubernetes `pkg/api/pod/warnings.go`.
 """
 
 from __future__ import annotations
 
+from lateen.cluster.apiserver.kinds.core.unsupported_fields import unsupported_warnings
 from lateen.cluster.apiserver.kinds.fields import indexed, mapping, number, text
 from lateen.cluster.objects import Obj
 from lateen.cluster.quantity import parse
@@ -45,7 +46,7 @@ def pod_warnings(spec: Obj, path: str = "spec") -> list[str]:
     for at, alias in indexed(spec, "hostAliases", path):
         if not text(alias, "ip"):
             found.append(f"{at}.ip: empty")
-    return found
+    return found + unsupported_warnings(spec, path)
 
 
 def _env_warnings(container: Obj, path: str) -> list[str]:

@@ -18,6 +18,7 @@ from lateen.cluster.apiserver.kinds.core.service_validation import (
     validate_service,
     validate_service_update,
 )
+from lateen.cluster.apiserver.kinds.core.unsupported_fields import Unsupported, ignored_warnings
 from lateen.cluster.apiserver.kinds.fields import fill, mapping, number, objects, section, strings, text
 from lateen.cluster.apiserver.kinds.label_selectors import format_labels
 from lateen.cluster.apiserver.request import Context
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from lateen.cluster.apiserver.store.store import Store
 
 _AFFINITY_SECONDS = 10800
+_IGNORED = (Unsupported("trafficDistribution", "traffic goes to all endpoints alike"),)
 
 
 class Service(BuiltinKind):
@@ -62,6 +64,9 @@ class Service(BuiltinKind):
             fill(spec, internalTrafficPolicy="Cluster")
         if spec["type"] == "LoadBalancer":
             fill(spec, allocateLoadBalancerNodePorts=True)
+
+    def warnings(self, obj: Obj) -> Sequence[str]:
+        return ignored_warnings(mapping(obj, "spec"), _IGNORED, "spec")
 
     def prepare_create(self, obj: Obj, ctx: Context) -> None:
         super().prepare_create(obj, ctx)

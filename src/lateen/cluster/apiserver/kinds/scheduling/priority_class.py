@@ -17,6 +17,8 @@ from lateen.cluster.status import Cause, forbidden_field, not_supported
 _HIGHEST = 1_000_000_000
 _SYSTEM = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 
+_NO_PREEMPTION = "preemptionPolicy: this cluster does not preempt pods; all priorities wait alike for room"
+
 
 class PriorityClass(BuiltinKind):
     counts_generations = True
@@ -49,6 +51,9 @@ class PriorityClass(BuiltinKind):
         if obj.get("preemptionPolicy") != old.get("preemptionPolicy"):
             found.append(Cause("FieldValueInvalid", "field is immutable", "preemptionPolicy"))
         return found
+
+    def warnings(self, obj: Obj) -> Sequence[str]:
+        return () if text(obj, "preemptionPolicy") == "Never" else (_NO_PREEMPTION,)
 
     def columns(self) -> Sequence[Column]:
         return (
