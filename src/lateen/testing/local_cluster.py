@@ -5,16 +5,25 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+
+def kubectl_version() -> tuple[int, int]:
+    """Major and minor version of the machine's kubectl: tests of newer features are skipped with an older client."""
+    done = subprocess.run(["kubectl", "version", "--client", "-o", "json"], capture_output=True, text=True, check=True)
+    major, minor = json.loads(done.stdout)["clientVersion"]["gitVersion"].removeprefix("v").split(".")[:2]
+    return int(major), int(minor)
 
 
 class CommandFailed(AssertionError):
@@ -121,6 +130,57 @@ class LocalCluster:
         """`kubectl apply -f -`."""
         return self.kubectl("apply", "-f", "-", *arguments, stdin=manifest)
 
+    def wait_for(self, condition: str, *arguments: str, timeout: float = 60.0) -> None:
+        """Watches an object, or those of a selector, until one shows the condition: `{.status.phase}=Running`.
+
+        As `kubectl wait --for=jsonpath=...`, which clients before 1.23 do not have; a path alone waits for any value.
+        An object that does not exist yet is waited for. Raises CommandFailed after `timeout` seconds.
+        """
+        path, brace, value = condition.partition("}=")
+        path += brace.removesuffix("=")
+        deadline = time.monotonic() + timeout
+        seen = ""
+        while time.monotonic() < deadline:
+            # The mark tells values from messages about the watch, which arrive in the same stream.
+            with self.start_kubectl("get", *arguments, "-w", "-o", f'jsonpath=shown={path}{{"\\n"}}') as watch:
+                timer = threading.Timer(deadline - time.monotonic(), watch.kill)
+                timer.start()
+                try:
+                    assert watch.stdout is not None
+                    for line in watch.stdout:
+                        seen = line
+                        mark, _, shown = line.rstrip("\n").partition("=")
+                        if mark == "shown" and (shown == value if brace == "}=" else shown):
+                            return
+                finally:
+                    timer.cancel()
+                    watch.kill()
+            time.sleep(0.1)
+        raise CommandFailed(f"{' '.join(arguments)} did not show {condition} within {timeout:.0f} s; last: {seen}")
+
+    def token(self, account: str, namespace: str, **spec: Any) -> str:
+        """A token of a ServiceAccount, as `kubectl create token` (1.24) asks for one; `spec` is the TokenRequest's."""
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        answer = json.loads(self.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(request)))
+        return str(answer["status"]["token"])
+
+    def without_identity(self) -> tuple[str, ...]:
+        """Options with which kubectl reaches the API server as nobody: add `--token` or a client certificate.
+
+        A token alone would not do: the kubeconfig's client certificate goes before it.
+        """
+        server = self.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
+        authority = str(self.root / "pki" / "ca.crt")
+        return ("--kubeconfig", "/dev/null", "--server", server, "--certificate-authority", authority)
+
+    def user(self, *options: str) -> str:
+        """Whom the API server takes us for with these options of kubectl, as `kubectl auth whoami` (1.28) says."""
+        path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        answer = json.loads(self.kubectl(*options, "create", "--raw", path, "-f", "-", stdin=json.dumps(review)))
+        return str(answer["status"]["userInfo"]["username"])
+
     def namespace(self) -> str:
         """A new namespace of its own for one test."""
         name = f"ns-{uuid.uuid4().hex[:8]}"
@@ -132,9 +192,14 @@ class LocalCluster:
         return int((self.root / "run" / f"{component}.pid").read_text().split()[0])
 
     def kill(self, component: str) -> int:
-        """`kill -9` of one of the cluster's processes. Returns the PID it had."""
+        """`kill -9` of one of the cluster's processes. Returns the PID it had, once it is gone."""
         pid = self.pid_of(component)
-        os.kill(pid, signal.SIGKILL)
+        descriptor = os.pidfd_open(pid)
+        try:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            select.select([descriptor], [], [], 30)
+        finally:
+            os.close(descriptor)
         return pid
 
     def until_replaced(self, component: str, pid: int, timeout: float = 60.0) -> None:

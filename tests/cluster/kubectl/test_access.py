@@ -62,13 +62,11 @@ def test_a_user_gets_a_certificate(cluster: LocalCluster, namespace: str, tmp_pa
     assert "Approved,Issued" in cluster.kubectl("get", "csr", namespace)
     (tmp_path / "jane.crt").write_bytes(base64.b64decode(certificate))
     (tmp_path / "jane.key").write_bytes(private_pem(key))
-    server = cluster.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
     as_jane = (
-        *("--kubeconfig", "/dev/null", "--server", server),
-        *("--certificate-authority", str(cluster.root / "pki" / "ca.crt")),
+        *cluster.without_identity(),
         *("--client-certificate", str(tmp_path / "jane.crt"), "--client-key", str(tmp_path / "jane.key")),
     )
-    assert f"jane-{namespace}" in cluster.kubectl(*as_jane, "auth", "whoami")
+    assert cluster.user(*as_jane) == f"jane-{namespace}"
     refused = cluster.try_kubectl(*as_jane, "get", "pods", "-n", namespace)
     assert f'User "jane-{namespace}" cannot list resource "pods"' in refused.stderr
     cluster.kubectl("create", "rolebinding", "jane", "--clusterrole=view", f"--user=jane-{namespace}", "-n", namespace)

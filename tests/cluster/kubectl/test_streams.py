@@ -20,7 +20,7 @@ pytestmark = pytest.mark.cluster
 
 def run_pod(cluster: LocalCluster, namespace: str, name: str, *command: str, image: str = "busybox") -> None:
     cluster.kubectl("run", name, f"--image={image}", "-n", namespace, "--restart=Never", "--command", "--", *command)
-    cluster.kubectl("wait", f"pod/{name}", "-n", namespace, "--timeout=60s", "--for=jsonpath={.status.phase}=Running")
+    cluster.wait_for("{.status.phase}=Running", f"pod/{name}", "-n", namespace)
 
 
 def test_logs_tail_timestamps_and_follow_to_the_end(cluster: LocalCluster, namespace: str) -> None:
@@ -47,9 +47,7 @@ def test_logs_tail_timestamps_and_follow_to_the_end(cluster: LocalCluster, names
 def test_logs_of_the_previous_run(cluster: LocalCluster, namespace: str) -> None:
     n = ("-n", namespace)
     cluster.kubectl("run", "crasher", "--image=busybox", *n, "--command", "--", "sh", "-c", "echo run $$; exit 3")
-    cluster.kubectl(
-        "wait", "pod/crasher", *n, "--timeout=60s", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1"
-    )
+    cluster.wait_for("{.status.containerStatuses[0].restartCount}=1", "pod/crasher", *n)
     assert cluster.kubectl("logs", "--previous", "crasher", *n).startswith("run")
     status = cluster.get("pod", "crasher", *n)["status"]["containerStatuses"][0]
     assert status["lastState"]["terminated"]["exitCode"] == 3

@@ -10,6 +10,13 @@ from lateen.testing.local_cluster import LocalCluster
 
 pytestmark = pytest.mark.cluster
 
+DISRUPTION_BUDGET = """
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: web}
+spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}
+"""
+
 
 def test_create_scale_and_delete_a_deployment(cluster: LocalCluster, namespace: str) -> None:
     n = ("-n", namespace)
@@ -56,11 +63,7 @@ def test_a_rollout_that_cannot_progress_keeps_the_old_pods(cluster: LocalCluster
     cluster.kubectl("create", "deployment", "web", "--image=nginx", "--replicas=2", *n)
     cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s", *n)
     cluster.kubectl("set", "image", "deployment/web", "nginx=example.org/absent:1", *n)
-    cluster.kubectl(
-        "wait", "pod", "-l", "app=web", "--timeout=60s", *n,
-        "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=ErrImagePull", "--field-selector",
-        "status.phase=Pending",
-    )  # fmt: skip
+    cluster.wait_for("{.status.containerStatuses[0].state.waiting.reason}=ErrImagePull", "pods", "-l", "app=web", *n)
     assert cluster.get("deployment", "web", *n)["status"]["availableReplicas"] == 2
     description = cluster.kubectl("describe", "pods", "-l", "app=web", *n)
     assert "lateen cluster load-image" in description
@@ -83,9 +86,10 @@ def test_expose_gives_a_service_with_endpoints_that_answer(cluster: LocalCluster
 def test_an_eviction_respects_the_disruption_budget(cluster: LocalCluster, namespace: str) -> None:
     n = ("-n", namespace)
     cluster.kubectl("create", "deployment", "web", "--image=nginx", "--replicas=1", *n)
-    cluster.kubectl("create", "poddisruptionbudget", "web", "--selector=app=web", "--min-available=1", *n)
+    # Not with `kubectl create pdb`: clients before 1.21 create the policy/v1beta1 that Kubernetes 1.25 dropped.
+    cluster.apply(DISRUPTION_BUDGET, *n)
     cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s", *n)
-    cluster.kubectl("wait", "pdb/web", "--for=jsonpath={.status.currentHealthy}=1", "--timeout=30s", *n)
+    cluster.wait_for("{.status.currentHealthy}=1", "pdb/web", *n)
     pod = cluster.get("pods", *n)["items"][0]["metadata"]["name"]
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
     path = f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction"

@@ -41,7 +41,7 @@ spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80}]}
 def use(cluster: LocalCluster) -> None:
     cluster.apply(EVERYTHING)
     cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
-    cluster.kubectl("wait", "service/web", "--for=jsonpath={.status.loadBalancer.ingress}", "--timeout=30s")
+    cluster.wait_for("{.status.loadBalancer.ingress}", "service/web")
 
 
 def test_down_leaves_the_machine_as_it_was(tmp_path: Path) -> None:
