@@ -66,7 +66,9 @@ def resolv_conf(pod: Obj, layout: Layout, machine: str) -> str:
     options: dict[str, str] = {}
     if policy == "Default":
         machines = parse_resolv_conf(machine)
-        servers, searches, options = machines.servers, machines.searches, machines.options
+        # The machine's own servers are out of reach for a pod (another network, or the machine's loopback): the fabric
+        # asks them for it.
+        servers, searches, options = [str(layout.host_ipv4)], machines.searches, machines.options
     elif policy != "None":
         servers = [str(layout.dns_service_ipv4)]
         domain = layout.domain

@@ -116,8 +116,12 @@ async def test_nodata_and_nxdomain_carry_the_zone(asker: Asker) -> None:
 
 @with_asker
 async def test_what_does_not_fit_comes_by_tcp(asker: Asker) -> None:
-    small = await asker.udp(f"many.{SVC}")
-    assert small.header.tc == 1
+    small = await asker.raw(bytes(dnslib.DNSRecord.question(f"many.{SVC}").pack()))
+    assert dnslib.DNSRecord.parse(small).header.tc == 1
+    # As many as fit: an address more is 16 bytes more.
+    assert 512 - 16 < len(small) <= 512
+    assert len(dnslib.DNSRecord.parse(small).rr) > 20
+    assert len((await asker.udp(f"many.{SVC}", udp_len=1232)).rr) > 60
     assert len((await asker.tcp(f"many.{SVC}")).rr) == 100
     assert len((await asker.tcp(f"many.{SVC}", "SRV")).ar) == 100
     options = await asker.udp(f"web.{SVC}", udp_len=4096)

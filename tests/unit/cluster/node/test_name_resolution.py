@@ -23,7 +23,7 @@ def test_cluster_first() -> None:
 
 def test_other_policies_and_additions() -> None:
     assert resolv_conf(pod(dnsPolicy="Default"), LAYOUT, MACHINE) == (
-        "search corp.example\nnameserver 9.9.9.9\noptions timeout:1\n"
+        f"search corp.example\nnameserver {LAYOUT.host_ipv4}\noptions timeout:1\n"
     )
     assert resolv_conf(pod(hostNetwork=True), LAYOUT, MACHINE).startswith("search corp.example")
     own = resolv_conf(pod(hostNetwork=True, dnsPolicy="ClusterFirstWithHostNet"), LAYOUT, MACHINE)
