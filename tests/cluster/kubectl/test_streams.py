@@ -17,6 +17,8 @@ from lateen.testing.local_cluster import LocalCluster
 
 pytestmark = pytest.mark.cluster
 
+WEB = Path(__file__).with_name("web.yaml")
+
 
 def run_pod(cluster: LocalCluster, namespace: str, name: str, *command: str, image: str = "busybox") -> None:
     cluster.kubectl("run", name, f"--image={image}", "-n", namespace, "--restart=Never", "--command", "--", *command)
@@ -99,7 +101,7 @@ def test_attach_reads_and_writes_the_running_process(cluster: LocalCluster, name
 
 def test_port_forward_to_a_pod_and_a_service(cluster: LocalCluster, namespace: str) -> None:
     n = ("-n", namespace)
-    cluster.kubectl("create", "deployment", "web", "--image=nginx", *n)
+    cluster.kubectl("apply", "-f", str(WEB), *n)
     cluster.kubectl("expose", "deployment", "web", "--port=8080", "--target-port=80", *n)
     cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s", *n)
     for target, port in (("deployment/web", 80), ("service/web", 8080)):

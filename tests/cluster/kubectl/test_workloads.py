@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from lateen.testing.local_cluster import LocalCluster
 
 pytestmark = pytest.mark.cluster
 
+WEB = Path(__file__).with_name("web.yaml")
 DISRUPTION_BUDGET = """
 apiVersion: policy/v1
 kind: PodDisruptionBudget
@@ -71,7 +73,7 @@ def test_a_rollout_that_cannot_progress_keeps_the_old_pods(cluster: LocalCluster
 
 def test_expose_gives_a_service_with_endpoints_that_answer(cluster: LocalCluster, namespace: str) -> None:
     n = ("-n", namespace)
-    cluster.kubectl("create", "deployment", "web", "--image=nginx", "--replicas=2", *n)
+    cluster.kubectl("apply", "-f", str(WEB), *n)
     assert cluster.kubectl("expose", "deployment", "web", "--port=80", *n) == "service/web exposed\n"
     cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s", *n)
     out = cluster.kubectl(
