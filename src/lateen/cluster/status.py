@@ -56,7 +56,7 @@ def field_not_found(field: str, value: Any) -> Cause:
 def _show(value: Any) -> str:
     import json
 
-    text = json.dumps(value)
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     return text if len(text) <= 200 else text[:200] + "..."
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-"""No vowels, no 0, 1 and 3: a hash must not spell a word (apimachinery `rand.SafeEncodeString`)."""
+"""No vowels, no 0, 1 and 3: a hash must not spell a word."""
 
 
 def canonical(value: Any) -> Any:
@@ -25,11 +25,10 @@ def canonical(value: Any) -> Any:
 
 
 def template_hash(value: Any, collisions: int = 0) -> str:
-    """Ten letters that stand for a JSON value; `collisions` gives another name to the same value."""
+    """At most ten letters that stand for a JSON value; `collisions` gives another name to the same value.
+
+    They look as Kubernetes' do: the decimal digits of 32 bits, by apimachinery's `rand.SafeEncodeString`.
+    """
     digest = hashlib.sha256(msgspec.json.encode(value, order="deterministic") + collisions.to_bytes(4, "big")).digest()
-    number = int.from_bytes(digest[:8], "big")
-    letters = []
-    for _ in range(10):
-        number, letter = divmod(number, len(_ALPHABET))
-        letters.append(_ALPHABET[letter])
-    return "".join(letters)
+    number = int.from_bytes(digest[:4], "big")
+    return "".join(_ALPHABET[digit % len(_ALPHABET)] for digit in str(number).encode())

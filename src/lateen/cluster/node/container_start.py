@@ -167,7 +167,13 @@ class ContainerStarter:
             return None
         container.image_backoff = crash_backoff.CrashBackoff()
         container.image_id = image.id
-        self.event(pod, container, "Normal", "Pulled", f'Container image "{name}" already present on machine')
+        if container.spec.get("imagePullPolicy") == "Always":
+            self.event(pod, container, "Normal", "Pulling", f'Pulling image "{name}"')
+            took = f"{max(1, round(1000 * (time.time() - now)))}ms"
+            text = f'Successfully pulled image "{name}" in {took} ({took} including waiting)'
+            self.event(pod, container, "Normal", "Pulled", text)
+        else:
+            self.event(pod, container, "Normal", "Pulled", f'Container image "{name}" already present on machine')
         return image
 
     def _forget(self, uid: str, name: str, attempt: int) -> None:

@@ -156,8 +156,10 @@ class Registration:
         self._events.event(node, "Normal", "Starting", "Starting kubelet.")
 
     async def _report_status(self) -> None:
-        key = Key("", self._node.name)
-        await self._client.patch(NODES, key, {"status": self.status()}, type="strategic", subresource="status")
+        key, status = Key("", self._node.name), self.status()
+        # Addresses merge by type, but there are two of one type: only a whole list is right.
+        status["addresses"] = [*status["addresses"], {"$patch": "replace"}]
+        await self._client.patch(NODES, key, {"status": status}, type="strategic", subresource="status")
 
     async def _renew_lease(self) -> None:
         key = Key("kube-node-lease", self._node.name)

@@ -58,3 +58,12 @@ def test_a_new_sandbox_runs_init_containers_again() -> None:
     for container in (init, main):
         container.in_sandbox = False
     assert names([init, main]) == ["i"]
+
+
+def test_ephemeral_containers_start_first_and_once_and_count_for_nothing() -> None:
+    init, main = tracked("i", "init"), tracked("m", "main")
+    assert names([init, main, tracked("e", "ephemeral")]) == ["e", "i"]
+    assert names([init, main, tracked("e", "ephemeral", "exited", 1)]) == ["i"]
+    done = tracked("m", "main", "exited", 0)
+    assert names([done, tracked("e", "ephemeral", "running")], "Never") == "finished"
+    assert initialized([tracked("i", "init", "exited"), main, tracked("e", "ephemeral")])

@@ -111,3 +111,13 @@ def test_a_patch_replaces_addresses_and_leaves_the_conditions_of_others() -> Non
     assert patch["metadata"] == {"uid": "u"}
     assert patch["status"]["podIPs"][-1] == {"$patch": "replace"}
     assert "PodScheduled" in {c["type"] for c in merged(known, status)["status"]["conditions"]}
+
+
+def test_ephemeral_containers_have_a_list_of_their_own_and_change_nothing_else() -> None:
+    ephemeral = tracked("ephemeral", RUNNING, name="debugger", ready=True)
+    alone = pod_status(pod("Never"), [tracked(state=ended(0))], facts(), {})
+    status = pod_status(pod("Never"), [tracked(state=ended(0)), ephemeral], facts(), {})
+    shown = status.pop("ephemeralContainerStatuses")[0]
+    assert (shown["name"], shown["ready"], "running" in shown["state"]) == ("debugger", False, True)
+    assert status["phase"] == "Succeeded"
+    assert status.keys() == alone.keys()

@@ -184,7 +184,14 @@ _RULES: dict[str, list[Obj]] = {
         _rule(("list", "watch"), "", "endpoints", "namespaces", "pods", "services"),
         _rule(("list", "watch"), "discovery.k8s.io", "endpointslices"),
     ],
-    "system:service-account-issuer-discovery": [_urls("/.well-known/openid-configuration", "/openid/v1/jwks")],
+    "system:service-account-issuer-discovery": [
+        _urls(
+            "/.well-known/openid-configuration",
+            "/.well-known/openid-configuration/",
+            "/openid/v1/jwks",
+            "/openid/v1/jwks/",
+        )
+    ],
     **{
         f"system:{_CERTIFICATES}:certificatesigningrequests:{kind}": [
             _rule(("create",), _CERTIFICATES, f"certificatesigningrequests/{kind}")

@@ -71,7 +71,7 @@ class Verbs:
             raise method_not_allowed()
         whole_cluster = kind.resource.namespaced and not info.namespace
         if whole_cluster and info.verb not in ("list", "watch"):
-            raise method_not_allowed()
+            raise path_not_found() if info.name else method_not_allowed()
         return await self._verb(call, kind)
 
     async def _subresource(self, call: Call, kind: Kind) -> web.StreamResponse:

@@ -143,3 +143,20 @@ class TestEscalation:
         subjects = [{"kind": "User", "name": "jane"}]
         await create(RBAC, "rolebindings", "ns", "bb", roleRef=ref("Role", "binder"), subjects=subjects)
         check_escalation(authorizer, "rolebindings", binding(ref("ClusterRole", "strong")), None, self.context())
+
+
+async def test_a_superusers_rules_are_everything_once_and_what_else_is_bound(
+    authorizer: Authorizer, create: Any
+) -> None:
+    root = User("root", groups=("system:masters", "dev"))
+    assert [rule.verbs for rule in authorizer.rules(root, "ns")] == [frozenset("*"), frozenset("*")]
+    everything = [
+        {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+        {"verbs": ["*"], "nonResourceURLs": ["*"]},
+    ]
+    await create(RBAC, "clusterroles", "", "cluster-admin", rules=everything)
+    await create(RBAC, "clusterroles", "", "reader", rules=PODS)
+    for name, group in (("cluster-admin", "system:masters"), ("reader", "dev")):
+        subjects = [{"kind": "Group", "name": group}]
+        await create(RBAC, "clusterrolebindings", "", name, roleRef=ref("ClusterRole", name), subjects=subjects)
+    assert sorted(len(rule.verbs) for rule in authorizer.rules(root, "ns")) == [1, 1, 2]

@@ -29,10 +29,7 @@ _MAX_INDEXED = 100_000
 class Job(WorkloadKind):
     def default(self, obj: Obj) -> None:
         default_job_spec(section(obj, "spec"))
-        template = mapping(mapping(obj, "spec"), "template")
-        labels = labels_of(template)
-        if labels and not labels_of(obj):
-            section(obj, "metadata")["labels"] = dict(labels)
+        _default_labels(obj)
 
     def prepare_create(self, obj: Obj, ctx: Context) -> None:
         super().prepare_create(obj, ctx)
@@ -40,6 +37,8 @@ class Job(WorkloadKind):
         spec = section(obj, "spec")
         if not spec.get("manualSelector"):
             _generate_selector(obj, spec)
+        # Kubernetes defaults labels on every read: those that were just generated show as well.
+        _default_labels(obj)
 
     def validate(self, obj: Obj) -> list[Cause]:
         spec = mapping(obj, "spec")
@@ -85,6 +84,13 @@ class Job(WorkloadKind):
             age_of(obj, now),
             *template_cells(spec),
         ]
+
+
+def _default_labels(job: Obj) -> None:
+    """A job without labels has its template's."""
+    labels = labels_of(mapping(mapping(job, "spec"), "template"))
+    if labels and not labels_of(job):
+        section(job, "metadata")["labels"] = dict(labels)
 
 
 def default_job_spec(spec: Obj) -> None:
