@@ -55,17 +55,12 @@ class _Walk:
 
     def _maps(self, old: dict[str, Any], new: dict[str, Any], schema: Schema | None, path: Path) -> None:
         for name in {**old, **new}:
+            before, after = old.get(name, MISSING), new.get(name, MISSING)
             # Most writes leave most of an object alone.
-            if not path and name in old and name in new and _same(old[name], new[name]):
+            if before is not MISSING and after is not MISSING and _same(before, after):
                 continue
             below = (*path, field_element(name))
-            self.compare(
-                old.get(name, MISSING),
-                new.get(name, MISSING),
-                field_schema(schema, name),
-                below,
-                _implicit(schema, name),
-            )
+            self.compare(before, after, field_schema(schema, name), below, _implicit(schema, name))
 
     def _lists(self, old: list[Any], new: list[Any], schema: Schema, path: Path) -> None:
         olds, news = _by_element(old, schema), _by_element(new, schema)
@@ -105,14 +100,18 @@ def _by_element(items: list[Any], schema: Schema) -> dict[str, list[Any]]:
 
 def _same(old: Any, new: Any) -> bool:
     """Quickly true for equal values; may be false for some of them. Encoded, `true` and 1 differ as they should."""
+    if type(old) is str:
+        return bool(old == new)
     return bool(old == new) and msgspec.json.encode(old) == msgspec.json.encode(new)
 
 
 def _is_leaf(old: Any, new: Any, schema: Schema | None) -> bool:
-    present = [v for v in (old, new) if v is not MISSING]
-    if any(not is_granular(v, schema) for v in present) or len({type(v) for v in present}) > 1:
+    one = new if old is MISSING else old
+    if not is_granular(one, schema):
         return True
-    return not any(present)
+    if old is MISSING or new is MISSING:
+        return not one
+    return type(old) is not type(new) or not (old or new)
 
 
 def _implicit(schema: Schema | None, name: str) -> bool:

@@ -20,8 +20,6 @@ Path = tuple[str, ...]
 MAX_DEPTH = 200
 """Bound on the nesting of a decoded set."""
 
-_ORDER = "fkvi"
-
 
 class FieldSet:
     """A set of paths as a tree. Treat as frozen once built: all operations return new sets.
@@ -73,7 +71,10 @@ class FieldSet:
 
     def elements(self) -> list[str]:
         """The elements at this level, fields first."""
-        return sorted(self.members | self.children.keys(), key=lambda e: (_ORDER.index(e[0]), e))
+        found = sorted(self.members | self.children.keys())
+        # By kind they sort as Kubernetes wants them (f, k, v), except that indices come last.
+        indices = [e for e in found if e[0] == "i"]
+        return [e for e in found if e[0] != "i"] + indices if indices else found
 
     def below(self, element: str) -> FieldSet:
         return self.children.get(element, EMPTY)
@@ -94,11 +95,18 @@ class FieldSet:
 
     def difference(self, other: FieldSet) -> FieldSet:
         """The paths that are not in `other`."""
-        children = {e: c.difference(other.below(e)) for e, c in self.children.items()}
-        return FieldSet(self.members - other.members, children)
+        # Most sets have little in common: what the other says nothing of is not walked.
+        changed = {e: self.children[e].difference(c) for e, c in other.children.items() if e in self.children}
+        changed = {e: c for e, c in changed.items() if c is not self.children[e]}
+        members = self.members - other.members
+        if not changed and len(members) == len(self.members):
+            return self
+        return FieldSet(members, {**self.children, **changed})
 
     def recursive_difference(self, other: FieldSet) -> FieldSet:
         """The paths that are neither in `other` nor below a path of it."""
+        if not other:
+            return self
         children = {
             e: c.recursive_difference(other.below(e)) for e, c in self.children.items() if e not in other.members
         }
@@ -125,7 +133,7 @@ class FieldSet:
         for raw, value in fields.items():
             if raw == ".":
                 continue
-            element = _canonical(raw)
+            element = raw if raw[:2] == "f:" else _canonical(raw)
             if value == {}:
                 members.add(element)
                 continue
