@@ -30,7 +30,7 @@ def put(stage: Stage, made: dict[str, Any]) -> dict[str, Any]:
     stage.apply(made)
     name = made["metadata"]["name"]
     if made["spec"].get("type") == "LoadBalancer":
-        stage.kubectl("wait", f"service/{name}", "--for=jsonpath={.status.loadBalancer.ingress}", "--timeout=60s")
+        stage.cluster.wait_for("{.status.loadBalancer.ingress}", "service", name, "-n", stage.namespace)
     found: dict[str, Any] = stage.get("service", name)
     return found
 
@@ -254,7 +254,9 @@ def test_a_rolling_update_loses_no_request(stage: Stage) -> None:
         stage.kubectl("rollout", "restart", "deployment/rolling")
         stage.kubectl("rollout", "status", "deployment/rolling", "--timeout=90s")
         old = f"app=rolling,pod-template-hash={first['metadata']['labels']['pod-template-hash']}"
-        stage.kubectl("wait", "pods", "-l", old, "--for=delete", "--timeout=60s")
+        while stage.get("pods", "-l", old)["items"]:
+            # An elder kubectl complains when the last has gone meanwhile.
+            stage.cluster.try_kubectl("wait", "pods", "-n", stage.namespace, "-l", old, "--for=delete")
         for asking in clients:
             printed, _ = asking.communicate(timeout=60)
             outcomes = json.loads(printed)

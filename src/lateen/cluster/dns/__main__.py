@@ -20,6 +20,8 @@ from lateen.cluster.network.resolvers import read_resolvers
 PORT = 53
 HEALTH_PORT = 8080
 READY_PORT = 8181
+LAME_DUCK_SECONDS = 5.0
+"""How long it still answers after SIGTERM, until every node has heard that this endpoint goes; as CoreDNS does."""
 
 _log = logging.getLogger("dns")
 
@@ -55,8 +57,9 @@ async def serve(client: Client, upstreams: list[str]) -> None:
 async def _main() -> None:
     task = asyncio.current_task()
     assert task is not None
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    loop.add_signal_handler(signal.SIGTERM, loop.call_later, LAME_DUCK_SECONDS, task.cancel)
     async with Client.in_cluster(user_agent="lateen-dns") as client:
         await serve(client, read_resolvers(Path("/etc/resolv.conf")))
 
