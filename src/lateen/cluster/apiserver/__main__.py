@@ -32,6 +32,8 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="the cluster's directory")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # What is no HTTP is answered with 400; a traceback each would let anybody fill the disk.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     sys.setswitchinterval(_SWITCH_INTERVAL)
     uvloop.run(run(load(arguments.root)))
 

@@ -16,6 +16,7 @@ from multidict import CIMultiDictProxy
 from lateen.cluster.apiserver.auth.decision import Decision, refusal
 from lateen.cluster.apiserver.request import Context, RequestInfo, User
 from lateen.cluster.apiserver.request_metrics import RequestMetrics
+from lateen.cluster.apiserver.rest.body import read_body
 from lateen.cluster.apiserver.rest.call import Call, Services
 from lateen.cluster.apiserver.rest.resource_path import parse_target
 from lateen.cluster.apiserver.rest.response import status_response, warning_headers
@@ -46,7 +47,10 @@ Answer = Callable[[Call], Awaitable[web.StreamResponse]]
 
 @dataclass(slots=True)
 class InFlight:
-    """Bounds on requests served at once (kube-apiserver's defaults); watches and streams do not count."""
+    """Bounds on requests served at once (kube-apiserver's defaults); watches and streams do not count.
+
+    Nor do requests that are still arriving.
+    """
 
     reading: int = 400
     writing: int = 200
@@ -96,16 +100,20 @@ class RequestHandler:
 
     async def _answer(self, http: web.Request, info: RequestInfo, tail: str, long_running: bool) -> web.StreamResponse:
         if long_running:
-            return await self._authorized(http, info, tail)
+            return await self._serve(await self._authorized(http, info, tail))
         reads = info.verb in _READING
-        self.in_flight.enter(reads=reads)
-        try:
-            async with asyncio.timeout(REQUEST_TIMEOUT):
-                return await self._authorized(http, info, tail)
-        finally:
-            self.in_flight.leave(reads=reads)
+        async with asyncio.timeout(REQUEST_TIMEOUT):
+            call = await self._authorized(http, info, tail)
+            if http.can_read_body:
+                # Before it counts as in flight: clients that send slowly must not keep the others out.
+                await read_body(http)
+            self.in_flight.enter(reads=reads)
+            try:
+                return await self._serve(call)
+            finally:
+                self.in_flight.leave(reads=reads)
 
-    async def _authorized(self, http: web.Request, info: RequestInfo, tail: str) -> web.StreamResponse:
+    async def _authorized(self, http: web.Request, info: RequestInfo, tail: str) -> Call:
         user = self.access.acting_user(await self.access.authenticate(http), http.headers)
         ctx = Context(
             user, info, user_agent=http.headers.get("User-Agent", "")[:1024], source_ip=http.remote or "127.0.0.1"
@@ -114,8 +122,10 @@ class RequestHandler:
         decision = self.access.authorize(user, info)
         if not decision.allowed:
             raise refusal(user, info, decision.reason)
-        call = Call(http, ctx, self.services, tail=tail)
-        return await (self.resources if info.is_resource else self.paths)(call)
+        return Call(http, ctx, self.services, tail=tail)
+
+    async def _serve(self, call: Call) -> web.StreamResponse:
+        return await (self.resources if call.ctx.info.is_resource else self.paths)(call)
 
 
 def _audit_id(http: web.Request) -> str:

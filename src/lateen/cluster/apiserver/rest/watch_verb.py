@@ -24,6 +24,8 @@ _LIVENESS_INTERVAL = 5.0
 """Seconds after which an idle watch looks whether its client is still there."""
 _BATCH = 256
 """Events sent at once, before others get their turn."""
+_BATCH_BYTES = 1 << 20
+"""Bytes from which no more events are put into one write: what a client does not read waits in memory."""
 
 
 async def watch_objects(
@@ -71,8 +73,16 @@ def _begin(
     records = select(kind, snapshot, snapshot.records, options)
 
     def initial() -> Iterator[bytes]:
-        for start in range(0, len(records), _BATCH):
-            yield b"".join(presentation.added(snapshot, record) for record in records[start : start + _BATCH])
+        frames: list[bytes] = []
+        size = 0
+        for record in records:
+            frames.append(presentation.added(snapshot, record))
+            size += len(frames[-1])
+            if len(frames) == _BATCH or size >= _BATCH_BYTES:
+                yield b"".join(frames)
+                frames, size = [], 0
+        if frames:
+            yield b"".join(frames)
         if options.send_initial_events and options.bookmarks:
             yield presentation.bookmark(snapshot.revision, initial_events_end=True)
 
@@ -133,12 +143,14 @@ class _Stream:
 
     async def _send(self, first: Event) -> None:
         frames = []
+        size = 0
         event: Event | None = first
         while event is not None:
             type_ = self._type(event)
             if type_ is not None:
                 frames.append(self._presentation.event(event, type_))
-            event = self._watch.take() if len(frames) < _BATCH else None
+                size += len(frames[-1])
+            event = self._watch.take() if len(frames) < _BATCH and size < _BATCH_BYTES else None
         if frames:
             await self._response.write(b"".join(frames) if len(frames) > 1 else frames[0])
 

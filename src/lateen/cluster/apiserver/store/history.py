@@ -9,6 +9,9 @@ from lateen.cluster.apiserver.store.event import DELETED, Event, GroupResource
 from lateen.cluster.apiserver.store.record import Record
 from lateen.cluster.objects import Key
 
+_FRAMED = 64
+"""Newest events that keep what was encoded of them for watchers; one that lags further encodes anew."""
+
 
 class History:
     """Events in the order of their revisions. Complete after revision `compacted`."""
@@ -29,6 +32,8 @@ class History:
         self._events.append(event)
         self._by_resource.setdefault(event.resource, deque()).append(event)
         self._bytes += event.size
+        if len(self._events) > _FRAMED:
+            self._events[-_FRAMED - 1].forget_frames()
         obsolete: list[int] = []
         # The newest event always stays: the next start takes the revision to continue from out of it.
         while len(self._events) > max(1, self._max_events) or (self._bytes > self._max_bytes and len(self._events) > 1):

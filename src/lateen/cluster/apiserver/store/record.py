@@ -36,26 +36,36 @@ class Record:
 
 
 class DecodedCache:
-    """The most recently used decoded objects. Encoded ones are several times smaller, so that not all are kept."""
+    """The most recently used decoded objects. Encoded ones are several times smaller, so that not all are kept.
 
-    def __init__(self, capacity: int) -> None:
+    Bounded in number, and in bytes as encoded.
+    """
+
+    def __init__(self, capacity: int, max_bytes: int) -> None:
         self._capacity = capacity
-        self._objects: OrderedDict[int, Obj] = OrderedDict()
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._objects: OrderedDict[int, tuple[Obj, int]] = OrderedDict()
 
     def get(self, record: Record) -> Obj:
         """The record's object. It is shared: never change it."""
         found = self._objects.get(record.revision)
-        if found is None:
-            found = _decoder.decode(record.raw)
-            self.put(record, found)
-        else:
+        if found is not None:
             self._objects.move_to_end(record.revision)
-        return found
+            return found[0]
+        obj: Obj = _decoder.decode(record.raw)
+        self.put(record, obj)
+        return obj
 
     def put(self, record: Record, obj: Obj) -> None:
-        self._objects[record.revision] = obj
-        if len(self._objects) > self._capacity:
-            self._objects.popitem(last=False)
+        self.drop(record)
+        self._objects[record.revision] = (obj, len(record.raw))
+        self._bytes += len(record.raw)
+        while len(self._objects) > self._capacity or (self._bytes > self._max_bytes and len(self._objects) > 1):
+            _, (_, size) = self._objects.popitem(last=False)
+            self._bytes -= size
 
     def drop(self, record: Record) -> None:
-        self._objects.pop(record.revision, None)
+        found = self._objects.pop(record.revision, None)
+        if found is not None:
+            self._bytes -= found[1]

@@ -30,7 +30,11 @@ class Bounds:
     history_bytes: int = 64 * 1024 * 1024
     watch_backlog: int = 8_192
     """Events a watcher may lag behind before it is cut off."""
+    watch_backlog_bytes: int = 64 * 1024 * 1024
+    """Their bytes. Watchers of a collection that lag share the events, so that this bounds all of them together."""
     decoded_objects: int = 4_096
+    decoded_bytes: int = 32 * 1024 * 1024
+    """The decoded objects' bytes as encoded; decoded they take several times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class Store:
     def __init__(self, database: Database, bounds: Bounds) -> None:
         self._bounds = bounds
         self._database = database
-        self._decoded = DecodedCache(bounds.decoded_objects)
+        self._decoded = DecodedCache(bounds.decoded_objects, bounds.decoded_bytes)
         self._collections: dict[GroupResource, Collection] = {}
         self._history = History(bounds.history_events, bounds.history_bytes, database.compacted())
         self._pending: dict[tuple[GroupResource, Key], _Write] = {}
@@ -154,6 +158,7 @@ class Store:
             namespace,
             (event for event in backlog if namespace in ("", event.key.namespace)),
             self._bounds.watch_backlog,
+            self._bounds.watch_backlog_bytes,
             watches.discard,
             self.revision,
         )

@@ -19,7 +19,13 @@ class Watch:
     """
 
     def __init__(
-        self, namespace: str, backlog: Iterable[Event], limit: int, closed: Callable[[Watch], None], revision: int
+        self,
+        namespace: str,
+        backlog: Iterable[Event],
+        limit: int,
+        max_bytes: int,
+        closed: Callable[[Watch], None],
+        revision: int,
     ) -> None:
         self.namespace = namespace
         self.revision = revision
@@ -29,6 +35,8 @@ class Watch:
         # What happened before the watch began is held by the history anyway, and does not count.
         self._queue = deque(backlog)
         self._limit = limit + len(self._queue)
+        self._bytes = sum(event.size for event in self._queue)
+        self._max_bytes = max_bytes + self._bytes
         self._wake: asyncio.Future[None] | None = None
         self._closed = closed
         self._ended = False
@@ -37,14 +45,15 @@ class Watch:
     def push(self, event: Event) -> None:
         if self._overflowed or self._ended:
             return
-        if len(self._queue) >= self._limit:
+        if len(self._queue) >= self._limit or (self._queue and self._bytes + event.size > self._max_bytes):
             self._overflowed = True
-            self._queue.clear()
+            self._clear()
             self._closed(self)
             if self.on_overflow is not None:
                 self.on_overflow()
         else:
             self._queue.append(event)
+            self._bytes += event.size
         self._awake()
 
     def end(self) -> None:
@@ -54,7 +63,7 @@ class Watch:
 
     def close(self) -> None:
         self._closed(self)
-        self._queue.clear()
+        self._clear()
         self.end()
 
     @property
@@ -63,20 +72,24 @@ class Watch:
 
     def take(self) -> Event | None:
         """The next event, if one waits."""
-        return self._queue.popleft() if self._queue else None
+        if not self._queue:
+            return None
+        event = self._queue.popleft()
+        self._bytes -= event.size
+        return event
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
-        while not self._queue:
+        while (event := self.take()) is None:
             if self._overflowed:
                 raise gone("too old resource version: the watcher fell too far behind")
             if self._ended:
                 raise StopAsyncIteration
             self._wake = asyncio.get_running_loop().create_future()
             await self._wake
-        return self._queue.popleft()
+        return event
 
     def __enter__(self) -> Self:
         return self
@@ -85,6 +98,10 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _clear(self) -> None:
+        self._queue.clear()
+        self._bytes = 0
 
     def _awake(self) -> None:
         if self._wake is not None and not self._wake.done():

@@ -153,6 +153,26 @@ async def test_slow_watcher_is_cut_off_and_delays_nobody(tmp_path: Path) -> None
     await store.close()
 
 
+async def test_watcher_that_lags_by_too_many_bytes_is_cut_off(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path / "state.db", Bounds(watch_backlog_bytes=10_000))
+    with store.watch(MAPS) as slow, store.watch(MAPS) as quick:
+        for n in range(4):
+            await store.create(MAPS, config_map(f"m{n}", x="x" * 4_000))
+            assert (await anext(quick)).key.name == f"m{n}"
+        with pytest.raises(StatusError) as gone:
+            await anext(slow)
+        assert gone.value.code == 410
+    await store.close()
+
+
+async def test_one_large_event_reaches_a_watcher_that_keeps_up(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path / "state.db", Bounds(watch_backlog_bytes=100))
+    with store.watch(MAPS) as watch:
+        await store.create(MAPS, config_map("large", x="x" * 4_000))
+        assert (await anext(watch)).key.name == "large"
+    await store.close()
+
+
 async def test_watch_sees_its_namespace_alone(store: Store) -> None:
     with store.watch(MAPS, "a") as watch:
         await store.create(MAPS, config_map("x", "b"))
