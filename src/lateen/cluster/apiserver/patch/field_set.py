@@ -164,8 +164,16 @@ class FieldSetBuilder:
         return self._freeze(self._root)
 
     def _freeze(self, node: dict[str, Any]) -> FieldSet:
-        below = {e: n for e, n in node.items() if e != "."}
-        return FieldSet((e for e, n in below.items() if "." in n), {e: self._freeze(n) for e, n in below.items()})
+        members, children = [], {}
+        for element, below in node.items():
+            if element == ".":
+                continue
+            is_member = "." in below
+            if is_member:
+                members.append(element)
+            if len(below) > is_member:
+                children[element] = self._freeze(below)
+        return FieldSet(members, children)
 
 
 # --- elements ----------------------------------------------------------------------------------------------------
