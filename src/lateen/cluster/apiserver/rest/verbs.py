@@ -191,7 +191,7 @@ class Verbs:
     # --- deleting --------------------------------------------------------------------------------------------
 
     async def _delete_options(self, call: Call) -> opts.DeleteOptions:
-        body = await read_object(call.http) if call.http.can_read_body and await read_body(call.http) else None
+        body = await read_object(call.http) if await read_body(call.http) else None
         options = opts.delete_options(call.http.query, body)
         call.ctx.dry_run = options.dry_run
         return options
