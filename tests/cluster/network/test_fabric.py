@@ -12,7 +12,7 @@ from lateen.cluster import network
 from lateen.cluster.layout import Layout
 from lateen.cluster.network import egress
 from lateen.cluster.network.commands import ip_batch
-from lateen.cluster.network.namespace import is_namespace, run_in_namespace
+from lateen.cluster.network.namespace import interfaces, is_namespace, run_in_namespace
 
 from .conftest import Machines, node_namespace
 
@@ -109,3 +109,12 @@ def test_egress_opens_the_uplink_and_restores_it(
     network.delete_fabric(other)
     assert forwarding.read_text() == before or egress.STATE.exists()
     assert traces(one) == traces(other) == ""
+
+
+def test_the_host_s_link_of_another_cluster_with_the_same_ranges_is_left_alone(
+    make_layout: Callable[[], Layout], tmp_path: Path
+) -> None:
+    layout = make_layout()
+    network.create_fabric(layout, 1)
+    network.delete_fabric(Layout(f"{layout.name}x", layout.index, tmp_path))
+    assert layout.host_interface in interfaces()

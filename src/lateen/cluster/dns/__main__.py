@@ -59,7 +59,7 @@ async def _main() -> None:
     assert task is not None
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, task.cancel)
-    loop.add_signal_handler(signal.SIGTERM, loop.call_later, LAME_DUCK_SECONDS, task.cancel)
+    loop.add_signal_handler(signal.SIGTERM, lambda: loop.call_later(LAME_DUCK_SECONDS, task.cancel))
     async with Client.in_cluster(user_agent="lateen-dns") as client:
         await serve(client, read_resolvers(Path("/etc/resolv.conf")))
 

@@ -73,6 +73,21 @@ def terminate(process: ProcessRecord, grace_seconds: float) -> bool:
         os.close(descriptor)
 
 
+def kill(process: ProcessRecord) -> None:
+    """SIGKILL alone: the process gets no chance to stop what it looks after. Returns once it is gone."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if process.alive:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            _wait(descriptor, 10)
+    finally:
+        os.close(descriptor)
+
+
 def _wait(descriptor: int, seconds: float) -> bool:
     """A pidfd becomes readable when its process ends."""
     readable, _, _ = select.select([descriptor], [], [], seconds)

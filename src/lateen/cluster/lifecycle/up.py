@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec import structs
 
+from lateen.cluster.apiserver.kinds.metadata_validation import validate_labels
 from lateen.cluster.client.api import Client
 from lateen.cluster.conditions import is_true
 from lateen.cluster.dns.manifests import dns_manifests
@@ -20,13 +21,21 @@ from lateen.cluster.layout import Layout
 from lateen.cluster.lifecycle import kubeconfig, processes
 from lateen.cluster.lifecycle.home import ClusterError, Home
 from lateen.cluster.lifecycle.progress import Progress
-from lateen.cluster.network import create_fabric, enable_egress, fabric_exists, peer, range_conflicts
-from lateen.cluster.objects import GVR, Obj, gvk_of, name_of, namespace_of
+from lateen.cluster.network import (
+    create_fabric,
+    disable_egress,
+    enable_egress,
+    fabric_exists,
+    peer,
+    port_is_free,
+    range_conflicts,
+)
+from lateen.cluster.objects import GVR, Key, Obj, gvk_of, name_of, namespace_of
 from lateen.cluster.pki.create import create_pki
 from lateen.cluster.spec import Spec, save_spec
 from lateen.cluster.status import StatusError
 
-_PROGRAMS = {"nft": "nftables", "ip": "iproute2", "nsenter": "util-linux"}
+_PROGRAMS = {"nft": "nftables", "ip": "iproute2", "conntrack": "conntrack", "nsenter": "util-linux"}
 _NODES = GVR("", "v1", "nodes")
 _DEPLOYMENTS = GVR("apps", "v1", "deployments")
 
@@ -61,8 +70,7 @@ def up(home: Home, request: Request, progress: Progress) -> Layout:
             create_pki(layout, spec.nodes)
         with progress.step(f"Making the network: {spec.nodes} node(s), pods {layout.pods_ipv4} and {layout.pods_ipv6}"):
             create_fabric(layout, spec.nodes)
-            if spec.egress:
-                enable_egress(layout)
+            (enable_egress if spec.egress else disable_egress)(layout)
         for other in spec.peers:
             with progress.step(f"Peering with cluster {other}"):
                 _peer(home, layout, other)
@@ -89,6 +97,13 @@ def _claim(home: Home, request: Request) -> tuple[Layout, Spec]:
                 f"cluster {request.name} has {spec.nodes} nodes; fewer is not possible without "
                 f"`lateen cluster down --name {request.name}`"
             )
+        if _running(layout, "apiserver") is None and not port_is_free(layout.api_port):
+            # Above all a cluster of another home that was given the same ranges while this one was down.
+            raise ClusterError(
+                f"port {layout.api_port} of 127.0.0.1, where the API server of cluster {request.name} has been, is in "
+                f"use by another program: end that (ss -ltnp 'sport = :{layout.api_port}' shows it), or make the "
+                f"cluster anew after `lateen cluster down --name {request.name}`"
+            )
         changed = structs.replace(
             spec,
             nodes=request.nodes or spec.nodes,
@@ -96,7 +111,8 @@ def _claim(home: Home, request: Request) -> tuple[Layout, Spec]:
             egress=spec.egress if request.egress is None else request.egress,
             node_labels={**spec.node_labels, **(request.node_labels or {})},
         )
-        if changed.nodes != spec.nodes and _supervisor(layout) is not None:
+        _check_node_labels(layout, changed.nodes, request.node_labels or {})
+        if changed.nodes != spec.nodes and _running(layout, "supervisor") is not None:
             # The supervisor reads the set of nodes at its start; its processes are taken over by the next one.
             _stop_supervisor_alone(layout)
         save_spec(layout.root, changed)
@@ -112,8 +128,27 @@ def _claim(home: Home, request: Request) -> tuple[Layout, Spec]:
             node_labels=request.node_labels or {},
         )
 
-    layout = home.claim(spec_at, request.name, lambda candidate: not range_conflicts(candidate))
+    if fabric_exists(Layout(request.name, 0, home.root(request.name))):
+        raise ClusterError(
+            f"a cluster {request.name} of another LATEEN_HOME is on this machine (ip netns list shows its namespaces); "
+            "choose another name with --name"
+        )
+    _check_node_labels(Layout(request.name, 0, home.root(request.name)), request.nodes or 1, request.node_labels or {})
+    layout = home.claim(spec_at, request.name, _is_free)
     return layout, spec_at(layout.index)
+
+
+def _check_node_labels(layout: Layout, nodes: int, labels: dict[str, dict[str, str]]) -> None:
+    known = [layout.node(number).name for number in range(1, nodes + 1)]
+    for node, wanted in labels.items():
+        if node not in known:
+            raise ClusterError(f"--node-label: there is no node {node}; nodes of {layout.name}: {', '.join(known)}")
+        if faults := validate_labels(wanted, node):
+            raise ClusterError(f"--node-label: {faults[0].message}")
+
+
+def _is_free(candidate: Layout) -> bool:
+    return port_is_free(candidate.api_port) and not range_conflicts(candidate)
 
 
 def _peer(home: Home, layout: Layout, other: str) -> None:
@@ -127,20 +162,20 @@ def _peer(home: Home, layout: Layout, other: str) -> None:
             peer(layout, theirs)
 
 
-def _supervisor(layout: Layout) -> processes.ProcessRecord | None:
-    found = processes.read_record(layout.run / "supervisor.pid")
+def _running(layout: Layout, component: str) -> processes.ProcessRecord | None:
+    found = processes.read_record(layout.run / f"{component}.pid")
     return found if found is not None and found.alive else None
 
 
 def _stop_supervisor_alone(layout: Layout) -> None:
     """Ends the supervisor with SIGKILL, which leaves its processes running for the next supervisor to take over."""
-    found = _supervisor(layout)
+    found = _running(layout, "supervisor")
     if found is not None:
-        processes.terminate(found, 0)
+        processes.kill(found)
 
 
 def _start_supervisor(layout: Layout) -> None:
-    if _supervisor(layout) is not None:
+    if _running(layout, "supervisor") is not None:
         return
     with open(layout.logs / "supervisor.log", "ab") as output:
         process = subprocess.Popen(
@@ -170,6 +205,9 @@ async def _settle(layout: Layout, spec: Spec, progress: Progress, seconds: float
                 step = "the nodes"
                 with progress.step("Waiting for the nodes"):
                     await _until_nodes_ready(client, {layout.node(n).name for n in range(1, spec.nodes + 1)})
+                    # A node reads its labels when it starts; these may be new to one that runs.
+                    for node, labels in spec.node_labels.items():
+                        await client.patch(_NODES, Key("", node), {"metadata": {"labels": labels}})
                 step = "cluster DNS"
                 with progress.step("Waiting for cluster DNS"):
                     await _until_available(client, "kube-system", "kube-dns")

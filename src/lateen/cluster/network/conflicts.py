@@ -1,9 +1,10 @@
-"""Whether a cluster's address ranges are free on this machine."""
+"""Whether a cluster's address ranges, and its API server's port, are free on this machine."""
 
 from __future__ import annotations
 
 import ipaddress
 import json
+import socket
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,18 @@ def range_conflicts(layout: Layout) -> list[str]:
         text = run(["ip", "-json", family, "route", "show", "table", "all"], check=False)
         routes += json.loads(text or "[]")
     return find_conflicts(layout, routes, read_resolvers(RESOLV_CONF))
+
+
+def port_is_free(port: int) -> bool:
+    """Whether nobody listens on a TCP port of 127.0.0.1."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as attempt:
+        # Connections that have just ended are no obstacle.
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def find_conflicts(layout: Layout, routes: list[dict[str, Any]], resolvers: list[str]) -> list[str]:

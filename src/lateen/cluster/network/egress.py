@@ -72,12 +72,12 @@ def disable_egress(layout: Layout) -> None:
     """Takes back what `enable_egress` did; nothing happens when it did nothing."""
     tables = json.loads(run(["nft", "-j", "list", "tables"], check=False) or "{}").get("nftables", [])
     if any(t.get("table", {}).get("name") == table_name(layout) for t in tables):
+        with contextlib.suppress(FileNotFoundError):
+            _forwarding(layout.host_interface).write_text("0")
         nft(f"delete table ip {table_name(layout)}\n")
     fabric = NAMED / layout.fabric_netns
     if is_namespace(fabric):
         ip_batch([f"route del default via {layout.host_ipv4}"], namespace=fabric, keep_going=True)
-    with contextlib.suppress(FileNotFoundError):
-        _forwarding(layout.host_interface).write_text("0")
     if not STATE.exists():
         return
     with _state() as state:

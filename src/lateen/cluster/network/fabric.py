@@ -12,11 +12,12 @@ node and the service range to all nodes. Nothing outside of our namespaces chang
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from lateen.cluster.layout import MAX_NODES, Layout
-from lateen.cluster.network.commands import ip_batch
+from lateen.cluster.network.commands import ip_batch, run
 from lateen.cluster.network.egress import disable_egress
 from lateen.cluster.network.namespace import (
     NAMED,
@@ -76,7 +77,7 @@ def create_fabric(layout: Layout, nodes: int) -> None:
     fabric = fabric_path(layout)
     if not is_namespace(fabric):
         # Its peer is in a namespace that is being torn down.
-        ip_batch([f"link del {layout.host_interface}"], keep_going=True)
+        _detach_host(layout)
         create_namespace(fabric, ROUTER_SYSCTLS)
     inside = interfaces(fabric)
     if BRIDGE not in inside:
@@ -122,8 +123,7 @@ def remove_node(layout: Layout, number: int) -> None:
 def delete_fabric(layout: Layout) -> None:
     """Removes every namespace, interface, route and rule of the cluster, whatever state it is in."""
     disable_egress(layout)
-    if layout.host_interface in interfaces():
-        ip_batch([f"link del {layout.host_interface}"], keep_going=True)
+    _detach_host(layout)
     for number in existing_nodes(layout):
         _delete_node(layout, number)
     fabric = fabric_path(layout)
@@ -157,9 +157,18 @@ def _attach_host(layout: Layout, fabric: Path) -> None:
         [
             f"addr add {layout.host_ipv4}/{layout.fabric_ipv4.prefixlen} dev {name}",
             f"addr add {layout.host_ipv6}/{layout.fabric_ipv6.prefixlen} dev {name} nodad",
-            f"link set {name} up",
+            f"link set {name} alias {layout.fabric_netns} up",
         ]
     )
+
+
+def _detach_host(layout: Layout) -> None:
+    """Deletes the host's interface, unless a cluster of another home has the same ranges now and it is theirs."""
+    name = layout.host_interface
+    if name in interfaces():
+        found = json.loads(run(["ip", "-json", "link", "show", "dev", name], check=False) or "[{}]")
+        if found[0].get("ifalias", layout.fabric_netns) == layout.fabric_netns:
+            ip_batch([f"link del {name}"], keep_going=True)
 
 
 def _ensure_node(layout: Layout, number: int) -> None:

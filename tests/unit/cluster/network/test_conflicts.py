@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from lateen.cluster.layout import Layout
-from lateen.cluster.network.conflicts import find_conflicts
+from lateen.cluster.network.conflicts import find_conflicts, port_is_free
 from lateen.cluster.network.resolvers import parse_resolv_conf
 
 LAYOUT = Layout("c", 3, Path("/nowhere"))
@@ -42,3 +43,11 @@ def test_name_servers() -> None:
 def test_resolv_conf() -> None:
     text = "search x\nnameserver 192.0.2.1\n# nameserver 192.0.2.2\nnameserver fe80::1%eth0\nnameserver nonsense\n"
     assert parse_resolv_conf(text).servers == ["192.0.2.1", "fe80::1%eth0"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_a_port_that_somebody_listens_on_is_not_free(address: str) -> None:
+    with socket.create_server((address, 0)) as listener:
+        port = listener.getsockname()[1]
+        assert not port_is_free(port)
+    assert port_is_free(port)
