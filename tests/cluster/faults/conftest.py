@@ -29,11 +29,17 @@ def room(fragile: LocalCluster) -> Iterator[str]:
 
 
 @pytest.fixture
-async def http(fragile: LocalCluster) -> AsyncIterator[aiohttp.ClientSession]:
-    """Plain HTTP as the administrator, with nothing between the test and the API server that retries or hides."""
+def tls(fragile: LocalCluster) -> ssl.SSLContext:
+    """The administrator's."""
     pki = fragile.root / "pki"
-    tls = ssl.create_default_context(cafile=str(pki / "ca.crt"))
-    tls.load_cert_chain(pki / "admin-client.crt", pki / "admin-client.key")
+    context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
+    context.load_cert_chain(pki / "admin-client.crt", pki / "admin-client.key")
+    return context
+
+
+@pytest.fixture
+async def http(fragile: LocalCluster, tls: ssl.SSLContext) -> AsyncIterator[aiohttp.ClientSession]:
+    """Plain HTTP as the administrator, with nothing between the test and the API server that retries or hides."""
     server = fragile.kubectl("config", "view", "--raw", "-o", "jsonpath={.clusters[0].cluster.server}")
     async with aiohttp.ClientSession(
         server, connector=aiohttp.TCPConnector(ssl=tls, limit=0), timeout=aiohttp.ClientTimeout(total=60)
