@@ -7,6 +7,7 @@ from typing import ClassVar
 from lateen.cluster.apiserver import names
 from lateen.cluster.apiserver.kind import Kind
 from lateen.cluster.apiserver.request import Context
+from lateen.cluster.apiserver.schema.schema import Schema
 from lateen.cluster.objects import Obj, metadata
 
 
@@ -17,6 +18,10 @@ class BuiltinKind(Kind):
 
     def prepare_create(self, obj: Obj, ctx: Context) -> None:
         super().prepare_create(obj, ctx)
+        if self.has_status:
+            # A Go struct is never left out of JSON, nor are its required numbers: clients rely on finding them.
+            status = self.schema.properties.get("status", Schema())
+            obj["status"] = {name: 0 for name in status.required if status.properties[name].type == "integer"}
         if not self.counts_generations:
             metadata(obj).pop("generation", None)
 

@@ -87,11 +87,8 @@ class WritePipeline:
         kind.prepare_create(obj, ctx)
         undo = await kind.allocate(obj, None, self.store, ctx.dry_run)
         try:
-            causes = [
-                *validate_metadata(obj, namespaced=kind.resource.namespaced, name_rule=kind.validate_name),
-                *kind.validate_schema(obj, None),
-            ]
-            self._refuse(kind, obj, causes or kind.validate_create(obj, ctx))
+            causes = validate_metadata(obj, namespaced=kind.resource.namespaced, name_rule=kind.validate_name)
+            self._refuse(kind, obj, [*causes, *(kind.validate_schema(obj, None) or kind.validate_create(obj, ctx))])
             self._warn(kind, obj, ctx)
             await self.admission.validate("CREATE", obj, None, ctx, kind)
         except BaseException:
@@ -115,11 +112,8 @@ class WritePipeline:
         strategy.prepare(obj, old, ctx)
         undo = None if subresource == "status" else await kind.allocate(obj, old, self.store, ctx.dry_run)
         try:
-            causes = [
-                *validate_metadata(obj, namespaced=kind.resource.namespaced, name_rule=kind.validate_name, old=old),
-                *kind.validate_schema(obj, old),
-            ]
-            self._refuse(kind, obj, causes or strategy.validate(obj, old, ctx))
+            causes = validate_metadata(obj, namespaced=kind.resource.namespaced, name_rule=kind.validate_name, old=old)
+            self._refuse(kind, obj, [*causes, *(kind.validate_schema(obj, old) or strategy.validate(obj, old, ctx))])
             if subresource != "status":
                 self._warn(kind, obj, ctx)
             await self.admission.validate("UPDATE", obj, old, ctx, kind)

@@ -48,6 +48,21 @@ def test_every_kind_copes_with_an_object_that_says_nothing(kind: Kind) -> None:
     assert len(kind.row(obj, _NOW)) == len(kind.columns())
 
 
+def test_new_objects_have_a_status_with_the_numbers_that_it_must_have() -> None:
+    numbers = {name: Schema(type="integer") for name in ("currentHealthy", "observedGeneration")}
+    status = Schema(type="object", properties=numbers, required=("currentHealthy",))
+
+    class Schemas:
+        def for_gvk(self, gvk: GVK, /) -> Schema:
+            return Schema(type="object", properties={"status": status})
+
+    kinds = {kind.resource.kind: kind for kind in builtin_kinds(Schemas(), Layout("test", 3, Path("unused")))}
+    for name, wanted in (("PodDisruptionBudget", {"currentHealthy": 0}), ("ConfigMap", None)):
+        obj = {**_bare(kinds[name]), "status": {"currentHealthy": 7}} if wanted else _bare(kinds[name])
+        kinds[name].prepare_create(obj, _CTX)
+        assert obj.get("status") == wanted
+
+
 @pytest.mark.parametrize("kind", _KINDS, ids=lambda kind: ".".join(kind.resource.gvk))
 def test_storage_and_back(kind: Kind) -> None:
     obj = _bare(kind)
