@@ -196,7 +196,7 @@ def too_large(limit: int) -> StatusError:
     return StatusError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit} bytes")
 
 
-def too_many_requests(message: str, retry_after: int = 1) -> StatusError:
+def too_many_requests(message: str, retry_after: int | None = 1) -> StatusError:
     return StatusError(429, "TooManyRequests", message, retry_after=retry_after)
 
 

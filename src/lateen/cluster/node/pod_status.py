@@ -215,6 +215,12 @@ def status_patch(pod: Obj, status: Obj) -> Obj:
     """A strategic merge patch towards `status`: other writers' conditions stay, addresses are replaced."""
     present = pod.get("status") or {}
     body = dict(status)
+    known = {condition["type"]: condition for condition in present.get("conditions") or ()}
+    body["conditions"] = [
+        # A merge keeps what is not named: reasons that hold no more have to go.
+        {field: None for field in ("reason", "message") if field in known.get(condition["type"], {})} | condition
+        for condition in status["conditions"]
+    ]
     for name in ("podIPs", "hostIPs"):
         if name in body and present.get(name) not in (None, body[name]):
             body[name] = [*body[name], {"$patch": "replace"}]

@@ -346,7 +346,7 @@ class PodWorker:
                 self._event("Warning", "FailedKillPod", f"error killing pod: {error}")
                 await asyncio.sleep(backoff.next())
         for container in self.containers:
-            container.lose()
+            container.end()
         self._mounted = None
         await asyncio.to_thread(self._context.cgroups.remove, uid_of(self.pod))
         for container in self.containers:

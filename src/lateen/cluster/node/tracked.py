@@ -107,7 +107,12 @@ class Tracked:
         self.changed.set()
 
     def lose(self) -> None:
-        """The shim is gone and took the container with it."""
+        """The sandbox is gone and took the container with it; the next one begins from the first init container."""
+        self.end()
+        self.in_sandbox = False
+
+    def end(self) -> None:
+        """Nothing of the pod runs any more, nor will: what is known of the container stays as it is."""
         if self.running:
             self.state = {
                 **(self.state or {}),
@@ -117,7 +122,7 @@ class Tracked:
                 "finished_at": time.time(),
             }
             self.message = _CONTEXT_LOST
-        self.ready = self.started = self.in_sandbox = False
+        self.ready = self.started = False
         self.cancel_probes()
         self.finished.set()
         self.changed.set()

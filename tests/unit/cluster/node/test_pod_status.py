@@ -113,6 +113,29 @@ def test_a_patch_replaces_addresses_and_leaves_the_conditions_of_others() -> Non
     assert "PodScheduled" in {c["type"] for c in merged(known, status)["status"]["conditions"]}
 
 
+def test_a_patch_takes_back_reasons_that_hold_no_more() -> None:
+    before = pod_status(pod(), [tracked()], facts(), {})
+    assert next(c for c in before["conditions"] if c["type"] == "Ready")["reason"] == "ContainersNotReady"
+    known = pod() | {"status": before}
+    status = pod_status(known, [tracked(state=RUNNING, ready=True, started=True)], facts(), before)
+    ready = next(c for c in status_patch(known, status)["status"]["conditions"] if c["type"] == "Ready")
+    assert (ready["status"], ready["reason"], ready["message"]) == ("True", None, None)
+    assert "reason" not in next(c for c in status["conditions"] if c["type"] == "Ready")
+
+
+@pytest.mark.parametrize(
+    ("containers", "expected"),
+    [
+        ([tracked("init", ended(0), "i"), tracked("sidecar", ended(0), "s"), tracked(state=ended(0))], "Succeeded"),
+        ([tracked("init", ended(1), "i"), tracked()], "Failed"),
+    ],
+)
+def test_a_phase_that_is_final_stays_as_the_sandbox_goes(containers: list[Tracked], expected: str) -> None:
+    for container in containers:
+        container.end()
+    assert phase(containers, "Never", facts(ended=True, sandbox_ready=False)) == expected
+
+
 def test_ephemeral_containers_have_a_list_of_their_own_and_change_nothing_else() -> None:
     ephemeral = tracked("ephemeral", RUNNING, name="debugger", ready=True)
     alone = pod_status(pod("Never"), [tracked(state=ended(0))], facts(), {})

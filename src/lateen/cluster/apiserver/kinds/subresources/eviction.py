@@ -114,7 +114,7 @@ async def _disrupt(call: Call, kind: Kind, budget: Obj, pod: str) -> None:
         name = name_of(live)
         if number(status, "observedGeneration") < number(metadata(live), "generation"):
             detail = f"The disruption budget {name} is still being processed by the server."
-            raise _too_many(detail)
+            raise _too_many(detail, _RETRY_SECONDS)
         allowed = number(status, "disruptionsAllowed")
         if allowed < 0:
             raise forbidden("policy", "poddisruptionbudgets", name, "pdb disruptions allowed is negative")
@@ -123,6 +123,7 @@ async def _disrupt(call: Call, kind: Kind, budget: Obj, pod: str) -> None:
             raise forbidden("policy", "poddisruptionbudgets", name, detail)
         if allowed == 0:
             needs, has = number(status, "desiredHealthy"), number(status, "currentHealthy")
+            # No advice when to try again: clients would obey it unseen, kubectl drain beyond its own timeout.
             raise _too_many(f"The disruption budget {name} needs {needs} healthy pods and has {has} currently")
         status["disruptionsAllowed"] = allowed - 1
         section(status, "disruptedPods")[pod] = timestamp()
@@ -143,7 +144,7 @@ async def _disrupt(call: Call, kind: Kind, budget: Obj, pod: str) -> None:
     await call.server.operations.modify(kind, key_of(budget), take, ctx, "status")
 
 
-def _too_many(detail: str) -> StatusError:
-    error = too_many_requests(_REFUSED, _RETRY_SECONDS)
+def _too_many(detail: str, retry_after: int | None = None) -> StatusError:
+    error = too_many_requests(_REFUSED, retry_after)
     error.causes = (Cause("DisruptionBudget", detail, ""),)
     return error

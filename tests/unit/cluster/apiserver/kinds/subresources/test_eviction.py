@@ -87,6 +87,7 @@ async def test_an_exhausted_budget_refuses() -> None:
         await _evict(operations)
     assert (refused.value.code, refused.value.reason) == (429, "TooManyRequests")
     assert refused.value.message == "Cannot evict pod as it would violate the pod's disruption budget."
+    assert refused.value.retry_after is None
     assert [cause.message for cause in refused.value.causes] == [
         "The disruption budget b needs 2 healthy pods and has 2 currently"
     ]
