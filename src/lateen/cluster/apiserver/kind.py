@@ -42,6 +42,9 @@ class Kind:
     custom: ClassVar[bool] = False
     """Whether a CRD defines it: no strategic merge patch, no update without a resourceVersion."""
 
+    created_by_update: ClassVar[bool] = False
+    """Whether a PUT of an object that is not there creates it."""
+
     deprecation: str = ""
     """What every user of a deprecated version is warned with; empty otherwise."""
 
@@ -68,6 +71,10 @@ class Kind:
         """A stored object as this version shows it: the same when nothing differs. Never changes the given one."""
         api_version = self.resource.gvk.api_version
         return obj if obj.get("apiVersion") == api_version else {**obj, "apiVersion": api_version}
+
+    def shows_as_stored(self, revision: int) -> bool:
+        """Whether `from_storage` leaves an object that was stored in this version at `revision` as it is."""
+        return type(self).from_storage is Kind.from_storage
 
     def to_storage(self, obj: Obj) -> Obj:
         """The inverse: an object of this version as it is stored. Never changes the given one."""

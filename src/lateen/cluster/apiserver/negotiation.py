@@ -13,7 +13,8 @@ from lateen.cluster.status import bad_request, not_acceptable
 META_GROUP = "meta.k8s.io"
 _VERSIONS = ("v1", "v1beta1")
 _INCLUDE = ("None", "Metadata", "Object")
-_MEDIA_TYPES = ("application/json", "application/*", "*/*")
+YAML = "application/yaml"
+_MEDIA_TYPES = ("application/json", YAML, "application/*", "*/*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,12 @@ def negotiate(accept: str, include_object: str = "") -> Representation:
                 raise bad_request(f'invalid includeObject: "{include_object[:100]}"')
             return Representation(_SHAPES[wanted], version, include_object or "Metadata")
     raise not_acceptable(
-        "only the following media types are accepted: application/json, "
+        "only the following media types are accepted: application/json, application/yaml, "
         "application/json;as=Table;v=v1;g=meta.k8s.io, application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
     )
+
+
+def wants_yaml(accept: str) -> bool:
+    """Whether YAML is what the client likes best of what we can answer with."""
+    best = next((media_type for media_type in parse_accept(accept) if media_type.name in _MEDIA_TYPES), None)
+    return best is not None and best.name == YAML

@@ -14,12 +14,14 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from lateen.cluster.apiserver.auth.decision import Decision, refusal
+from lateen.cluster.apiserver.negotiation import wants_yaml
 from lateen.cluster.apiserver.request import Context, RequestInfo, User
 from lateen.cluster.apiserver.request_metrics import RequestMetrics
 from lateen.cluster.apiserver.rest.body import read_body
 from lateen.cluster.apiserver.rest.call import Call, Services
 from lateen.cluster.apiserver.rest.resource_path import parse_target
 from lateen.cluster.apiserver.rest.response import status_response, warning_headers
+from lateen.cluster.apiserver.rest.yaml_response import in_yaml
 from lateen.cluster.status import StatusError, internal_error, timeout, too_many_requests
 
 _log = logging.getLogger(__name__)
@@ -95,6 +97,8 @@ class RequestHandler:
             response = status_response(
                 internal_error(f"unexpected fault; see the API server's log for audit ID {http[_AUDIT_ID]}")
             )
+        if info.path.startswith("/api") and not long_running and wants_yaml(http.headers.get("Accept", "")):
+            response = in_yaml(response)
         self.metrics.observe(info, response.status, time.monotonic() - started, long_running=long_running)
         return response
 

@@ -15,9 +15,10 @@ from lateen.cluster.apiserver.kind import Column, Kind
 from lateen.cluster.apiserver.request import Context
 from lateen.cluster.apiserver.resource import Resource, Subresource
 from lateen.cluster.apiserver.schema.defaulting import apply_defaults
+from lateen.cluster.apiserver.schema.pruning import prune
 from lateen.cluster.apiserver.schema.schema import MISSING, Schema
 from lateen.cluster.apiserver.schema.validation import Validator
-from lateen.cluster.objects import GVK, GVR, Obj, metadata
+from lateen.cluster.objects import GVK, GVR, Obj, deep_copy, metadata
 from lateen.cluster.status import Cause, method_not_allowed
 
 _CHANGE = ("get", "patch", "update")
@@ -28,8 +29,20 @@ class CustomKind(Kind):
 
     custom: ClassVar[bool] = True
 
-    def __init__(self, resource: Resource, schema: Schema, version: Obj, *, terminating: bool = False) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        schema: Schema,
+        version: Obj,
+        *,
+        terminating: bool = False,
+        stored_schema: Schema | None = None,
+        defined_at: int = 0,
+    ) -> None:
+        """`stored_schema` is the storage version's; `defined_at` the revision since which writes have kept to it."""
         super().__init__(resource, schema)
+        self._stored_schema = stored_schema or schema
+        self._defined_at = defined_at
         self._terminating = terminating
         self.openapi_schema: Obj | None = (version.get("schema") or {}).get("openAPIV3Schema")
         """What the CRD says, for the OpenAPI documents."""
@@ -50,6 +63,18 @@ class CustomKind(Kind):
     @cached_property
     def _columns(self) -> PrinterColumns:
         return PrinterColumns(self._declared_columns)
+
+    def shows_as_stored(self, revision: int) -> bool:
+        return revision >= self._defined_at
+
+    def from_storage(self, obj: Obj) -> Obj:
+        """What was stored before its definition changed is pruned and completed as the definition says now."""
+        if self.shows_as_stored(int(metadata(obj).get("resourceVersion") or self._defined_at)):
+            return super().from_storage(obj)
+        completed = deep_copy(obj)
+        prune(completed, self._stored_schema)
+        apply_defaults(completed, self._stored_schema)
+        return super().from_storage(completed)
 
     def default(self, obj: Obj) -> None:
         apply_defaults(obj, self.schema)
@@ -89,6 +114,11 @@ def kinds_of(crd: Obj, meta: Schema) -> list[CustomKind]:
     named = (crd.get("status") or {}).get("acceptedNames") or spec["names"]
     storage = next(version["name"] for version in spec["versions"] if version.get("storage"))
     terminating = bool(metadata(crd).get("deletionTimestamp"))
+    schemas = {
+        version["name"]: object_schema((version.get("schema") or {}).get("openAPIV3Schema"), meta)
+        for version in spec["versions"]
+        if version.get("served") or version.get("storage")
+    }
     kinds = []
     for version in spec["versions"]:
         if not version.get("served"):
@@ -105,9 +135,18 @@ def kinds_of(crd: Obj, meta: Schema) -> list[CustomKind]:
             categories=tuple(named.get("categories") or ()),
             subresources=_subresources(version.get("subresources") or {}, GVK(gvr.group, gvr.version, named["kind"])),
         )
-        schema = object_schema((version.get("schema") or {}).get("openAPIV3Schema"), meta)
+        schema = schemas[version["name"]]
         schema.group_version_kind = resource.gvk
-        kinds.append(CustomKind(resource, schema, version, terminating=terminating))
+        kinds.append(
+            CustomKind(
+                resource,
+                schema,
+                version,
+                terminating=terminating,
+                stored_schema=schemas[storage],
+                defined_at=int(metadata(crd).get("resourceVersion") or 0),
+            )
+        )
     return kinds
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from lateen.cluster.apiserver.kind import Kind
 from lateen.cluster.apiserver.request import Context
 from lateen.cluster.apiserver.schema.decoding import decode_errors
 from lateen.cluster.apiserver.schema.pruning import prune
 from lateen.cluster.objects import Obj
-from lateen.cluster.status import StatusError, bad_request
+from lateen.cluster.status import StatusError, bad_request, invalid, invalid_value
 
 
 def check_kind(kind: Kind, obj: Obj) -> None:
@@ -54,21 +56,34 @@ def decode(kind: Kind, obj: Obj, ctx: Context, duplicates: Sequence[str] = ()) -
 
     `duplicates` are fields that the body had twice. Raises StatusError 400.
     """
+    if fault := _fault(kind, obj, ctx, duplicates):
+        raise _undecodable(kind, fault)
+
+
+def decode_patched(kind: Kind, obj: Obj, ctx: Context, duplicates: Sequence[str] = ()) -> None:
+    """As `decode`, for what a patch has made of an object; its faults are the patch's. Raises StatusError 422."""
+    shown = msgspec.json.encode(obj).decode()
+    if fault := _fault(kind, obj, ctx, duplicates):
+        raise invalid("", "", "", [invalid_value("patch", shown, fault)])
+
+
+def _fault(kind: Kind, obj: Obj, ctx: Context, duplicates: Sequence[str]) -> str:
+    """What is wrong with the object; empty when nothing is."""
     dropped = prune(obj, kind.schema)
     if not kind.custom:
         _drop_nulls(obj)
         faults = decode_errors(obj, kind.schema)
         if faults:
-            raise _undecodable(kind, faults[0])
+            return faults[0]
     if ctx.field_validation == "Ignore":
-        return
+        return ""
     messages = [f'duplicate field "{path}"' for path in duplicates]
     messages += [f'unknown field "{path}"' for path in dropped]
     if messages and ctx.field_validation == "Strict":
-        listed = ", ".join(messages)
-        raise _undecodable(kind, f"strict decoding error: {listed}")
+        return f"strict decoding error: {', '.join(messages)}"
     for message in messages:
         ctx.warn(message)
+    return ""
 
 
 def _drop_nulls(value: Any) -> None:

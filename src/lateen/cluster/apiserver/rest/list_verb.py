@@ -42,7 +42,7 @@ def _snapshot(store: Store, kind: Kind, namespace: str, options: ListOptions) ->
                 "The provided continue parameter is too old to display a consistent list result. You must start a new "
                 "list without the continue parameter."
             ) from None
-        return snapshot, bisect_right(snapshot.records, token.after, key=lambda record: record.key)
+        return snapshot, bisect_right(snapshot.records, str(token.after), key=lambda record: str(record.key))
     revision = options.revision
     if revision is not None and revision > store.revision:
         raise too_large_resource_version(revision, store.revision)

@@ -11,7 +11,7 @@ from lateen.cluster.apiserver.patch.patch_type import PatchType
 from lateen.cluster.apiserver.request import Context
 from lateen.cluster.apiserver.rest import deletion
 from lateen.cluster.apiserver.rest.deletion import Deleted
-from lateen.cluster.apiserver.rest.incoming import check_identity, check_kind, decode
+from lateen.cluster.apiserver.rest.incoming import check_identity, check_kind, decode, decode_patched
 from lateen.cluster.apiserver.rest.name_generator import ATTEMPTS, generate_name
 from lateen.cluster.apiserver.rest.options import DeleteOptions, ListOptions, require_field_manager
 from lateen.cluster.apiserver.rest.selection import select
@@ -21,6 +21,11 @@ from lateen.cluster.status import StatusError, already_exists, conflict, invalid
 
 _RETRIES = 10
 """How often a write that names no resourceVersion is tried again when others write to the same object."""
+
+
+def _allowed() -> None:
+    """For parts of the server itself, which may create."""
+
 
 Change = Callable[[Obj], Obj]
 """Gets a copy of the live object in the kind's version, returns it (or another) as wanted. Raises StatusError."""
@@ -96,15 +101,39 @@ class Operations:
         self, kind: Kind, obj: Obj, ctx: Context, subresource: str = "", strategy: Strategy | None = None
     ) -> Obj:
         """Replaces the object (or what the subresource shows of it) by `obj`, which is taken over and changed."""
+        updated, _ = await self.put(kind, obj, ctx, subresource, strategy)
+        return updated
+
+    async def put(
+        self,
+        kind: Kind,
+        obj: Obj,
+        ctx: Context,
+        subresource: str = "",
+        strategy: Strategy | None = None,
+        *,
+        may_create: Callable[[], None] | None = None,
+    ) -> tuple[Obj, bool]:
+        """As `update`. With `may_create`, which raises StatusError for who may not, an absent object is created.
+
+        The second value says whether it was.
+        """
         check_kind(kind, obj)
         wanted = owned_copy(obj)
         version = str(metadata(wanted).get("resourceVersion") or "")
+        if may_create is not None and self._store.record(kind.storage, key_of(obj)) is None:
+            may_create()
+            if version:
+                # Of an object that is gone.
+                raise conflict(kind.resource.gvr.group, kind.resource.gvr.plural, key_of(obj).name)
+            return await self._create(kind, wanted, ctx), True
         if not version and kind.custom:
             cause = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
             raise invalid(kind.resource.gvr.group, kind.resource.kind, key_of(obj).name, [cause])
-        return await self.modify(
+        updated = await self.modify(
             kind, key_of(obj), lambda _: owned_copy(wanted), ctx, subresource, strategy, expected=version
         )
+        return updated, False
 
     async def modify(
         self,
@@ -196,11 +225,17 @@ class Operations:
         ctx: Context,
         subresource: str = "",
         strategy: Strategy | None = None,
+        *,
+        duplicates: Sequence[str] = (),
+        may_create: Callable[[], None] = _allowed,
     ) -> tuple[Obj, bool]:
-        """Applies a decoded patch. The second value says whether the object was created (by server-side apply)."""
+        """Applies a decoded patch. The second value says whether the object was created (by server-side apply).
+
+        `duplicates` are fields that the patch has twice; `may_create` raises StatusError for who may not create.
+        """
         strategy = strategy or strategy_of(kind, subresource)
         if patch_type is PatchType.APPLY:
-            return await self._apply(kind, key, patch, ctx, subresource, strategy)
+            return await self._apply(kind, key, patch, ctx, subresource, strategy, duplicates, may_create)
 
         def change(live: Obj) -> Obj:
             match patch_type:
@@ -210,19 +245,27 @@ class Operations:
                     patched = merge_patch.apply(live, patch)
                 case _:
                     patched = strategic.apply(live, patch, kind.schema)
-            return self._patched(kind, key, patched, ctx)
+            return self._patched(kind, key, patched, ctx, duplicates)
 
         return await self.modify(kind, key, change, ctx, subresource, strategy), False
 
     async def _apply(
-        self, kind: Kind, key: Key, config: Any, ctx: Context, subresource: str, strategy: Strategy
+        self,
+        kind: Kind,
+        key: Key,
+        config: Any,
+        ctx: Context,
+        subresource: str,
+        strategy: Strategy,
+        duplicates: Sequence[str],
+        may_create: Callable[[], None],
     ) -> tuple[Obj, bool]:
         require_field_manager(ctx.field_manager)
         if not isinstance(config, dict):
             raise StatusError(400, "BadRequest", "the apply configuration must be an object")
         check_kind(kind, config)
         check_identity(kind, config, key.namespace, key.name)
-        decode(kind, config, ctx)
+        decode(kind, config, ctx, duplicates)
 
         def change(live: Obj | None) -> Obj:
             return server_side_apply.apply(
@@ -243,6 +286,7 @@ class Operations:
             except StatusError as error:
                 if error.reason != "NotFound" or subresource or self._store.record(kind.storage, key) is not None:
                     raise
+            may_create()
             if config["metadata"].get("resourceVersion") or config["metadata"].get("uid"):
                 raise conflict(kind.resource.gvr.group, kind.resource.gvr.plural, key.name)
             try:
@@ -253,12 +297,12 @@ class Operations:
                     raise
         raise conflict(kind.resource.gvr.group, kind.resource.gvr.plural, key.name)
 
-    def _patched(self, kind: Kind, key: Key, patched: Any, ctx: Context) -> Obj:
+    def _patched(self, kind: Kind, key: Key, patched: Any, ctx: Context, duplicates: Sequence[str]) -> Obj:
         if not isinstance(patched, dict):
             raise StatusError(400, "BadRequest", "the patched document is not an object")
         check_kind(kind, patched)
         check_identity(kind, patched, key.namespace, key.name)
-        decode(kind, patched, ctx)
+        decode_patched(kind, patched, ctx, duplicates)
         return patched
 
     # --- deleting --------------------------------------------------------------------------------------------

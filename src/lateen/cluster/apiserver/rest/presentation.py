@@ -93,7 +93,7 @@ class Presentation:
     def _is_as_stored(self, record: Record) -> bool:
         """Whether the stored bytes are what this version shows."""
         kind = self.kind
-        if type(kind).from_storage is not Kind.from_storage:
+        if not kind.shows_as_stored(record.revision):
             return False
         # The store writes apiVersion first.
         return record.raw.startswith(b'{"apiVersion":"%b",' % kind.resource.gvk.api_version.encode())

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 from aiohttp import web
 
+from lateen.cluster.apiserver.negotiation import wants_yaml
 from lateen.cluster.objects import Obj
 from lateen.cluster.status import StatusError
 
@@ -31,7 +32,9 @@ def status_response(error: StatusError) -> web.Response:
 def body_response(http: web.Request, body: bytes, status: int = 200, content_type: str = JSON) -> web.Response:
     """A body that is encoded already; compressed where the client takes that and it is large."""
     response = web.Response(status=status, content_type=content_type)
-    if len(body) >= _COMPRESSED_FROM and "gzip" in http.headers.get("Accept-Encoding", ""):
+    takes_gzip = "gzip" in http.headers.get("Accept-Encoding", "")
+    # What is written anew as YAML must be readable.
+    if takes_gzip and len(body) >= _COMPRESSED_FROM and not wants_yaml(http.headers.get("Accept", "")):
         compressor = zlib.compressobj(1, zlib.DEFLATED, 31)
         body = compressor.compress(body) + compressor.flush()
         response.headers["Content-Encoding"] = "gzip"

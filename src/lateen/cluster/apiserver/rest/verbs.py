@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from aiohttp import web
 
+from lateen.cluster.apiserver.auth.decision import refusal
 from lateen.cluster.apiserver.kind import Kind
-from lateen.cluster.apiserver.negotiation import negotiate
+from lateen.cluster.apiserver.negotiation import negotiate, wants_yaml
 from lateen.cluster.apiserver.patch.patch_type import PatchType, patch_type
 from lateen.cluster.apiserver.rest import options as opts
 from lateen.cluster.apiserver.rest.body import decode_value, media_type, read_body, read_object
@@ -22,7 +24,7 @@ from lateen.cluster.apiserver.rest.response import json_response
 from lateen.cluster.apiserver.rest.watch_verb import watch_objects
 from lateen.cluster.objects import GVR, Obj, name_of, uid_of
 from lateen.cluster.selectors import FieldRequirement
-from lateen.cluster.status import bad_request, method_not_allowed, path_not_found
+from lateen.cluster.status import bad_request, method_not_allowed, not_acceptable, path_not_found
 
 ANY = "*"
 """As the plural in `SubresourceRoutes`: a subresource of every kind that declares it and has no route of its own."""
@@ -129,6 +131,8 @@ class Verbs:
     async def _watch(self, call: Call, kind: Kind) -> web.StreamResponse:
         # The verb says watch; so must the options, also where the path's old spelling asked for it.
         options = opts.list_options({**call.http.query, "watch": "true"})
+        if wants_yaml(call.http.headers.get("Accept", "")):
+            raise not_acceptable("only the following media types are accepted: application/json;stream=watch")
         name = call.ctx.info.name
         if name and not any(f.path == "metadata.name" for f in options.fields):
             options = replace(options, fields=(*options.fields, FieldRequirement("metadata.name", name)))
@@ -169,8 +173,12 @@ class Verbs:
         if not name_of(obj):
             raise bad_request("name must be provided")
         check_identity(kind, obj, call.namespace, info.name)
-        updated = await call.server.operations.update(kind, obj, call.ctx, info.subresource)
-        return self._answer(call, kind, updated)
+        creates = kind.created_by_update and not info.subresource
+        may_create = partial(_require_create, call) if creates else None
+        updated, created = await call.server.operations.put(
+            kind, obj, call.ctx, info.subresource, may_create=may_create
+        )
+        return self._answer(call, kind, updated, 201 if created else 200)
 
     async def _patch(self, call: Call, kind: Kind) -> web.StreamResponse:
         if not call.ctx.info.name:
@@ -184,7 +192,14 @@ class Verbs:
         duplicates: list[str] = []
         patch = decode_value(await read_body(call.http), media_type(call.http), duplicates)
         obj, created = await call.server.operations.patch(
-            kind, call.key, asked, patch, call.ctx, call.ctx.info.subresource
+            kind,
+            call.key,
+            asked,
+            patch,
+            call.ctx,
+            call.ctx.info.subresource,
+            duplicates=duplicates,
+            may_create=partial(_require_create, call),
         )
         return self._answer(call, kind, obj, 201 if created else 200)
 
@@ -229,3 +244,11 @@ class Verbs:
                 "items": list(removed),
             }
         )
+
+
+def _require_create(call: Call) -> None:
+    """Who creates by another verb needs the right to create too. Raises StatusError 403."""
+    info = replace(call.ctx.info, verb="create")
+    decision = call.server.authorizer.authorize(call.ctx.user, info)
+    if not decision.allowed:
+        raise refusal(call.ctx.user, info, decision.reason)

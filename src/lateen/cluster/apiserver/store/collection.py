@@ -1,4 +1,4 @@
-"""The present state of one stored collection, ordered by key."""
+"""The present state of one stored collection, in the order of etcd's keys: that of the text `namespace/name`."""
 
 from __future__ import annotations
 
@@ -27,17 +27,18 @@ class Collection:
 
     def put(self, record: Record) -> None:
         if record.key not in self._records:
-            insort(self._keys, record.key)
+            insort(self._keys, record.key, key=str)
         self._records[record.key] = record
 
     def remove(self, key: Key) -> None:
         if self._records.pop(key, None) is not None:
-            del self._keys[bisect_left(self._keys, key)]
+            del self._keys[bisect_left(self._keys, str(key), key=str)]
 
     def records(self, namespace: str = "") -> list[Record]:
         """The records of a namespace (of all when empty), ordered by key."""
         if not namespace:
             return [self._records[key] for key in self._keys]
-        start = bisect_left(self._keys, Key(namespace, ""))
-        end = bisect_left(self._keys, Key(namespace + "\0", ""))
+        start = bisect_left(self._keys, f"{namespace}/", key=str)
+        # The character after the slash.
+        end = bisect_left(self._keys, f"{namespace}0", key=str)
         return [self._records[key] for key in self._keys[start:end]]

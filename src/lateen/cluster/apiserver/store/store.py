@@ -145,7 +145,7 @@ class Store:
             return Snapshot(now.records, revision, self._decoded)
         then = [record for record in now.records if record.key not in changed]
         then += [r for key, r in changed.items() if r is not None and namespace in ("", key.namespace)]
-        then.sort(key=lambda record: record.key)
+        then.sort(key=lambda record: str(record.key))
         return Snapshot(then, revision, self._decoded)
 
     def watch(self, resource: GroupResource, namespace: str = "", since: int | None = None) -> Watch:

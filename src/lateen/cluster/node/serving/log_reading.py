@@ -30,6 +30,8 @@ class LogOptions:
     tail_lines: int | None = None
     limit_bytes: int | None = None
     since: dt.datetime | None = None
+    stream: str = "All"
+    """`All`, `Stdout` or `Stderr`."""
 
 
 async def read_log(files: LogFiles, options: LogOptions) -> AsyncIterator[bytes]:
@@ -143,6 +145,7 @@ class _Rendering:
     def __init__(self, options: LogOptions) -> None:
         self._timestamps = options.timestamps
         self._since = _sortable(options.since) if options.since else ""
+        self._stream = options.stream.lower().encode()
         self._partial = False
 
     def render(self, lines: Sequence[bytes]) -> bytes:
@@ -151,7 +154,9 @@ class _Rendering:
             parts = line.split(b" ", 3)
             if len(parts) < 3:
                 continue
-            time, _, tags = parts[:3]
+            time, stream, tags = parts[:3]
+            if self._stream not in (b"all", stream):
+                continue
             if self._since and _sortable_text(time) < self._since:
                 continue
             text = parts[3] if len(parts) > 3 else b""

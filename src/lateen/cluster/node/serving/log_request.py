@@ -35,12 +35,18 @@ def log_options(query: Mapping[str, str], now: dt.datetime) -> LogOptions:
             raise bad_request(f"invalid sinceTime {query['sinceTime']!r}: expected RFC 3339") from None
         if since.tzinfo is None:
             raise bad_request(f"invalid sinceTime {query['sinceTime']!r}: expected a zone")
+    stream = query.get("stream") or "All"
+    if stream not in ("All", "Stdout", "Stderr"):
+        raise bad_request(f"invalid stream {stream!r}: supported values: All, Stderr, Stdout")
+    if stream != "All" and query.get("tailLines"):
+        raise bad_request("`tailLines` and specific `stream` are mutually exclusive for now")
     return LogOptions(
         follow=is_true(query, "follow"),
         timestamps=is_true(query, "timestamps"),
         tail_lines=_positive(query, "tailLines", 0),
         limit_bytes=_positive(query, "limitBytes", 1),
         since=since,
+        stream=stream,
     )
 
 

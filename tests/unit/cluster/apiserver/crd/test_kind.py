@@ -176,3 +176,21 @@ def test_nothing_is_created_while_the_definition_goes(schemas: BuiltinSchemas, c
     with pytest.raises(StatusError, match="create not allowed") as caught:
         boats.prepare_create({"metadata": {}}, context)
     assert caught.value.code == 405
+
+
+def test_what_was_stored_before_the_definition_is_read_by_it(schemas: BuiltinSchemas) -> None:
+    definition = crd()
+    definition["metadata"]["resourceVersion"] = "10"
+    made = kinds_of(definition, schemas.definition("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"))[0]
+
+    def boat(version: str) -> Obj:
+        meta = {"name": "b", "resourceVersion": version}
+        return {"apiVersion": "yard.example.com/v2", "kind": "Boat", "metadata": meta, "spec": {"old": 1}}
+
+    before, after = boat("9"), boat("10")
+    assert not made.shows_as_stored(9)
+    assert made.from_storage(before)["spec"] == {"size": 1}
+    assert made.from_storage(before)["apiVersion"] == "yard.example.com/v1"
+    assert before == boat("9")
+    assert made.shows_as_stored(10)
+    assert made.from_storage(after)["spec"] == {"old": 1}

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from lateen.cluster.objects import Obj
 
@@ -471,3 +472,110 @@ async def test_health_version_and_metrics(api: Any) -> None:
         text = await response.text()
     assert 'apiserver_storage_objects{resource="things.t.example"} 1' in text
     assert 'verb="CREATE"' in text
+
+
+# --- who creates without POST -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def created_by_update(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = api.handler.services.registry.get(("t.example", "v1", "things"))
+    monkeypatch.setattr(type(kind), "created_by_update", True)
+
+
+async def test_put_creates_where_the_kind_lets_it(api: Any, created_by_update: None) -> None:
+    status, created = await api.call("PUT", f"{THINGS}/a", a_thing(colour="red"))
+    assert (status, created["spec"]) == (201, {"colour": "red"})
+    status, updated = await api.call("PUT", f"{THINGS}/a", a_thing(colour="blue"))
+    assert (status, updated["metadata"]["uid"]) == (200, created["metadata"]["uid"])
+    stale = a_thing("b")
+    stale["metadata"]["resourceVersion"] = "1"
+    status, _ = await api.call("PUT", f"{THINGS}/b", stale)
+    assert status == 409
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+async def test_creating_by_another_verb_needs_the_right_to_create(
+    api: Any, created_by_update: None, method: str
+) -> None:
+    api.handler.access.refused = frozenset(("create",))
+    headers = {"Content-Type": "application/apply-patch+yaml"} if method == "PATCH" else {}
+    query = "?fieldManager=me" if method == "PATCH" else ""
+    body = json.dumps(a_thing())
+    status, refused = await api.call(method, f"{THINGS}/a{query}", data=body, headers=headers)
+    assert (status, refused["reason"]) == (403, "Forbidden"), refused
+    assert 'cannot create resource "things"' in refused["message"]
+
+
+# --- faults of patches ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("type_", "patch", "fault"),
+    [
+        ("merge-patch+json", '{"spec":{"wheels":4}}', 'strict decoding error: unknown field "spec.wheels"'),
+        (
+            "json-patch+json",
+            '[{"op":"add","path":"/wheels","value":4}]',
+            'strict decoding error: unknown field "wheels"',
+        ),
+        (
+            "strategic-merge-patch+json",
+            '{"spec":{"colour":"a","colour":"b"}}',
+            'strict decoding error: duplicate field "spec.colour"',
+        ),
+    ],
+)
+async def test_strict_faults_are_the_patches(api: Any, type_: str, patch: str, fault: str) -> None:
+    await create(api)
+    headers = {"Content-Type": f"application/{type_}"}
+    path = f"{THINGS}/a?fieldValidation=Strict"
+    status, refused = await api.call("PATCH", path, data=patch, headers=headers)
+    assert (status, refused["reason"]) == (422, "Invalid"), refused
+    cause = refused["details"]["causes"][0]
+    assert cause["field"] == "patch"
+    assert cause["message"].endswith(fault)
+
+
+async def test_wrong_types_in_patches(api: Any) -> None:
+    await create(api)
+    headers = {"Content-Type": "application/merge-patch+json"}
+    status, refused = await api.call("PATCH", f"{THINGS}/a", data='{"spec":{"n":"many"}}', headers=headers)
+    assert status == 422, refused
+
+
+# --- order and YAML ---------------------------------------------------------------------------------------------
+
+
+async def test_lists_have_the_order_of_etcds_keys(api: Any) -> None:
+    for namespace in ("a", "a-b", "a0", "b"):
+        for name in ("y", "x"):
+            path = f"/apis/t.example/v1/namespaces/{namespace}/things"
+            status, _ = await api.call("POST", path, a_thing(name))
+            assert status == 201
+    found, token = [], ""
+    while True:
+        _, page = await api.call("GET", f"/apis/t.example/v1/things?limit=3&continue={token}")
+        found += [f"{o['metadata']['namespace']}/{o['metadata']['name']}" for o in page["items"]]
+        if not (token := page["metadata"].get("continue", "")):
+            break
+    assert found == ["a-b/x", "a-b/y", "a/x", "a/y", "a0/x", "a0/y", "b/x", "b/y"]
+    _, listed = await api.call("GET", "/apis/t.example/v1/namespaces/a/things")
+    assert [o["metadata"]["name"] for o in listed["items"]] == ["x", "y"]
+
+
+@pytest.mark.parametrize("path", [f"{THINGS}/a", THINGS, f"{THINGS}/none", "/apis"])
+async def test_answers_in_yaml(api: Any, path: str) -> None:
+    await create(api, colour="y")
+    _, wanted = await api.call("GET", path)
+    headers = {"Accept": "application/yaml, application/json;q=0.5", "Accept-Encoding": "gzip"}
+    async with api.session.get(api.url + path, headers=headers) as response:
+        assert response.content_type == "application/yaml"
+        text = await response.text()
+    assert yaml.safe_load(text) == wanted
+    assert "colour: y" not in text
+
+
+async def test_no_watch_in_yaml(api: Any) -> None:
+    status, _ = await api.call("GET", f"{THINGS}?watch=1", headers={"Accept": "application/yaml"})
+    assert status == 406

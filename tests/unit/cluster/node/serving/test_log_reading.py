@@ -75,3 +75,12 @@ async def test_following_over_rotation_to_the_end(tmp_path: Path, monkeypatch: p
         file.write(line(4))
     finished.set()
     assert [chunk async for chunk in log] == [b"line 4\n"]
+
+
+@pytest.mark.parametrize(
+    ("stream", "expected"), [("All", "line 1\nwrong\nline 2\n"), ("Stdout", "line 1\nline 2\n"), ("Stderr", "wrong\n")]
+)
+async def test_one_stream(tmp_path: Path, stream: str, expected: str) -> None:
+    path = tmp_path / "0.log"
+    path.write_text(line(1) + "2026-01-01T00:00:01.7Z stderr F wrong\n" + line(2))
+    assert await collect(ended(path), LogOptions(stream=stream)) == expected

@@ -27,6 +27,8 @@ def test_options() -> None:
         {"sinceTime": "yesterday"},
         {"sinceTime": "2026-01-01T00:00:00"},
         {"tailLines": "9" * 30},
+        {"stream": "stdout"},
+        {"stream": "Stdout", "tailLines": "1"},
     ],
 )
 def test_bad_options(query: dict[str, str]) -> None:

@@ -16,6 +16,8 @@ from lateen.cluster.status import Cause, invalid_value
 
 
 class Lease(BuiltinKind):
+    created_by_update = True
+
     def validate_create(self, obj: Obj, ctx: Context) -> Sequence[Cause]:
         spec = mapping(obj, "spec")
         found = []

@@ -19,6 +19,8 @@ _SHOWN = 3
 
 
 class Endpoints(BuiltinKind):
+    created_by_update = True
+
     deprecation = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
 
     def default(self, obj: Obj) -> None:

@@ -30,6 +30,8 @@ _RESTORED = {new: old for old, new in _RENAMED.items()}
 
 
 class CoreEvent(BuiltinKind):
+    created_by_update = True
+
     def validate_create(self, obj: Obj, ctx: Context) -> Sequence[Cause]:
         namespace, involved = namespace_of(obj), text(mapping(self._core(obj), "involvedObject"), "namespace")
         if (involved or "default") != namespace:

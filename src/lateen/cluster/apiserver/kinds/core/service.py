@@ -38,6 +38,8 @@ _IGNORED = (Unsupported("trafficDistribution", "traffic goes to all endpoints al
 class Service(BuiltinKind):
     """Draws its addresses and ports from the layout's ranges; the allocator is built from the store on first use."""
 
+    created_by_update = True
+
     def __init__(self, resource: Resource, schema: Schema, layout: Layout) -> None:
         super().__init__(resource, schema)
         self._layout = layout

@@ -23,6 +23,8 @@ _RBAC = "rbac.authorization.k8s.io"
 
 
 class _RbacKind(BuiltinKind):
+    created_by_update = True
+
     def validate_name(self, name: str) -> list[str]:
         return names.path_segment(name)
 
