@@ -69,16 +69,19 @@ class Webhooks:
         if match is None:
             return False
         verdict = await self._ask(match, attributes, mutating=True)
-        if verdict is None or not verdict.patch or match.request["object"] is None:
+        if verdict is None or not verdict.patch:
             return False
+        # A webhook that answered has not failed to be called: what its patch does wrong, no policy ignores.
+        if match.request["object"] is None:
+            raise internal_error(
+                f'admission webhook "{webhook.name}" attempted to modify the object, which is not supported for this '
+                "operation"
+            )
         try:
             patched = json_patch.apply(match.request["object"], verdict.patch)
             _check_patched(patched, match)
         except StatusError as error:
-            if not webhook.fails_closed:
-                _log.warning("webhook %s returned an inapplicable patch, ignored: %s", webhook.name, error)
-                return False
-            raise internal_error(_failed(webhook, f"patch does not apply: {error.message}")) from None
+            raise internal_error(error.message) from None
         obj: Obj = patched
         if match.seen_as is not attributes.kind:
             obj = attributes.kind.from_storage(match.seen_as.to_storage(obj))

@@ -248,11 +248,12 @@ class TestFailures:
         server.on("w", lambda _: web.Response(**response))
         assert words in await self.failure(webhooks, configure, make, server.webhook("w"))
 
-    async def test_a_patch_that_does_not_apply(
-        self, webhooks: Webhooks, server: Any, configure: Any, make: Any
+    @pytest.mark.parametrize("policy", ["Fail", "Ignore"])
+    async def test_a_patch_that_does_not_apply_is_an_error_whatever_the_policy(
+        self, webhooks: Webhooks, server: Any, configure: Any, make: Any, policy: str
     ) -> None:
         server.allow("w", [{"op": "remove", "path": "/no/such"}])
-        await configure("mutating", "a", server.webhook("w"))
+        await configure("mutating", "a", server.webhook("w", failurePolicy=policy))
         pod = make()
         with pytest.raises(StatusError) as error:
             await webhooks.mutate(pod, nothing)
