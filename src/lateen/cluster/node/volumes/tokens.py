@@ -6,7 +6,7 @@ Source: the kubelet renews at 80 % of a token's life, or after a day.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lateen.cluster.client.api import Client
 from lateen.cluster.node.volumes.content import VolumeError
@@ -56,9 +56,12 @@ class PodTokens:
         try:
             fresh = await self._request(pod, projection)
         except StatusError as error:
-            if known is None or now >= known.expires_at:
-                raise VolumeError(f"failed to fetch token: {error.message}") from None
-            fresh = _Token(known.text, now + _RETRY, known.expires_at)
+            if known is not None:
+                # Not at once, also when it has expired.
+                self._tokens[key] = replace(known, renew_at=now + _RETRY)
+                if now < known.expires_at:
+                    return known.text
+            raise VolumeError(f"failed to fetch token: {error.message}") from None
         self._tokens[key] = fresh
         return fresh.text
 
