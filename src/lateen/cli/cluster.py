@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,15 +15,17 @@ import click
 import yaml
 
 from lateen.cli.output import print_data, print_table
-from lateen.cluster.images.catalog import load_image
+from lateen.cluster.images.catalog import DEFAULT_PATH, load_image
 from lateen.cluster.lifecycle.down import down as take_down
 from lateen.cluster.lifecycle.follow import follow, last_lines
 from lateen.cluster.lifecycle.home import ClusterError, Home
-from lateen.cluster.lifecycle.kubeconfig import cluster_kubeconfig
+from lateen.cluster.lifecycle.kubeconfig import Owner, cluster_kubeconfig
 from lateen.cluster.lifecycle.progress import Lines
 from lateen.cluster.lifecycle.report import ClusterReport, log_file, report
 from lateen.cluster.lifecycle.up import Request
 from lateen.cluster.lifecycle.up import up as bring_up
+from lateen.cluster.network.commands import CommandError
+from lateen.cluster.status import StatusError
 from lateen.settings import Settings, read_settings
 
 P = ParamSpec("P")
@@ -33,13 +36,13 @@ _output = click.option("-o", "--output", type=click.Choice(["json", "yaml"]), he
 
 
 def _explained(command: Callable[P, R]) -> Callable[P, R]:
-    """Prints a ClusterError as one line and exits with 1."""
+    """Prints what went wrong as one line and exits with 1."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except ClusterError as error:
+        except (ClusterError, CommandError, StatusError, OSError) as error:
             raise click.ClickException(str(error)) from error
 
     return run
@@ -53,12 +56,22 @@ def _progress(settings: Settings) -> Lines:
     return Lines(sys.stderr, colour=settings.colour)
 
 
-def _need_root() -> None:
+def _prepare_root(verb: str) -> None:
     if os.geteuid() != 0:
-        raise ClusterError("network namespaces and mounts need root; run it with: sudo lateen cluster ...")
+        raise ClusterError(f"network namespaces and mounts need root; run it with: sudo lateen cluster {verb}")
+    # Debian's `su` leaves root without the directories of nft and ip.
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 
-@click.group()
+def _owner(settings: Settings, kubeconfig: Path) -> Owner | None:
+    """Under sudo the caller's own files are written with the caller's rights."""
+    caller = settings.caller
+    if caller is None or not kubeconfig.absolute().is_relative_to(caller.home):
+        return None
+    return Owner(caller.uid, caller.gid)
+
+
+@click.group(short_help="A Kubernetes for one machine.")
 def cluster() -> None:
     """A Kubernetes for one machine: API server, controllers and nodes as plain processes.
 
@@ -71,7 +84,7 @@ def cluster() -> None:
     """
 
 
-@cluster.command()
+@cluster.command(short_help="Bring a cluster up.")
 @_name
 @click.option("--nodes", type=click.IntRange(1, 100), help="How many nodes (1 for a new cluster).")
 @click.option("--peer", "peers", multiple=True, help="A cluster whose pods ours reach by IP, and theirs ours.")
@@ -84,7 +97,13 @@ def cluster() -> None:
     help="A label of a node, by its number: 1:topology.kubernetes.io/zone=a",
 )
 @click.option("--kubeconfig", type=click.Path(path_type=Path), help="The kubeconfig to add the context to.")
-@click.option("--timeout", default=120.0, show_default=True, help="Seconds to wait for the cluster to be ready.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120.0,
+    show_default=True,
+    help="Seconds to wait for the cluster to be ready.",
+)
 @_explained
 def up(
     name: str,
@@ -102,15 +121,17 @@ def up(
       lateen cluster up
       lateen cluster up --name east --nodes 2 --node-label 1:topology.kubernetes.io/zone=a
     """
-    _need_root()
+    _prepare_root("up")
     settings = read_settings()
+    path = kubeconfig or settings.kubeconfig
     request = Request(
         name=name,
         nodes=nodes,
         peers=peers or None,
         egress=egress,
         node_labels=_parse_node_labels(name, node_labels) or None,
-        kubeconfig=kubeconfig or settings.kubeconfig,
+        kubeconfig=path,
+        kubeconfig_owner=_owner(settings, path),
         timeout_seconds=timeout,
     )
     layout = bring_up(_home(settings), request, _progress(settings))
@@ -128,7 +149,7 @@ def _parse_node_labels(cluster_name: str, given: tuple[str, ...]) -> dict[str, d
     return found
 
 
-@cluster.command()
+@cluster.command(short_help="Take a cluster down.")
 @_name
 @click.option("--keep-state", is_flag=True, help="Keep the objects on disk; the next `up` continues with them.")
 @click.option("--kubeconfig", type=click.Path(path_type=Path), help="The kubeconfig to remove the context from.")
@@ -141,18 +162,20 @@ def down(name: str, keep_state: bool, kubeconfig: Path | None) -> None:
       lateen cluster down
       lateen cluster down --name east --keep-state
     """
-    _need_root()
+    _prepare_root("down")
     settings = read_settings()
+    path = kubeconfig or settings.kubeconfig
     take_down(
         _home(settings),
         name,
         _progress(settings),
-        kubeconfig_path=kubeconfig or settings.kubeconfig,
+        kubeconfig_path=path,
+        kubeconfig_owner=_owner(settings, path),
         keep_state=keep_state,
     )
 
 
-@cluster.command()
+@cluster.command(short_help="Show clusters and their processes.")
 @click.option("--name", help="The cluster's name. Default: all clusters.")
 @_output
 @_explained
@@ -170,7 +193,8 @@ def status(name: str | None, output: str | None) -> None:
         data: Any = [dataclasses.asdict(r) for r in reports]
         print_data(data[0] if name else data, output)
     elif not reports:
-        click.echo("No clusters. Make one with: lateen cluster up")
+        hint = "" if os.geteuid() == 0 else "; those made with sudo show with: sudo lateen cluster status"
+        click.echo(f"No clusters. Make one with: lateen cluster up{hint}")
     else:
         for position, found in enumerate(reports):
             if position:
@@ -200,11 +224,17 @@ def _print_report(found: ClusterReport) -> None:
     print_table(("Component", "Status", "PID", "Restarts", "Memory", "Uptime"), rows)
 
 
-@cluster.command()
+@cluster.command(short_help="Print the log of a process.")
 @_name
 @click.argument("component", default="apiserver")
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on as the log grows.")
-@click.option("--tail", default=200, show_default=True, help="How many of the last lines to begin with.")
+@click.option(
+    "--tail",
+    type=click.IntRange(min=0),
+    default=200,
+    show_default=True,
+    help="How many of the last lines to begin with.",
+)
 @_explained
 def logs(name: str, component: str, following: bool, tail: int) -> None:
     """Print the log of a component: apiserver, controllers, fabric, node-1, ..., supervisor.
@@ -222,7 +252,7 @@ def logs(name: str, component: str, following: bool, tail: int) -> None:
             click.echo(line, nl=False)
 
 
-@cluster.command()
+@cluster.command(short_help="Print a kubeconfig.")
 @_name
 @_explained
 def kubeconfig(name: str) -> None:
@@ -239,7 +269,9 @@ def kubeconfig(name: str) -> None:
     click.echo(yaml.safe_dump(cluster_kubeconfig(admin, name), sort_keys=False), nl=False)
 
 
-@cluster.command("load-image", context_settings={"ignore_unknown_options": True})
+@cluster.command(
+    "load-image", short_help="Map an image to a program.", context_settings={"ignore_unknown_options": True}
+)
 @_name
 @click.option("--env", "env", multiple=True, metavar="KEY=VALUE", help="A variable of the image's environment.")
 @click.option("--workdir", default="", help="The image's working directory.")
@@ -268,4 +300,6 @@ def load_image_command(
         path = load_image(layout, image, argv, env=variables, working_directory=workdir, user=user)
     except ValueError as error:
         raise ClusterError(str(error)) from error
+    if shutil.which(argv[0], path=variables.get("PATH", DEFAULT_PATH)) is None:
+        click.echo(f"warning: there is no program {argv[0]} here; containers of {image} will not start", err=True)
     click.echo(f"{image} -> {' '.join(argv)} ({path})")

@@ -177,7 +177,8 @@ def load_image(
 
     `argv` is the entrypoint. Returns the file written. Raises ReferenceError for a bad reference, ValueError.
     """
-    parse_reference(reference)
+    # A pattern is a reference with wildcards in place of characters.
+    parse_reference(re.sub(r"[*?]+", "x", reference))
     if not argv:
         raise ValueError("the program is missing")
     entry: dict[str, Any] = {"image": [reference], "entrypoint": list(argv)}

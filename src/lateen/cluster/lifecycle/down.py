@@ -19,12 +19,23 @@ from lateen.cluster.node.cleanup import clean_up_node
 from lateen.cluster.spec import Spec, save_spec
 
 
-def down(home: Home, name: str, progress: Progress, *, kubeconfig_path: Path | None, keep_state: bool = False) -> None:
+def down(
+    home: Home,
+    name: str,
+    progress: Progress,
+    *,
+    kubeconfig_path: Path | None,
+    kubeconfig_owner: kubeconfig.Owner | None = None,
+    keep_state: bool = False,
+) -> None:
     """Takes a cluster down whatever state it is in: running, half up, or crashed.
 
     With `keep_state` its objects stay on disk and the next `up` continues with them. Raises ClusterError when there
     is no such cluster.
     """
+    if name not in home.names():
+        known = ", ".join(home.names()) or "none"
+        raise ClusterError(f"there is no cluster {name!r} to take down (clusters here: {known})")
     with home.lock():
         spec = home.spec(name)
         layout = home.layout(name)
@@ -39,7 +50,7 @@ def down(home: Home, name: str, progress: Progress, *, kubeconfig_path: Path | N
             disable_egress(layout)
             delete_fabric(layout)
         if kubeconfig_path is not None:
-            kubeconfig.remove_context(kubeconfig_path, name)
+            kubeconfig.remove_context(kubeconfig_path, name, kubeconfig_owner)
         shutil.rmtree(layout.run, ignore_errors=True)
         if keep_state:
             return

@@ -7,7 +7,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -15,6 +15,13 @@ from lateen.cluster.lifecycle.home import ClusterError
 from lateen.cluster.replaced_file import replace_file
 
 _SECTIONS = ("clusters", "contexts", "users")
+
+
+class Owner(NamedTuple):
+    """The user whose file it is, when root acts on their behalf."""
+
+    uid: int
+    gid: int
 
 
 def context_name(cluster: str) -> str:
@@ -36,11 +43,14 @@ def cluster_kubeconfig(admin: Path, cluster: str) -> dict[str, Any]:
     }
 
 
-def add_context(path: Path, admin: Path, cluster: str) -> None:
-    """Adds the cluster's entries to the kubeconfig at `path` (made if absent) and makes its context current."""
-    with _locked(path):
+def add_context(path: Path, admin: Path, cluster: str, owner: Owner | None = None) -> None:
+    """Adds the cluster's entries to the kubeconfig at `path` (made if absent) and makes its context current.
+
+    With an owner, root does so with their rights and no others, and what it makes is theirs.
+    """
+    added = cluster_kubeconfig(admin, cluster)
+    with _acting_as(owner), _locked(path):
         config = _read(path)
-        added = cluster_kubeconfig(admin, cluster)
         _drop(config, context_name(cluster))
         for section in _SECTIONS:
             config.setdefault(section, []).extend(added[section])
@@ -48,10 +58,14 @@ def add_context(path: Path, admin: Path, cluster: str) -> None:
         _write(path, config)
 
 
-def remove_context(path: Path, cluster: str) -> None:
+def remove_context(path: Path, cluster: str, owner: Owner | None = None) -> None:
     """Removes the cluster's entries; removes the file when nothing but the entries made it."""
-    if not path.exists():
-        return
+    with _acting_as(owner):
+        if path.exists():
+            _remove(path, cluster)
+
+
+def _remove(path: Path, cluster: str) -> None:
     with _locked(path):
         config = _read(path)
         name = context_name(cluster)
@@ -84,6 +98,24 @@ def _read(path: Path) -> dict[str, Any]:
 def _write(path: Path, config: dict[str, Any]) -> None:
     # The file holds keys; the target of a symlink is replaced, not the link.
     replace_file(path.resolve(), yaml.safe_dump(config, sort_keys=False).encode(), mode=0o600)
+
+
+@contextlib.contextmanager
+def _acting_as(owner: Owner | None) -> Iterator[None]:
+    """Files below a user's home are never written with root's rights: a symlink there may lead anywhere."""
+    if owner is None:
+        yield
+        return
+    uid, gid, groups = os.geteuid(), os.getegid(), os.getgroups()
+    os.setgroups([owner.gid])
+    os.setegid(owner.gid)
+    os.seteuid(owner.uid)
+    try:
+        yield
+    finally:
+        os.seteuid(uid)
+        os.setegid(gid)
+        os.setgroups(groups)
 
 
 @contextlib.contextmanager

@@ -66,7 +66,7 @@ def _component(layout: Layout, name: str) -> ComponentReport:
     if process is None or not process.alive:
         return ComponentReport(name, None, None, None, restarts)
     uptime = time.clock_gettime(time.CLOCK_BOOTTIME) - process.start_time / os.sysconf("SC_CLK_TCK")
-    return ComponentReport(name, process.pid, uptime, _resident_bytes(process.pid), restarts)
+    return ComponentReport(name, process.pid, round(uptime, 1), _resident_bytes(process.pid), restarts)
 
 
 def _resident_bytes(pid: int) -> int | None:

@@ -20,6 +20,7 @@ from lateen.cluster.dns.manifests import dns_manifests
 from lateen.cluster.layout import Layout
 from lateen.cluster.lifecycle import kubeconfig, processes
 from lateen.cluster.lifecycle.home import ClusterError, Home
+from lateen.cluster.lifecycle.kubeconfig import Owner
 from lateen.cluster.lifecycle.progress import Progress
 from lateen.cluster.network import (
     create_fabric,
@@ -51,6 +52,8 @@ class Request:
     node_labels: dict[str, dict[str, str]] | None = None
     kubeconfig: Path | None = None
     """The user's kubeconfig to add the context to; None leaves it alone."""
+    kubeconfig_owner: Owner | None = None
+    """Whose rights to write it with; None writes as whoever runs this."""
     timeout_seconds: float = 120.0
 
 
@@ -79,7 +82,8 @@ def up(home: Home, request: Request, progress: Progress) -> Layout:
     asyncio.run(_settle(layout, spec, progress, request.timeout_seconds))
     if request.kubeconfig is not None:
         with progress.step(f"Writing context {kubeconfig.context_name(layout.name)} to {request.kubeconfig}"):
-            kubeconfig.add_context(request.kubeconfig, layout.kubeconfigs / "admin.conf", layout.name)
+            admin = layout.kubeconfigs / "admin.conf"
+            kubeconfig.add_context(request.kubeconfig, admin, layout.name, request.kubeconfig_owner)
     return layout
 
 
@@ -128,7 +132,9 @@ def _claim(home: Home, request: Request) -> tuple[Layout, Spec]:
             node_labels=request.node_labels or {},
         )
 
-    if fabric_exists(Layout(request.name, 0, home.root(request.name))):
+    unplaced = Layout(request.name, 0, home.root(request.name))
+    _check_node_labels(unplaced, request.nodes or 1, request.node_labels or {})
+    if fabric_exists(unplaced):
         raise ClusterError(
             f"a cluster {request.name} of another LATEEN_HOME is on this machine (ip netns list shows its namespaces); "
             "choose another name with --name"

@@ -7,6 +7,7 @@ from pathlib import Path
 from lateen.cluster.lifecycle import processes
 
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
+TIDY = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit(3)); print('up', flush=True); signal.pause()"
 WILLING = "import signal; print('up', flush=True); signal.pause()"
 
 
@@ -55,3 +56,12 @@ def test_no_record_of_what_is_gone(tmp_path: Path) -> None:
     process.wait()
     assert processes.record(tmp_path / "a.pid", process.pid) is None
     assert processes.read_record(tmp_path / "a.pid") is None
+
+
+def test_a_process_killed_outright_stops_nothing_before_its_end(tmp_path: Path) -> None:
+    process = start(TIDY)
+    found = processes.record(tmp_path / "a.pid", process.pid)
+    assert found is not None
+    processes.kill(found)
+    assert process.wait() == -9
+    processes.kill(found)
