@@ -45,7 +45,7 @@ def test_no_call_fails_while_every_process_is_killed(fragile: LocalCluster, room
         client.start()
 
     fragile.kubectl("rollout", "restart", "deployment/web", *n)
-    fragile.kubectl("wait", "deployment/web", "--for=jsonpath={.status.updatedReplicas}=1", "--timeout=60s", *n)
+    fragile.wait_for("{.status.updatedReplicas}=1", "deployment", "web", *n)
     for component in ("controllers", "fabric", "node-1", "apiserver", "node-2"):
         pid = fragile.kill(component)
         fragile.until_replaced(component, pid)
