@@ -17,7 +17,7 @@ import yaml
 from lateen.cli.output import print_data, print_table
 from lateen.cluster.images.catalog import DEFAULT_PATH, load_image
 from lateen.cluster.lifecycle.down import down as take_down
-from lateen.cluster.lifecycle.follow import follow, last_lines
+from lateen.cluster.lifecycle.follow import read_log
 from lateen.cluster.lifecycle.home import ClusterError, Home
 from lateen.cluster.lifecycle.kubeconfig import Owner, cluster_kubeconfig
 from lateen.cluster.lifecycle.progress import Lines
@@ -245,11 +245,8 @@ def logs(name: str, component: str, following: bool, tail: int) -> None:
       lateen cluster logs node-1 --name east -f
     """
     path = log_file(_home(read_settings()), name, component)
-    for line in last_lines(path, tail):
+    for line in read_log(path, tail, follow=following):
         click.echo(line, nl=False)
-    if following:
-        for line in follow(path):
-            click.echo(line, nl=False)
 
 
 @cluster.command(short_help="Print a kubeconfig.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,20 +11,20 @@ from pathlib import Path
 _POLL_SECONDS = 0.2
 
 
-def last_lines(path: Path, count: int) -> list[str]:
-    """The file's last lines with their line ends; none when it does not exist."""
+def read_log(path: Path, count: int, *, follow: bool = False) -> Iterator[str]:
+    """The file's last `count` lines with their line ends; none when it does not exist.
+
+    With `follow` also every line that is written from then on, in the new file when the log is rotated; it then ends
+    only by interruption.
+    """
+    inode, position = None, 0
     try:
         with open(path, errors="replace") as file:
-            return list(collections.deque(file, maxlen=max(count, 0)))
+            yield from collections.deque(iter(file.readline, ""), maxlen=max(count, 0))
+            inode, position = os.fstat(file.fileno()).st_ino, file.tell()
     except FileNotFoundError:
-        return []
-
-
-def follow(path: Path) -> Iterator[str]:
-    """Lines written from now on; goes on with the new file when the log is rotated. Ends only by interruption."""
-    position = path.stat().st_size if path.exists() else 0
-    inode = path.stat().st_ino if path.exists() else None
-    while True:
+        pass
+    while follow:
         if path.exists():
             found = path.stat()
             if found.st_ino != inode or found.st_size < position:
