@@ -6,7 +6,8 @@ import pytest
 
 from lateen.testing.local_cluster import LocalCluster
 
-pytestmark = pytest.mark.cluster
+# Before 1.23 it asks for a form of the subresource that Kubernetes 1.25 no longer has; profiles are of 1.27.
+pytestmark = [pytest.mark.cluster, pytest.mark.kubectl(1, 27)]
 
 
 def test_an_ephemeral_container_sees_its_target_and_leaves_the_pod_alone(cluster: LocalCluster, namespace: str) -> None:
