@@ -30,7 +30,9 @@ from lateen.cluster.node.pods import Pods
 from lateen.cluster.node.references import References
 from lateen.cluster.node.registration import Registration
 from lateen.cluster.node.sandbox import PodNetworkSetup
+from lateen.cluster.node.serving.access import Access
 from lateen.cluster.node.serving.server import serve
+from lateen.cluster.node.statistics import Statistics
 from lateen.cluster.objects import GVR
 from lateen.cluster.spec import load_spec
 
@@ -79,6 +81,7 @@ async def run(layout: Layout, number: int, labels: dict[str, str]) -> None:
         references = References(client, group, lambda uid: pods.sources_changed(uid))
         context = node_context(layout, number, client, events, PodNetwork(layout, number), references, services)
         pods = Pods(context, group)
+        statistics = Statistics(node.name, context.cgroups, pods.containers)
         registration = Registration(client, layout, number, labels, events)
         for task in (
             events.run(),
@@ -86,7 +89,7 @@ async def run(layout: Layout, number: int, labels: dict[str, str]) -> None:
             informer.run(),
             registration.run(),
             service_proxy.run(client, layout, node),
-            serve(pods, layout, number),
+            serve(pods, Access(client, node.name), statistics, layout, number),
         ):
             group.create_task(task)
         await services.synced.wait()

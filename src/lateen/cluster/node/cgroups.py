@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 _PERIOD = 100_000
 _MIN_SHARES, _MAX_SHARES = 2, 262144
-_CONTROLLERS = ("memory", "cpu", "pids")
+_CONTROLLERS = ("memory", "cpu", "cpuacct", "pids")
 _REMOVE_SECONDS = 2.0
 
 
@@ -130,7 +130,12 @@ class Cgroups:
             procs.append(str(group / "cgroup.procs"))
             if controller in ("memory", "unified"):
                 events = str(group / ("memory.events" if controller == "unified" else "memory.oom_control"))
-        return ContainerCgroup(tuple(procs), events)
+        # Controllers that are mounted together share their groups.
+        return ContainerCgroup(tuple(dict.fromkeys(procs)), events)
+
+    def groups(self, uid: str, container: str, attempt: int) -> dict[str, Path]:
+        """The groups of one attempt by controller (`unified` for version 2), whether they are there or not."""
+        return {controller: group / f"{container}-{attempt}" for controller, group in self._pod_groups(uid)}
 
     @staticmethod
     def _settings(controller: str, resources: Obj) -> Iterable[tuple[str, str]]:

@@ -98,6 +98,10 @@ class Pods:
         self._workers.pop(uid, None)
         self._tasks.pop(uid, None)
 
+    def containers(self) -> list[tuple[Obj, Sequence[Tracked]]]:
+        """Each pod with what is known of its containers."""
+        return [(worker.described(), worker.containers) for worker in self._workers.values()]
+
     # --- Runtime ---------------------------------------------------------------------------------------------
 
     def pods(self) -> list[Obj]:

@@ -1,7 +1,7 @@
 """The kubelet's HTTPS server: who may call it, and what is where.
 
-Only the API server may: callers present its client certificate, signed by the cluster's CA. Users are authenticated
-and authorized there, before anything gets here.
+The API server may call everything by its client certificate; what it relays for users it has authorized itself. Others
+(Prometheus, with its ServiceAccount's token) are judged by `access`.
 """
 
 from __future__ import annotations
@@ -15,31 +15,44 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from lateen.cluster.layout import Layout
+from lateen.cluster.node.machine import memory_bytes
 from lateen.cluster.node.runtime import Process, Runtime
+from lateen.cluster.node.serving import statistics_documents as documents
+from lateen.cluster.node.serving.access import Access
 from lateen.cluster.node.serving.command_request import serve_command
 from lateen.cluster.node.serving.log_request import serve_log
 from lateen.cluster.node.serving.port_forward_request import serve_port_forward
 from lateen.cluster.node.serving.remote_command import CommandOptions
+from lateen.cluster.node.statistics import NodeSample, Statistics
+from lateen.cluster.node.usage import process_usage
 from lateen.cluster.pki.paths import PkiPaths
-from lateen.cluster.status import StatusError, bad_request, internal_error, unauthorized
+from lateen.cluster.status import StatusError, bad_request, internal_error
 
 PORT = 10250
-API_SERVER = "kube-apiserver-kubelet-client"
-"""Common name of the API server's client certificate."""
 _IPV6_FREEBIND = 78
 
 MAX_COMMAND_BYTES = 128 * 1024
 """Bound on a request's line, which carries an exec's command."""
 
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
 _log = logging.getLogger(__name__)
 _SHUTDOWN_SECONDS = 2.0
 
 
-async def serve(runtime: Runtime, layout: Layout, number: int, *, started: asyncio.Event | None = None) -> None:
+async def serve(
+    runtime: Runtime,
+    access: Access,
+    statistics: Statistics,
+    layout: Layout,
+    number: int,
+    *,
+    started: asyncio.Event | None = None,
+) -> None:
     """Serves on the node's addresses until cancelled; sets `started` when it accepts connections."""
     node = layout.node(number)
     runner = web.AppRunner(
-        application(runtime),
+        application(runtime, access, statistics),
         access_log=None,
         handle_signals=False,
         shutdown_timeout=_SHUTDOWN_SECONDS,
@@ -66,10 +79,20 @@ def server_context(paths: PkiPaths, number: int) -> ssl.SSLContext:
     return context
 
 
-def application(runtime: Runtime) -> web.Application:
-    """All endpoints, behind authentication."""
-    endpoints = _Endpoints(runtime)
-    app = web.Application(middlewares=[_errors, _authentication])
+def application(runtime: Runtime, access: Access, statistics: Statistics) -> web.Application:
+    """All endpoints, behind authentication and authorization."""
+    endpoints, measures = _Endpoints(runtime), _Measures(runtime, statistics)
+
+    @web.middleware
+    async def checked(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        await access.check(request)
+        return await handler(request)
+
+    app = web.Application(middlewares=[_errors, checked])
+    app.router.add_get("/stats/summary", measures.summary)
+    app.router.add_get("/metrics", measures.node)
+    app.router.add_get("/metrics/resource", measures.resource)
+    app.router.add_get("/metrics/cadvisor", measures.containers)
     app.router.add_get("/healthz", endpoints.healthz)
     app.router.add_get("/pods", endpoints.pods)
     pod, container = "{namespace}/{pod}", "{container}"
@@ -142,7 +165,30 @@ class _Endpoints:
         return await serve_port_forward(request, f"{path['namespace']}/{path['pod']}", netns)
 
 
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+class _Measures:
+    def __init__(self, runtime: Runtime, statistics: Statistics) -> None:
+        self._runtime = runtime
+        self._statistics = statistics
+
+    async def _sample(self) -> NodeSample:
+        # What is asked of the pods belongs to this thread; reading files does not.
+        return await asyncio.to_thread(self._statistics.sample, list(self._statistics.pods()))
+
+    async def summary(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(documents.summary(await self._sample(), memory_bytes()))
+
+    async def resource(self, request: web.Request) -> web.StreamResponse:
+        return _text(documents.resource_metrics(await self._sample()))
+
+    async def containers(self, request: web.Request) -> web.StreamResponse:
+        return _text(documents.container_metrics(await self._sample()))
+
+    async def node(self, request: web.Request) -> web.StreamResponse:
+        return _text(documents.node_metrics(self._runtime.pods(), self._statistics.node, process_usage()))
+
+
+def _text(metrics: str) -> web.Response:
+    return web.Response(body=metrics.encode(), headers={"Content-Type": documents.TEXT})
 
 
 @web.middleware
@@ -156,18 +202,6 @@ async def _errors(request: web.Request, handler: _Handler) -> web.StreamResponse
     except Exception:
         _log.exception("%s %s failed", request.method, request.path)
         return web.json_response(internal_error("the node failed to serve the request").to_json(), status=500)
-
-
-@web.middleware
-async def _authentication(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    transport = request.transport
-    certificate = transport.get_extra_info("peercert") if transport is not None else None
-    if not certificate:
-        raise unauthorized()
-    names = [value for attributes in certificate.get("subject", ()) for key, value in attributes if key == "commonName"]
-    if names != [API_SERVER]:
-        raise StatusError(403, "Forbidden", "Forbidden: only the API server may call a node")
-    return await handler(request)
 
 
 def _listen(address: str) -> socket.socket:

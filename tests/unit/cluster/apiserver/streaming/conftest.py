@@ -13,7 +13,7 @@ import termios
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvloop
@@ -21,8 +21,11 @@ from aiohttp import web
 
 from lateen.cluster.apiserver.server import running, tls_context
 from lateen.cluster.layout import Layout
+from lateen.cluster.node.cgroups import Cgroups
 from lateen.cluster.node.runtime import LogFiles, Process
+from lateen.cluster.node.serving.access import Access
 from lateen.cluster.node.serving.server import application, server_context
+from lateen.cluster.node.statistics import Statistics
 from lateen.cluster.node.terminal_writer import terminal_writer
 from lateen.cluster.objects import Obj
 from lateen.cluster.pki.create import create_pki
@@ -212,7 +215,9 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
     create_pki(layout, 1)
     paths = PkiPaths(layout)
     runtime = LocalRuntime(tmp_path)
-    kubelet = web.AppRunner(application(runtime), shutdown_timeout=0.1)
+    access = Access(cast(Any, None), "n1")
+    statistics = Statistics("n1", Cgroups("n1", "", "0::/"), list)
+    kubelet = web.AppRunner(application(runtime, access, statistics), shutdown_timeout=0.1)
     kubelet_port = await _listen(kubelet, server_context(paths, 1))
     async with running(layout) as server:
         app = web.Application()

@@ -5,16 +5,20 @@ import base64
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from lateen.cluster.layout import Layout
+from lateen.cluster.node.cgroups import Cgroups
+from lateen.cluster.node.serving.access import Access
 from lateen.cluster.node.serving.server import application, server_context
 from lateen.cluster.node.serving.websocket_streams import V4_BASE64, V5
-from lateen.cluster.objects import Obj
+from lateen.cluster.node.statistics import Statistics
+from lateen.cluster.node.tracked import Tracked
+from lateen.cluster.objects import GVR, Obj
 from lateen.cluster.pki.create import create_pki
 from lateen.cluster.pki.paths import PairPath, PkiPaths
 from lateen.cluster.status import not_found
@@ -73,6 +77,23 @@ class EchoRuntime:
         return EchoProcess()
 
 
+class Reviews:
+    """The API server's answers to reviews: Prometheus may read metrics, others nothing."""
+
+    async def create(self, gvr: GVR, obj: Obj) -> Obj:
+        if gvr.plural == "tokenreviews":
+            token = obj["spec"]["token"]
+            known = token in ("prometheus", "other")
+            return {"status": {"authenticated": known, "user": {"username": token, "groups": ["g"]}}}
+        spec = obj["spec"]
+        attributes = {"verb": "get", "version": "v1", "resource": "nodes", "subresource": "metrics", "name": "node-1"}
+        return {"status": {"allowed": spec["user"] == "prometheus" and spec["resourceAttributes"] == attributes}}
+
+
+POD = {"metadata": {"name": "p", "namespace": "n", "uid": "u"}, "spec": {}}
+RUNNING = Tracked({"name": "c", "image": "i"}, "main", 0, {"id": "x", "state": "running", "started_at": 1.0})
+
+
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
     layout = Layout("serving", 62, tmp_path_factory.mktemp("cluster"))
@@ -84,7 +105,9 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> PkiPaths:
 
 @pytest.fixture
 async def url(paths: PkiPaths) -> AsyncIterator[str]:
-    runner = web.AppRunner(application(EchoRuntime()), shutdown_timeout=0.1)  # type: ignore[arg-type]
+    access = Access(cast(Any, Reviews()), "node-1")
+    statistics = Statistics("node-1", Cgroups("node-1", "", "0::/"), lambda: [(POD, [RUNNING])])
+    runner = web.AppRunner(application(cast(Any, EchoRuntime()), access, statistics), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_context(paths, 1)).start()
     yield f"https://127.0.0.1:{runner.addresses[0][1]}"
@@ -98,13 +121,47 @@ def session(paths: PkiPaths, pair: PairPath | None) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/pods", "/exec/n/p/c?command=sh&output=1", "/portForward/n/p"])
-async def test_only_the_api_server_may_call(paths: PkiPaths, url: str, path: str) -> None:
-    async with session(paths, None) as anonymous, anonymous.get(url + path) as answer:
-        assert answer.status == 401
-    admin = paths.client("admin")
-    async with session(paths, admin) as user, user.get(url + path) as answer:
+@pytest.mark.parametrize(
+    ("path", "subresource"),
+    [
+        ("/healthz", "proxy"),
+        ("/pods", "proxy"),
+        ("/exec/n/p/c?command=sh&output=1", "proxy"),
+        ("/portForward/n/p", "proxy"),
+        ("/stats/summary", "stats"),
+        ("/metrics", "metrics"),
+        ("/metrics/resource", "metrics"),
+    ],
+)
+async def test_others_need_the_clusters_leave(paths: PkiPaths, url: str, path: str, subresource: str) -> None:
+    async with session(paths, None) as anonymous:
+        for headers in ({}, {"Authorization": "Basic x"}, {"Authorization": "Bearer forged"}):
+            async with anonymous.get(url + path, headers=headers) as answer:
+                assert answer.status == 401
+        async with anonymous.get(url + path, headers={"Authorization": "Bearer other"}) as answer:
+            message = f"Forbidden (user=other, verb=get, resource=nodes, subresource={subresource})"
+            assert (answer.status, (await answer.json())["message"]) == (403, message)
+    async with session(paths, paths.client("controllers")) as user, user.get(url + path) as answer:
         assert answer.status == 403
+
+
+async def test_metrics_by_token(paths: PkiPaths, url: str) -> None:
+    headers = {"Authorization": "Bearer prometheus"}
+    async with session(paths, None) as scraper:
+        async with scraper.get(url + "/metrics/resource", headers=headers) as answer:
+            assert answer.content_type == "text/plain"
+            text = await answer.text()
+        for path in ("/metrics", "/metrics/cadvisor"):
+            async with scraper.get(url + path, headers=headers) as answer:
+                assert answer.status == 200
+        async with scraper.get(url + "/stats/summary", headers=headers) as answer:
+            assert answer.status == 403
+    assert "# TYPE container_cpu_usage_seconds_total counter\n" in text
+    assert 'container_memory_working_set_bytes{container="c",namespace="n",pod="p"} 0 ' in text
+    async with session(paths, paths.apiserver_kubelet_client) as api, api.get(url + "/stats/summary") as answer:
+        summary = await answer.json()
+    assert summary["node"]["memory"]["workingSetBytes"] > 0
+    assert [p["podRef"]["name"] for p in summary["pods"]] == ["p"]
 
 
 async def test_a_certificate_of_another_authority_is_refused(url: str, paths: PkiPaths, tmp_path: Path) -> None:
