@@ -110,6 +110,15 @@ class LocalCluster:
             check=False,
         )
 
+    def until_succeeds(self, *arguments: str, timeout: float = 60.0) -> str:
+        """Runs kubectl again and again until it succeeds, as with a server or node that is on its way back."""
+        deadline = time.monotonic() + timeout
+        while (done := self.try_kubectl(*arguments)).returncode != 0:
+            if time.monotonic() > deadline:
+                raise CommandFailed(f"kubectl {' '.join(arguments)} for {timeout:.0f} s: {done.stdout}{done.stderr}")
+            time.sleep(0.05)
+        return done.stdout
+
     def start_kubectl(self, *arguments: str) -> subprocess.Popen[str]:
         """A kubectl that runs until it is ended: port-forward, logs -f, get -w."""
         return subprocess.Popen(

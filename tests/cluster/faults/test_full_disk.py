@@ -58,8 +58,7 @@ def test_a_full_disk(small_disk: Path) -> None:
         # Reads go on even if the API server has to start on the full disk.
         pid = cluster.kill("apiserver")
         # Its PID file cannot be written now: that it is there shows by its answers.
-        while cluster.try_kubectl("get", "--raw", "/livez/ping").returncode != 0:
-            pass
+        cluster.until_succeeds("get", "--raw", "/livez/ping")
         assert cluster.get("configmap", "before")["data"] == {"value": "1"}
         assert REFUSED in cluster.try_kubectl("create", "configmap", "during").stderr
 

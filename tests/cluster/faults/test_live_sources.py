@@ -59,8 +59,7 @@ def test_sources_follow_through_restarts(fragile: LocalCluster, room: str) -> No
     for value in ("1", "2"):
         pid = fragile.kill("apiserver")
         fragile.until_replaced("apiserver", pid)
-        while fragile.try_kubectl("get", "--raw", "/readyz").returncode != 0:
-            pass
+        fragile.until_succeeds("get", "--raw", "/readyz")
         # At once, so that the nodes' watches have to resume behind or ahead of the changes.
         patch = json.dumps({"stringData": {"value": value}})
         fragile.kubectl("patch", "secret", "secrets", "-p", patch, *n)
@@ -82,16 +81,9 @@ def test_sources_follow_through_restarts(fragile: LocalCluster, room: str) -> No
     # A new process of the node asks for a token of its own and goes on renewing; the pod is not disturbed.
     fragile.kill(fragile.get("pod", "reader", *n)["spec"]["nodeName"].removeprefix(f"{fragile.name}-"))
     script = f"until [ \"$(cat /all/token)\" != '{token}' ]; do sleep 0.05; done; cat /all/token"
-    renewed = eventually(fragile, "exec", "reader", *n, "--", "sh", "-c", script)
+    renewed = fragile.until_succeeds("exec", "reader", *n, "--", "sh", "-c", script)
     assert review(fragile, renewed)["authenticated"] is True
 
     # Deleting the pod ends what its tokens are good for.
     fragile.kubectl("delete", "pod", "reader", *n)
     assert review(fragile, token).get("authenticated") is not True
-
-
-def eventually(cluster: LocalCluster, *arguments: str) -> str:
-    """Again until it succeeds: the node may be on its way back. Bounded by the test's own time-out."""
-    while (done := cluster.try_kubectl(*arguments)).returncode != 0:
-        pass
-    return done.stdout
