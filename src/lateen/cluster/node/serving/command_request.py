@@ -72,12 +72,15 @@ def is_websocket(request: web.BaseRequest) -> bool:
 
 
 async def open_websocket(request: web.BaseRequest, protocols: tuple[str, ...]) -> web.WebSocketResponse:
-    """Accepts with the client's first choice that is served. Raises bad request where there is none."""
-    offered = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+    """Accepts with the client's first choice that is served; a client that names none means the oldest binary one.
+    Raises bad request where nothing suits."""
+    offered = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if p.strip()]
     chosen = next((p for p in offered if p in protocols), None)
-    if chosen is None:
+    if offered and chosen is None:
         raise bad_request(f"unable to upgrade: expected one of the WebSocket protocols {', '.join(protocols)}")
-    socket = web.WebSocketResponse(protocols=(chosen,), max_msg_size=MAX_MESSAGE_BYTES, compress=False)
+    socket = web.WebSocketResponse(
+        protocols=(chosen,) if chosen else (), max_msg_size=MAX_MESSAGE_BYTES, compress=False
+    )
     await socket.prepare(request)
     return socket
 

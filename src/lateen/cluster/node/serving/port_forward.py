@@ -72,7 +72,7 @@ class Forwarder:
         await self.serve_spdy(SpdySession(read, socket.send_bytes))
 
     async def serve_channels(self, socket: web.WebSocketResponse, ports: Sequence[int]) -> None:
-        """Two WebSocket channels for each port."""
+        """Two WebSocket channels for each port, until the client leaves or every connection has ended."""
         inputs = [BytePipe() for _ in ports]
         async with asyncio.TaskGroup() as tasks:
             running = [
@@ -80,8 +80,10 @@ class Forwarder:
             ]
             receiving = tasks.create_task(_receive_channels(socket, inputs))
             watching = tasks.create_task(ping_until_gone(socket))
-            await asyncio.wait((receiving, watching), return_when=asyncio.FIRST_COMPLETED)
-            for task in (*running, receiving, watching):
+            # Channels have no end of their own: only the end of the socket tells the client that nothing more comes.
+            ended = tasks.create_task(_ended(running))
+            await asyncio.wait((receiving, watching, ended), return_when=asyncio.FIRST_COMPLETED)
+            for task in (*running, receiving, watching, ended):
                 task.cancel()
 
     async def _channel(self, socket: web.WebSocketResponse, index: int, port: int, source: BytePipe) -> None:
@@ -131,6 +133,10 @@ class Forwarder:
             await source.abandon()
             writer.close()
         return ""
+
+
+async def _ended(connections: Sequence[asyncio.Task[None]]) -> None:
+    await asyncio.wait(connections)
 
 
 async def _receive_channels(socket: web.WebSocketResponse, inputs: Sequence[BytePipe]) -> None:

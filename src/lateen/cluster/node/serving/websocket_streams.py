@@ -73,7 +73,11 @@ class WebSocketStreams:
         await self._send(STDOUT if stream == "stdout" else STDERR, data)
 
     async def end(self, status: Obj) -> None:
-        await self._send(ERROR, json.dumps(status).encode())
+        if self._socket.ws_protocol is not None:
+            await self._send(ERROR, json.dumps(status).encode())
+        elif status.get("status") != "Success":
+            # Without a version the error is text.
+            await self._send(ERROR, str(status.get("message", "")).encode())
         await self._socket.close()
 
     async def _take(self, channel: int, data: bytes) -> None:

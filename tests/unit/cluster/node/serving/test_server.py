@@ -213,6 +213,15 @@ async def test_base64_and_resize(paths: PkiPaths, url: str) -> None:
     assert received[1] == "1" + base64.b64encode(b"80x24").decode()
 
 
+async def test_without_a_protocol_the_oldest_is_meant(paths: PkiPaths, url: str) -> None:
+    target = url + "/exec/n/p/c?command=cat&input=1&output=1&tty=1"
+    async with session(paths, paths.apiserver_kubelet_client) as api, api.ws_connect(target) as socket:
+        await socket.send_bytes(b'\x04{"Width":80,"Height":24}\n')
+        received = [bytes(m.data) async for m in socket]
+    assert received[:2] == [b"\x01", b"\x0180x24"]
+    assert received[-1] == b"\x03command terminated with non-zero exit code: exit status 4"
+
+
 async def test_an_unknown_protocol_is_refused(paths: PkiPaths, url: str) -> None:
     async with session(paths, paths.apiserver_kubelet_client) as api:
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
