@@ -67,10 +67,11 @@ def placeholders() -> dict[str, str]:
 
 
 class Catalog:
-    """The shipped entries and those of one directory of the user's."""
+    """The shipped entries and those of the user's own directory."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, layout: Layout) -> None:
+        self._directory = layout.images
+        self._cluster = layout.name
         self._placeholders = placeholders()
         self._shipped = self._read(Path(__file__).with_name("catalog.yaml"))
         self._own: dict[Path, tuple[tuple[int, int], list[Image] | CatalogError]] = {}
@@ -90,7 +91,7 @@ class Catalog:
                 return reference, image
         message = (
             f'failed to pull image "{text}": not in the image catalog; add it with '
-            f"`lateen cluster load-image {text} -- PROGRAM [ARGUMENT...]` or in a file {self._directory}/NAME.yaml"
+            f"`lateen cluster load-image --name {self._cluster} {text} -- PROGRAM [ARGUMENT...]` or in a file {self._directory}/NAME.yaml"
         )
         if faults:
             message += "; " + "; ".join(str(fault) for fault in faults)

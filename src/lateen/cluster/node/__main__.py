@@ -58,7 +58,7 @@ def node_context(
         number=number,
         client=client,
         events=events,
-        catalog=Catalog(layout.images),
+        catalog=Catalog(layout),
         cgroups=Cgroups.detect(layout.node(number).name),
         machine=Machine((state,), Path("/proc/self/mountinfo").read_text(), machine.memory_bytes()),
         network=network,

@@ -47,11 +47,11 @@ def test_command_and_args_as_containers_have_them() -> None:
 
 def test_own_entries_come_first_and_faults_are_told(tmp_path: Path) -> None:
     layout = Layout("x", 0, tmp_path)
-    catalog = Catalog(layout.images)
+    catalog = Catalog(layout)
     with pytest.raises(UnknownImageError) as missing:
         catalog.find("mine:1")
     assert missing.value.reason == "ErrImagePull"
-    assert "lateen cluster load-image mine:1 -- PROGRAM" in str(missing.value)
+    assert "lateen cluster load-image --name x mine:1 -- PROGRAM" in str(missing.value)
     load_image(layout, "mine:1", ["/bin/app", "--x"], env={"A": "b"}, working_directory="/srv")
     assert catalog.find("mine:1")[1].argv([], []) == ["/bin/app", "--x"]
     load_image(layout, "nginx", ["/bin/own"])
