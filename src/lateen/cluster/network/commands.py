@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from lateen.cluster.network.standard_input import standard_input
+
 TIMEOUT_SECONDS = 30.0
 
 
@@ -70,12 +72,13 @@ async def run_async(argv: Sequence[str], data: bytes = b"", *, check: bool = Tru
     """`run` without blocking the event loop; a cancelled or late program is killed."""
     pipe = asyncio.subprocess.PIPE
     try:
-        process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, stderr=pipe)
+        with standard_input(data) as given:
+            process = await asyncio.create_subprocess_exec(*argv, stdin=given, stdout=pipe, stderr=pipe)
     except OSError as error:
         raise CommandError(argv, None, str(error)) from error
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            output, errors = await process.communicate(data)
+            output, errors = await process.communicate()
     except TimeoutError as error:
         raise CommandError(argv, None, f"no end after {TIMEOUT_SECONDS:g} s") from error
     finally:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lateen.cluster.network.standard_input import standard_input
 from lateen.cluster.objects import Obj, name_of, namespace_of, uid_of
 from lateen.cluster.replaced_file import replace_file
 
@@ -159,15 +160,17 @@ class PluginRunner:
         self, binary: str, command: str, config: Obj, attachment: Attachment, what: str
     ) -> tuple[int, bytes, bytes]:
         pipe = asyncio.subprocess.PIPE
+        environment = self._environment(command, attachment)
         try:
-            process = await asyncio.create_subprocess_exec(
-                binary, stdin=pipe, stdout=pipe, stderr=pipe, env=self._environment(command, attachment), cwd="/"
-            )
+            with standard_input(json.dumps(config).encode()) as given:
+                process = await asyncio.create_subprocess_exec(
+                    binary, stdin=given, stdout=pipe, stderr=pipe, env=environment, cwd="/"
+                )
         except OSError as error:
             raise CniError(f"{what}: {error}") from None
         try:
             async with asyncio.timeout(PLUGIN_SECONDS):
-                output, errors = await process.communicate(json.dumps(config).encode())
+                output, errors = await process.communicate()
         except TimeoutError:
             raise CniError(f"{what}: no answer within {PLUGIN_SECONDS:g} s") from None
         finally:
