@@ -37,6 +37,25 @@ metadata: {name: web}
 spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80}]}
 """
 
+MANY = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: many}
+spec:
+  replicas: 12
+  selector: {matchLabels: {app: many}}
+  template:
+    metadata: {labels: {app: many}}
+    spec:
+      containers:
+      - name: idle
+        image: registry.k8s.io/pause
+        volumeMounts: [{name: kept, mountPath: /kept}, {name: memory, mountPath: /scratch}]
+      volumes:
+      - {name: kept, hostPath: {path: DIRECTORY}}
+      - {name: memory, emptyDir: {medium: Memory}}
+"""
+
 
 def use(cluster: LocalCluster) -> None:
     cluster.apply(EVERYTHING)
@@ -55,12 +74,23 @@ def test_down_leaves_the_machine_as_it_was(tmp_path: Path) -> None:
 
 
 def test_down_cleans_up_after_a_crash_of_everything(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").touch()
     before = snapshot(tmp_path)
     with LocalCluster(home=tmp_path) as cluster:
         use(cluster)
+        cluster.apply(MANY.replace("DIRECTORY", str(kept)))
+        cluster.kubectl("rollout", "status", "deployment/many", "--timeout=80s")
+        busy = cluster.start_kubectl("exec", "-i", "deployment/many", "--", "sh", "-c", "setsid cat & echo begun; cat")
+        assert busy.stdout is not None
+        assert busy.stdout.readline() == "begun\n"
         for component in ("supervisor", "node-1", "fabric", "controllers", "apiserver"):
             subprocess.run(["kill", "-9", str(cluster.pid_of(component))], check=True)
+    busy.wait(timeout=60)
     assert snapshot(tmp_path) == before
+    # What pods had mounted of the machine's is still the machine's.
+    assert (kept / "file").exists()
 
 
 def test_state_survives_down_with_keep_state(tmp_path: Path) -> None:
