@@ -4,144 +4,190 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
-import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from benchmarks.http_connection import ApiConnection
+from benchmarks.processes import mebibytes
 from benchmarks.result import Result, against
-from lateen.cluster.client.api import Client
-from lateen.cluster.objects import GVR, Key, Obj
+from benchmarks.sqlite_writes import SqliteWrites
+from lateen.cluster.client import credentials
+from lateen.cluster.objects import Obj
 from lateen.testing.local_cluster import LocalCluster
 
-CONFIG_MAPS = GVR("", "v1", "configmaps")
+CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+PODS = "/api/v1/namespaces/default/pods"
+QUIET = "/api/v1/namespaces/kube-public/configmaps"
 OBJECTS = 10_000
 WATCHERS = 100
-SAMPLES = 200
+WRITERS = 50
+ROUNDS = 10
 
 
-def config_map(name: str, namespace: str = "default") -> Obj:
+def config_map(name: str) -> Obj:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": namespace, "labels": {"app": "bench", "number": name}},
+        "metadata": {"name": name, "labels": {"app": "bench", "number": name}},
         "data": {"key": "value" * 20, "other": "x" * 200},
     }
 
 
+def pod(name: str) -> Obj:
+    """Bound to no node that exists, so that nothing but the API server deals with it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": "bench"}},
+        "spec": {"nodeName": "nowhere", "containers": [{"name": "main", "image": "busybox", "command": ["sleep"]}]},
+    }
+
+
 def measure() -> Sequence[Result]:
-    """Writes one after another against one SQLite write (WAL, synchronous=FULL) of the same bytes; a list against
-    encoding the same objects as JSON; a watch event's way to all of 100 watchers against its way to one."""
-    with LocalCluster(nodes=1) as cluster:
-        return asyncio.run(_measure(cluster))
-
-
-async def _measure(cluster: LocalCluster) -> list[Result]:
-    async with Client.from_kubeconfig(cluster.kubeconfig) as client:
-        before = _resident_mebibytes(cluster)
-        one_by_one = await _writes(client)
-        floor = _raw_writes(config_map("x"))
-        together = await _concurrent_writes(client)
-        results = [
-            against("create, one after another", one_by_one, "SQLite write", floor),
-            against("create, 50 at a time, each", together, "SQLite write", floor),
-        ]
-        await _fill(client)
-        memory = _resident_mebibytes(cluster)
-        results.append(await _list(client))
-        alone = await _fan_out(client, 1)
-        results.append(
-            against("event to the last of 100 watchers", await _fan_out(client, WATCHERS), "1 watcher", alone)
-        )
-        results.append(Result(f"API server memory at {OBJECTS:,} objects", memory, "MiB", "empty", before))
+    """A write by a client on the loopback interface (TLS, authentication, authorization, admission, validation, field
+    ownership, durable storage, watches) against a bare SQLite write of the bytes that are stored, each with a commit
+    of its own that is synced to disk (WAL, synchronous=FULL); 50 writers at a time also against as many rows in one
+    commit. A list against json.dumps of the same objects. A watch event's way, from the beginning of the write, to
+    the last of 100 watchers against its way to one. Memory is the API server's proportional set size."""
+    with LocalCluster(nodes=1) as cluster, _floor(cluster) as floor:
+        connections = [ApiConnection(cluster.kubeconfig) for _ in range(WRITERS)]
+        before = mebibytes((cluster.pid_of("apiserver"),))
+        results = _writes(connections, floor)
+        stored = _fill(connections)
+        after = mebibytes((cluster.pid_of("apiserver"),))
+        results.append(_list(connections[0]))
+        alone, all_of_them = asyncio.run(_fan_out(cluster.kubeconfig, connections[0]))
+        results.append(against(f"event to the last of {WATCHERS} watchers", all_of_them, "1 watcher", alone))
+        results.append(Result(f"API server, {stored:,} objects", after, "MiB", "empty cluster", before))
+        for connection in connections:
+            connection.close()
         return results
 
 
-async def _writes(client: Client) -> list[float]:
-    samples = []
-    for number in range(SAMPLES):
-        started = time.perf_counter()
-        await client.create(CONFIG_MAPS, config_map(f"single-{number}"))
-        samples.append(time.perf_counter() - started)
-    return samples
+@contextmanager
+def _floor(cluster: LocalCluster) -> Iterator[SqliteWrites]:
+    """On the file system that holds the cluster's state."""
+    writes = SqliteWrites(cluster.root / "floor.db")
+    try:
+        yield writes
+    finally:
+        writes.close()
 
 
-async def _concurrent_writes(client: Client) -> list[float]:
-    samples = []
-    for batch in range(10):
-        started = time.perf_counter()
-        await asyncio.gather(*(client.create(CONFIG_MAPS, config_map(f"batch-{batch}-{n}")) for n in range(50)))
-        samples.append((time.perf_counter() - started) / 50)
-    return samples
+def _writes(connections: Sequence[ApiConnection], floor: SqliteWrites) -> list[Result]:
+    """Floors and writes in turns, so that what else the machine does falls on both alike."""
+    numbers = count()
+    stored = connections[0].request("POST", CONFIG_MAPS, json.dumps(config_map("first")).encode())
+    maps: list[float] = []
+    pods: list[float] = []
+    together: list[float] = []
+    singles: list[float] = []
+    locked: list[float] = []
+    batched: list[float] = []
+    for _ in range(ROUNDS):
+        for _ in range(20):
+            singles.append(floor.seconds(stored))
+            maps.append(_create(connections[0], CONFIG_MAPS, config_map(f"single-{next(numbers)}")))
+            pods.append(_create(connections[0], PODS, pod(f"single-{next(numbers)}")))
+        locked.append(floor.seconds_together(stored, WRITERS, 4))
+        batched.append(floor.seconds_in_one_commit(stored, WRITERS))
+        together.append(_create_together(connections, 4, numbers))
+    return [
+        against("ConfigMap created, one after another", maps, "1 SQLite write", singles),
+        against("Pod created, one after another", pods, "1 SQLite write", singles),
+        against(f"ConfigMaps created by {WRITERS} writers, each", together, f"{WRITERS} SQLite writers, each", locked),
+        against("the same", together, f"{WRITERS} rows in one commit, each", batched),
+    ]
 
 
-def _raw_writes(obj: Obj) -> list[float]:
-    samples = []
-    with tempfile.TemporaryDirectory() as directory:
-        database = sqlite3.connect(Path(directory) / "floor.db", isolation_level=None)
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=FULL")
-        database.execute("CREATE TABLE objects (name TEXT PRIMARY KEY, body BLOB)")
-        for number in range(SAMPLES):
-            started = time.perf_counter()
-            database.execute("INSERT INTO objects VALUES (?, ?)", (str(number), json.dumps(obj).encode()))
-            samples.append(time.perf_counter() - started)
-        database.close()
-    return samples
+def _create(connection: ApiConnection, path: str, obj: Obj) -> float:
+    body = json.dumps(obj).encode()
+    started = time.perf_counter()
+    connection.request("POST", path, body)
+    return time.perf_counter() - started
 
 
-async def _fill(client: Client) -> None:
-    for start in range(0, OBJECTS, 100):
-        await asyncio.gather(*(client.create(CONFIG_MAPS, config_map(f"fill-{start + n}")) for n in range(100)))
+def _create_together(connections: Sequence[ApiConnection], each: int, numbers: Iterator[int]) -> float:
+    bodies = [[json.dumps(config_map(f"together-{next(numbers)}")).encode() for _ in range(each)] for _ in connections]
+
+    def run(connection: ApiConnection, own: Sequence[bytes]) -> None:
+        for body in own:
+            connection.request("POST", CONFIG_MAPS, body)
+
+    threads = [threading.Thread(target=run, args=pair) for pair in zip(connections, bodies, strict=True)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return (time.perf_counter() - started) / (each * len(connections))
 
 
-async def _list(client: Client) -> Result:
+def _fill(connections: Sequence[ApiConnection]) -> int:
+    numbers = count(10 * OBJECTS)
+    _create_together(connections, OBJECTS // len(connections), numbers)
+    return OBJECTS
+
+
+def _list(connection: ApiConnection) -> Result:
     samples, floor = [], []
-    for _ in range(7):
+    for _ in range(9):
         started = time.perf_counter()
-        body = await client.request("GET", "/api/v1/namespaces/default/configmaps")
+        body = connection.request("GET", CONFIG_MAPS)
         samples.append(time.perf_counter() - started)
         decoded = json.loads(body)
         started = time.perf_counter()
         json.dumps(decoded)
         floor.append(time.perf_counter() - started)
-    return against(f"list of {OBJECTS:,} objects", samples, "json.dumps of it", floor)
+    return against(f"list of {len(decoded['items']):,} objects", samples, "json.dumps of it", floor)
 
 
-async def _fan_out(client: Client, watchers: int) -> list[float]:
-    """From the write's start to the event's arrival at the last watcher."""
-    start = (await client.list(CONFIG_MAPS, "kube-public")).resource_version
-    arrived: asyncio.Queue[None] = asyncio.Queue()
-    ready = asyncio.Semaphore(0)
+async def _fan_out(kubeconfig: Path, writer: ApiConnection) -> tuple[list[float], list[float]]:
+    """Seconds from the beginning of a write to its event's arrival at one watcher, and at the last of many."""
+    writer.request("POST", QUIET, json.dumps(config_map("fan")).encode())
+    return await _arrivals(kubeconfig, writer, 1), await _arrivals(kubeconfig, writer, WATCHERS)
+
+
+async def _arrivals(kubeconfig: Path, writer: ApiConnection, watchers: int) -> list[float]:
+    endpoint = credentials.from_kubeconfig(kubeconfig)
+    address = urlsplit(endpoint.server)
+    arrived: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def follow() -> None:
-        async with client.watch(CONFIG_MAPS, "kube-public", resource_version=start) as watch:
-            ready.release()
-            async for event in watch:
-                if event.type in ("ADDED", "MODIFIED"):
-                    arrived.put_nowait(None)
+        reader, stream = await asyncio.open_connection(address.hostname, address.port, ssl=endpoint.tls)
+        path = f"{QUIET}?watch=true&fieldSelector=metadata.name%3Dfan"
+        stream.write(f"GET {path} HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode())
+        try:
+            while data := await reader.read(65536):
+                arrived.put_nowait(data)
+        finally:
+            stream.close()
+
+    async def all_have(marker: bytes) -> None:
+        left = watchers
+        while left > 0:
+            left -= (await arrived.get()).count(marker)
 
     samples = []
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(follow()) for _ in range(watchers)]
-        for _ in tasks:
-            await ready.acquire()
-        await client.create(CONFIG_MAPS, config_map(f"fan-{watchers}", "kube-public"))
-        for _ in tasks:
-            await arrived.get()
+        # Initial events tell that a watch has begun.
+        await all_have(b'"type":"ADDED"')
         for number in range(50):
+            marker = f"mark-{watchers}-{number}-"
+            body = json.dumps({"data": {"mark": marker}}).encode()
             started = time.perf_counter()
-            await client.patch(CONFIG_MAPS, Key("kube-public", f"fan-{watchers}"), {"data": {"n": str(number)}})
-            for _ in tasks:
-                await arrived.get()
+            writing = asyncio.ensure_future(
+                asyncio.to_thread(writer.request, "PATCH", f"{QUIET}/fan", body, "application/merge-patch+json")
+            )
+            await all_have(marker.encode())
             samples.append(time.perf_counter() - started)
+            await writing
         for task in tasks:
             task.cancel()
     return samples
-
-
-def _resident_mebibytes(cluster: LocalCluster) -> float:
-    status = Path(f"/proc/{cluster.pid_of('apiserver')}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1]) / 1024
