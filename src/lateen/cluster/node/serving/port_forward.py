@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -119,7 +120,7 @@ class Forwarder:
             reader, writer = await dial_loopback(self._netns, port)
         except (OSError, TimeoutError) as error:
             await source.abandon()
-            detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or "timed out"
+            detail = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error) or "timed out"
             return f"failed to connect to localhost:{port} inside namespace of pod {self._pod}: {detail}"
         feeding = asyncio.create_task(_feed(source, writer))
         try:

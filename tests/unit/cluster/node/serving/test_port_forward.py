@@ -59,4 +59,4 @@ async def test_a_refused_connection_says_why(url: str, port: int) -> None:
         http.ws_connect(url, params={"ports": f"{port},1"}, protocols=(CHANNELS,)) as socket,
     ):
         received = [bytes(await socket.receive_bytes()) for _ in range(5)]
-    assert received[-1].startswith(b"\3failed to connect to localhost:1 inside namespace of pod p")
+    assert received[-1] == b"\3failed to connect to localhost:1 inside namespace of pod p: connection refused"
