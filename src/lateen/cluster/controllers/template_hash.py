@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-"""No vowels, no 0, 1 and 3: a hash must not spell a word."""
+from lateen.cluster.safe_alphabet import spelled
 
 
 def canonical(value: Any) -> Any:
@@ -31,4 +30,4 @@ def template_hash(value: Any, collisions: int = 0) -> str:
     """
     digest = hashlib.sha256(msgspec.json.encode(value, order="deterministic") + collisions.to_bytes(4, "big")).digest()
     number = int.from_bytes(digest[:4], "big")
-    return "".join(_ALPHABET[digit % len(_ALPHABET)] for digit in str(number).encode())
+    return spelled(str(number))

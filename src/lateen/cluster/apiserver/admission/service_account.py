@@ -6,13 +6,13 @@ Source: kubernetes plugin/pkg/admission/serviceaccount.
 from __future__ import annotations
 
 import asyncio
-import secrets
 
 from lateen.cluster.apiserver.admission.attributes import CREATE, Attributes
 from lateen.cluster.apiserver.admission.plugin import Plugin
 from lateen.cluster.apiserver.auth.token_request import WARN_ONLY_SECONDS
 from lateen.cluster.apiserver.store.store import Store
 from lateen.cluster.objects import Key, Obj, annotations_of, deep_copy
+from lateen.cluster.safe_alphabet import random_suffix
 
 DEFAULT_NAME = "default"
 TOKEN_MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -21,8 +21,6 @@ MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 
 _DEFAULT_ACCOUNT_WAIT = 1.0
 """Seconds. A namespace gets its default ServiceAccount a moment after its creation; a pod may come in between."""
-
-_SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
 class ServiceAccountPlugin(Plugin):
@@ -76,7 +74,7 @@ def mount_token(spec: Obj) -> None:
     """Mounts the token volume in every container that has nothing else there, adding the volume when needed."""
     volumes = spec.get("volumes") or []
     existing = next((v["name"] for v in volumes if str(v.get("name", "")).startswith(TOKEN_VOLUME_PREFIX)), None)
-    name = existing or TOKEN_VOLUME_PREFIX + "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(5))
+    name = existing or TOKEN_VOLUME_PREFIX + random_suffix()
     mounted = False
     for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
         mounts = container.get("volumeMounts") or []

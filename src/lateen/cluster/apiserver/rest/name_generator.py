@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
+from lateen.cluster.safe_alphabet import random_suffix
 
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-"""No vowels and no look-alikes, so that no words come out (k8s.io/apimachinery `util/rand`)."""
 _SUFFIX = 5
 _MAX_PREFIX = 63 - _SUFFIX
 
@@ -15,4 +13,4 @@ ATTEMPTS = 8
 
 def generate_name(prefix: str) -> str:
     """The prefix (cut to what fits a DNS label) and a random suffix of five characters."""
-    return prefix[:_MAX_PREFIX] + "".join(secrets.choice(_ALPHABET) for _ in range(_SUFFIX))
+    return prefix[:_MAX_PREFIX] + random_suffix(_SUFFIX)
