@@ -58,7 +58,8 @@ def _progress(settings: Settings) -> Lines:
 
 def _prepare_root(verb: str) -> None:
     if os.geteuid() != 0:
-        raise ClusterError(f"network namespaces and mounts need root; run it with: sudo lateen cluster {verb}")
+        # sudo does not search a virtual environment for programs.
+        raise ClusterError(f"network namespaces and mounts need root; run: sudo $(command -v lateen) cluster {verb}")
     # Debian's `su` leaves root without the directories of nft and ip.
     os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
@@ -193,7 +194,7 @@ def status(name: str | None, output: str | None) -> None:
         data: Any = [dataclasses.asdict(r) for r in reports]
         print_data(data[0] if name else data, output)
     elif not reports:
-        hint = "" if os.geteuid() == 0 else "; those made with sudo show with: sudo lateen cluster status"
+        hint = "" if os.geteuid() == 0 else "; those made with sudo show with: sudo $(command -v lateen) cluster status"
         click.echo(f"No clusters. Make one with: lateen cluster up{hint}")
     else:
         for position, found in enumerate(reports):

@@ -97,7 +97,7 @@ def test_istioctl_is_the_same_program() -> None:
 @pytest.mark.parametrize("verb", ["up", "down"])
 def test_what_needs_root_says_so(line: Line, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert f"need root; run it with: sudo lateen cluster {verb}" in line.fails(verb)
+    assert f"need root; run: sudo $(command -v lateen) cluster {verb}" in line.fails(verb)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_status_of_nothing(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     assert line("status", "-o", "json").stdout == "[]\n"
     assert line("status", "-o", "yaml").stdout == "[]\n"
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert "sudo lateen cluster status" in line("status").stdout
+    assert "sudo $(command -v lateen) cluster status" in line("status").stdout
 
 
 def test_status_of_clusters_that_are_down(line: Line) -> None:

@@ -91,7 +91,8 @@ class Catalog:
                 return reference, image
         message = (
             f'failed to pull image "{text}": not in the image catalog; add it with '
-            f"`lateen cluster load-image --name {self._cluster} {text} -- PROGRAM [ARGUMENT...]` or in a file {self._directory}/NAME.yaml"
+            f"`lateen cluster load-image --name {self._cluster} {text} -- PROGRAM [ARGUMENT...]` or in a file "
+            f"{self._directory}/NAME.yaml"
         )
         if faults:
             message += "; " + "; ".join(str(fault) for fault in faults)
