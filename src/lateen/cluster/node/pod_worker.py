@@ -7,7 +7,6 @@ interrupts it. Status goes out through a loop of its own, always the latest.
 from __future__ import annotations
 
 import asyncio
-import logging
 import shutil
 import time
 from collections.abc import Coroutine
@@ -21,12 +20,13 @@ from lateen.cluster.node.container_start import ContainerStarter, PodFacts
 from lateen.cluster.node.context import PODS, NodeContext
 from lateen.cluster.node.plan import make_plan
 from lateen.cluster.node.pod_directory import PodDirectory
-from lateen.cluster.node.pod_status import Facts, merged, pod_status, status_patch
+from lateen.cluster.node.pod_status import Facts, merged, pod_status
 from lateen.cluster.node.probes import actions
 from lateen.cluster.node.probes.outcome import Outcome
 from lateen.cluster.node.references import references_of
 from lateen.cluster.node.sandbox import Sandbox, SandboxError
 from lateen.cluster.node.shim_client import ContainerState
+from lateen.cluster.node.status_reporter import StatusReporter
 from lateen.cluster.node.tasks import end_tasks
 from lateen.cluster.node.termination import Stopper
 from lateen.cluster.node.tracked import Tracked, declared, recall
@@ -34,8 +34,6 @@ from lateen.cluster.node.volumes.content import VolumeError
 from lateen.cluster.node.volumes.pod_volumes import PodVolumes, Volume
 from lateen.cluster.objects import Obj, key_of, metadata, parse_timestamp, timestamp, uid_of
 from lateen.cluster.status import StatusError
-
-_log = logging.getLogger(__name__)
 
 _DEADLINE = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 _REMOVED_GRACE = 2.0
@@ -59,13 +57,12 @@ class PodWorker:
         self._stale = False
         self._measure_at = 0.0
         self._wake = asyncio.Event()
-        self._report = asyncio.Event()
         self._deleting = asyncio.Event()
         self._grace_changed = asyncio.Event()
         self._removed = False
         self._ended = False
         self._failed: tuple[str, str] | None = None
-        self._sent: Obj | None = None
+        self._reporter = StatusReporter(context.client, lambda: None if self._removed else self.pod, self._status)
         self._started_at = (pod.get("status") or {}).get("startTime") or timestamp()
         self._group = asyncio.TaskGroup()
         self._retry = Backoff(0.5, 10.0, jitter=0.1)
@@ -74,7 +71,7 @@ class PodWorker:
             self.directory,
             self._group,
             pod=lambda: self.pod,
-            changed=self._changed,
+            changed=self._reporter.changed,
             stop=self._stop_one,
         )
         self._note_deletion()
@@ -125,7 +122,7 @@ class PodWorker:
     async def run(self) -> None:
         """Until the pod is gone. Cancelled (the node stops), the pod's processes go on."""
         async with self._group as group:
-            reporter = group.create_task(self._report_changes())
+            reporter = group.create_task(self._reporter.run())
             try:
                 await self._adopt()
                 if self._ended and self.sandbox.id:
@@ -174,7 +171,7 @@ class PodWorker:
                 self._starter.begin_probes(container, self._address, spread=True)
         self.adopted.set()
         if not self._ended:
-            self._changed()
+            self._reporter.changed()
 
     async def _sync(self) -> float | None:
         """One step towards the spec; seconds after which to look again, or None."""
@@ -249,7 +246,7 @@ class PodWorker:
             await self.sandbox.create(self.pod, self._volumes.tmpfs(self.pod), self._container_changed, self._wake.set)
             # Only now the pod has addresses, which downward volumes may show.
             self._mounted = await self._volumes.set_up(self.described())
-            self._changed()
+            self._reporter.changed()
 
     async def _start_containers(self, policy: str) -> list[float]:
         """Starts what the plan says, again until nothing new can start. Returns the delays of those that wait."""
@@ -274,7 +271,7 @@ class PodWorker:
         if container is None:
             return
         container.take(state, self.directory)
-        self._changed()
+        self._reporter.changed()
         self._wake.set()
 
     def _active_deadline(self) -> float | None:
@@ -332,7 +329,7 @@ class PodWorker:
         self._failed = failed
         await self._stop_all()
         self._ended = True
-        self._changed()
+        self._reporter.changed()
         await self._release()
 
     async def _release(self) -> None:
@@ -360,7 +357,7 @@ class PodWorker:
         await self._stop_all()
         if ran and not self._ended:
             self._ended = True
-            await self._send_status()
+            await self._reporter.send()
         await self._release()
         self._context.references.use(uid_of(self.pod), ())
         await asyncio.to_thread(self.directory.remove)
@@ -383,12 +380,9 @@ class PodWorker:
     def _event(self, kind: EventType, reason: str, message: str) -> None:
         self._context.events.event(self.pod, kind, reason, message)
 
-    def _changed(self) -> None:
-        self._report.set()
-
     def _status(self) -> Obj:
         node = self._context.layout.node(self._context.number)
-        known = self._sent or self.pod.get("status") or {}
+        known = self._reporter.sent or self.pod.get("status") or {}
         addresses = self.sandbox.ips or tuple(entry["ip"] for entry in known.get("podIPs") or ())
         facts = Facts(
             addresses=addresses,
@@ -399,30 +393,3 @@ class PodWorker:
             failed=self._failed,
         )
         return pod_status(self.pod, self.containers, facts, known)
-
-    async def _report_changes(self) -> None:
-        backoff = Backoff(0.2, 5.0)
-        while True:
-            await self._report.wait()
-            self._report.clear()
-            try:
-                await self._send_status()
-                backoff.reset()
-            except StatusError as error:
-                _log.debug("status of pod %s: %s", key_of(self.pod), error)
-                await asyncio.sleep(backoff.next())
-                self._report.set()
-
-    async def _send_status(self) -> None:
-        """Raises StatusError when it can be tried again."""
-        status = self._status()
-        if status == self._sent or self._removed:
-            return
-        try:
-            await self._context.client.patch(
-                PODS, key_of(self.pod), status_patch(self.pod, status), type="strategic", subresource="status"
-            )
-        except StatusError as error:
-            if error.code not in (404, 409):
-                raise
-        self._sent = status
