@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import structs
 
 from lateen.cluster.layout import Layout
-from lateen.cluster.lifecycle import kubeconfig, processes
+from lateen.cluster.lifecycle import kubeconfig, processes, reservations
 from lateen.cluster.lifecycle.components import components
 from lateen.cluster.lifecycle.home import ClusterError, Home
 from lateen.cluster.lifecycle.progress import Progress
@@ -58,6 +58,7 @@ def down(
             for peer in _known_peers(home, spec):
                 _forget_peer(home, peer, name)
             shutil.rmtree(layout.root)
+            reservations.release(layout)
 
 
 def _stop_processes(layout: Layout, spec: Spec) -> None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import dnslib
 from msgspec import structs
 
 from lateen.cluster.apiserver.kinds.metadata_validation import validate_labels
@@ -18,7 +19,7 @@ from lateen.cluster.client.api import Client
 from lateen.cluster.conditions import is_true
 from lateen.cluster.dns.manifests import dns_manifests
 from lateen.cluster.layout import Layout
-from lateen.cluster.lifecycle import kubeconfig, processes
+from lateen.cluster.lifecycle import kubeconfig, processes, reservations
 from lateen.cluster.lifecycle.home import ClusterError, Home
 from lateen.cluster.lifecycle.kubeconfig import Owner
 from lateen.cluster.lifecycle.progress import Progress
@@ -31,6 +32,7 @@ from lateen.cluster.network import (
     port_is_free,
     range_conflicts,
 )
+from lateen.cluster.network.dns_forwarding import Forwarder, ForwardError
 from lateen.cluster.objects import GVR, Key, Obj, gvk_of, name_of, namespace_of
 from lateen.cluster.pki.create import create_pki
 from lateen.cluster.spec import Spec, save_spec
@@ -67,6 +69,7 @@ def up(home: Home, request: Request, progress: Progress) -> Layout:
             raise ClusterError(f"{program} is missing; install it with: apt-get install {package}")
     with home.lock():
         layout, spec = _claim(home, request)
+        reservations.reserve(layout)
         with progress.step(f"Writing certificates and kubeconfigs to {layout.root}"):
             for directory in (layout.run, layout.logs, layout.images):
                 directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -101,8 +104,13 @@ def _claim(home: Home, request: Request) -> tuple[Layout, Spec]:
                 f"cluster {request.name} has {spec.nodes} nodes; fewer is not possible without "
                 f"`lateen cluster down --name {request.name}`"
             )
+        holder = reservations.holder(layout.index)
+        if holder is not None and holder != layout.root.absolute():
+            raise ClusterError(
+                f"the address ranges of cluster {request.name} belong to the cluster in {holder} by now: take that "
+                f"down, or make {request.name} anew after `lateen cluster down --name {request.name}`"
+            )
         if _running(layout, "apiserver") is None and not port_is_free(layout.api_port):
-            # Above all a cluster of another home that was given the same ranges while this one was down.
             raise ClusterError(
                 f"port {layout.api_port} of 127.0.0.1, where the API server of cluster {request.name} has been, is in "
                 f"use by another program: end that (ss -ltnp 'sport = :{layout.api_port}' shows it), or make the "
@@ -154,7 +162,11 @@ def _check_node_labels(layout: Layout, nodes: int, labels: dict[str, dict[str, s
 
 
 def _is_free(candidate: Layout) -> bool:
-    return port_is_free(candidate.api_port) and not range_conflicts(candidate)
+    return (
+        reservations.holder(candidate.index) is None
+        and port_is_free(candidate.api_port)
+        and not range_conflicts(candidate)
+    )
 
 
 def _peer(home: Home, layout: Layout, other: str) -> None:
@@ -217,6 +229,7 @@ async def _settle(layout: Layout, spec: Spec, progress: Progress, seconds: float
                 step = "cluster DNS"
                 with progress.step("Waiting for cluster DNS"):
                     await _until_available(client, "kube-system", "kube-dns")
+                    await _until_resolved(layout, f"kubernetes.default.svc.{layout.domain}")
     except TimeoutError:
         raise ClusterError(
             f"{step} did not get ready within {seconds:.0f} s; see: lateen cluster logs --name {layout.name}, "
@@ -247,6 +260,17 @@ async def _until_available(client: Client, namespace: str, name: str) -> None:
         status = deployment.get("status") or {}
         if int(status.get("availableReplicas") or 0) >= int(deployment["spec"].get("replicas", 1)):
             return
+
+
+async def _until_resolved(layout: Layout, name: str) -> None:
+    """Asks cluster DNS itself: the statuses of a cluster that was down are those from before."""
+    question = bytes(dnslib.DNSRecord.question(name).pack())
+    dns = Forwarder([str(layout.dns_service_ipv4)], timeout=0.5)
+    while True:
+        with contextlib.suppress(ForwardError, dnslib.DNSError):
+            if dnslib.DNSRecord.parse(await dns.ask(question, tcp=False)).rr:
+                return
+        await asyncio.sleep(0.05)
 
 
 async def _states(client: Client, gvr: GVR, namespace: str = "", fields: str = "") -> AsyncIterator[Obj]:
