@@ -31,6 +31,7 @@ def main() -> None:
     unknown = set(arguments.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}")
+    load = os.getloadavg()[0]
     sections = []
     for name in arguments.names or BENCHMARKS:
         print(f"{name} ...", file=sys.stderr)
@@ -40,7 +41,8 @@ def main() -> None:
         print(sections[-1])
     if arguments.record:
         machine = f"{os.cpu_count()} cores, Linux {platform.release()}, CPython {platform.python_version()}"
-        head = f"# Benchmark results\n\nMade by `python -m benchmarks --record` on {machine}.\n"
+        command = " ".join(["python -m benchmarks", *arguments.names, "--record"])
+        head = f"# Benchmark results\n\nMade by `{command}` on {machine}; load average before: {load:.1f}.\n"
         (Path(__file__).parent / "RESULTS.md").write_text("\n".join([head, *sections]))
 
 
