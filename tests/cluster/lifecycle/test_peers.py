@@ -41,6 +41,7 @@ def seen_by(cluster: LocalCluster, pod: str, addresses: tuple[str, ...], port: i
     return cluster.kubectl("exec", pod, "--", sys.executable, "-I", "-c", ASK, *urls).splitlines()
 
 
+@pytest.mark.timeout(400)
 def test_pods_of_peers_reach_each_other_and_no_others(tmp_path: Path) -> None:
     with (
         LocalCluster(home=tmp_path, nodes=2) as east,

@@ -93,6 +93,7 @@ def processes(cluster: LocalCluster) -> list[int]:
     return found
 
 
+@pytest.mark.timeout(400)
 def test_again_and_with_more_nodes_and_after_the_loss_of_everything_but_the_directory(tmp_path: Path) -> None:
     with LocalCluster(nodes=2, home=tmp_path) as cluster:
         work(cluster)
@@ -170,6 +171,7 @@ def test_a_half_made_cluster_can_be_completed_and_taken_down(tmp_path: Path) -> 
     assert list(tmp_path.glob("clusters/*")) == []
 
 
+@pytest.mark.timeout(400)
 def test_a_taken_port_gives_another_index_or_says_so(tmp_path: Path) -> None:
     with LocalCluster(home=tmp_path) as cluster:
         layout = load(cluster.root)
