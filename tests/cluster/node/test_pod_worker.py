@@ -63,7 +63,8 @@ async def test_unknown_image(node: SingleNode) -> None:
     key = await node.create({"containers": [{"name": "main", "image": "example.com/nothing:1"}]})
     pod = await node.until(key, lambda pod: "ErrImagePull" in str((pod.get("status") or {}).get("containerStatuses")))
     message = pod["status"]["containerStatuses"][0]["state"]["waiting"]["message"]
-    assert "lateen cluster load-image example.com/nothing:1" in message
+    assert "`lateen cluster load-image --name " in message
+    assert " example.com/nothing:1 -- " in message
 
 
 async def test_program_that_does_not_exist(node: SingleNode) -> None:

@@ -26,6 +26,9 @@ if os.environ["CNI_COMMAND"] == "ADD":
         print(json.dumps({"cniVersion": config["cniVersion"], "code": 11, "msg": "not this one", "details": "later"}))
         sys.exit(1)
     print(json.dumps(config["prevResult"]))
+if os.environ["CNI_COMMAND"] == "CHECK":
+    print(json.dumps({"cniVersion": config["cniVersion"], "code": 12, "msg": "rules are gone"}))
+    sys.exit(1)
 """
 
 
@@ -44,6 +47,17 @@ def _pod(name: str) -> str:
         "containers": [{"name": "main", "image": "registry.k8s.io/pause"}],
     }
     return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
+
+
+def _event(cluster: LocalCluster, pod: str, reason: str) -> str:
+    """The line of a pod's event, as soon as there is one."""
+    events = cluster.start_kubectl("get", "events", f"--field-selector=involvedObject.name={pod}", "--watch")
+    assert events.stdout is not None
+    try:
+        return next(line for line in events.stdout if reason in line)
+    finally:
+        events.kill()
+        events.wait()
 
 
 def test_a_chained_plugin_is_called_for_every_pod() -> None:
@@ -76,6 +90,14 @@ def test_a_chained_plugin_is_called_for_every_pod() -> None:
         addresses = [entry["address"].partition("/")[0] for entry in config["prevResult"]["ips"]]
         assert addresses == [entry["ip"] for entry in pod["status"]["podIPs"]]
 
+        # A node that starts again asks the chain whether the network of what runs is as it should be, and tells.
+        cluster.until_replaced("node-1", cluster.kill("node-1"))
+        told = _event(cluster, "seen", "NetworkNotReady")
+        assert 'plugin type="recorder" name="lateen" failed (check): rules are gone' in told
+        checked = _of(_calls(cni / "bin"), "seen")[-1]
+        assert checked["env"]["CNI_COMMAND"] == "CHECK"
+        assert checked["config"]["prevResult"]["ips"] == config["prevResult"]["ips"]
+
         cluster.kubectl("delete", "pod", "seen", "--timeout=60s")
         last = _of(_calls(cni / "bin"), "seen")[-1]
         assert last["env"]["CNI_COMMAND"] == "DEL"
@@ -85,13 +107,7 @@ def test_a_chained_plugin_is_called_for_every_pod() -> None:
 
         # A plugin that fails keeps the pod from starting, and is asked again.
         cluster.apply(_pod("refused"))
-        events = cluster.start_kubectl("events", "--for=pod/refused", "--watch")
-        assert events.stdout is not None
-        try:
-            message = next(line for line in events.stdout if "FailedCreatePodSandBox" in line)
-        finally:
-            events.kill()
-            events.wait()
+        message = _event(cluster, "refused", "FailedCreatePodSandBox")
         assert 'plugin type="recorder" name="lateen" failed (add): not this one; later' in message
         assert cluster.get("pod", "refused")["status"]["phase"] == "Pending"
         assert "ContainerCreating" in cluster.kubectl("get", "pod", "refused")

@@ -169,6 +169,9 @@ class PodWorker:
             if container.running:
                 container.started, container.ready = bool(status.get("started")), bool(status.get("ready"))
                 self._starter.begin_probes(container, self._address, spread=True)
+        # Told, not mended: to make the sandbox anew would end processes that may well be serving.
+        if alive and (fault := await self.sandbox.network_fault(self.pod)):
+            self._event("Warning", "NetworkNotReady", f"network of the running pod: {fault}")
         self.adopted.set()
         if not self._ended:
             self._reporter.changed()

@@ -33,6 +33,8 @@ class PodNetworkSetup(Protocol):
 
     async def add(self, pod: Obj, sandbox_id: str) -> PodNetworkResult: ...
 
+    async def check(self, pod: Obj, sandbox_id: str) -> PodNetworkResult | None: ...
+
     async def remove(self, pod: Obj, sandbox_id: str) -> None: ...
 
 
@@ -70,6 +72,17 @@ class Sandbox:
         except ShimError:
             return False
         return True
+
+    async def network_fault(self, pod: Obj) -> str:
+        """What is wrong with the network of an adopted sandbox (CNI's CHECK among it); empty when nothing is."""
+        if pod["spec"].get("hostNetwork"):
+            return ""
+        try:
+            found = await self._network.check(pod, self.id)
+        except Exception as error:
+            # A network plugin's failures are of its own kinds.
+            return str(error)
+        return "" if found is not None else "its network is not whole"
 
     async def create(
         self,

@@ -34,6 +34,9 @@ class NoNetwork:
     async def add(self, _pod: Obj, _sandbox_id: str) -> SharedNetwork:
         return SharedNetwork(Path("/proc/self/ns/net"), ("127.0.0.1",))
 
+    async def check(self, pod: Obj, sandbox_id: str) -> SharedNetwork:
+        return await self.add(pod, sandbox_id)
+
     async def remove(self, _pod: Obj, _sandbox_id: str) -> None:
         return None
 
