@@ -101,7 +101,7 @@ def _writes(connections: Sequence[ApiConnection], floor: SqliteWrites) -> list[R
         against("ConfigMap created, one after another", maps, "1 SQLite write", singles),
         against("Pod created, one after another", pods, "1 SQLite write", singles),
         against(f"ConfigMaps created by {WRITERS} writers, each", together, f"{WRITERS} SQLite writers, each", locked),
-        against("the same", together, f"{WRITERS} rows in one commit, each", batched),
+        against("the same against a shared commit", together, f"{WRITERS} rows in one commit, each", batched),
     ]
 
 
