@@ -167,6 +167,14 @@ class LocalCluster:
             time.sleep(0.1)
         raise CommandFailed(f"{' '.join(arguments)} did not show {condition} within {timeout:.0f} s; last: {seen}")
 
+    def until_gone(self, *arguments: str, timeout: float = 60.0) -> None:
+        """`kubectl wait --for=delete`; clients before 1.23 fail when all is gone already. Raises CommandFailed."""
+        command = ("wait", "--for=delete", *arguments, f"--timeout={timeout:.0f}s")
+        done = self.try_kubectl(*command, timeout=timeout + 30)
+        gone = ("no matching resources found", "(NotFound)")
+        if done.returncode != 0 and not any(said in done.stderr for said in gone):
+            raise CommandFailed(f"kubectl {' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+
     def token(self, account: str, namespace: str, **spec: Any) -> str:
         """A token of a ServiceAccount, as `kubectl create token` (1.24) asks for one; `spec` is the TokenRequest's."""
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"

@@ -64,7 +64,7 @@ def test_certificates_tokens_and_nobody(cluster: LocalCluster, namespace: str, c
         *("create", "rolebinding", "robot", "-n", namespace, "--clusterrole=view"),
         f"--serviceaccount={namespace}:robot",
     )
-    token = cluster.kubectl("create", "token", "robot", "-n", namespace).strip()
+    token = cluster.token("robot", namespace)
     as_robot = ("-H", f"Authorization: Bearer {token}")
     assert curl(pods, *as_robot, certificate=False)[0] == 200
     assert curl("/api/v1/nodes", *as_robot, certificate=False)[0] == 403

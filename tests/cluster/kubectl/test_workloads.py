@@ -35,7 +35,7 @@ def test_create_scale_and_delete_a_deployment(cluster: LocalCluster, namespace: 
     assert columns[0].split() == ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"]
     assert columns[1].split()[:4] == ["web", "3/3", "3", "3"]
     cluster.kubectl("delete", "deployment", "web", *n)
-    cluster.kubectl("wait", "--for=delete", "pod", "-l", "app=web", "--timeout=60s", *n)
+    cluster.until_gone("pod", "-l", "app=web", *n)
     assert cluster.get("replicasets", *n)["items"] == []
 
 
@@ -100,4 +100,4 @@ def test_an_eviction_respects_the_disruption_budget(cluster: LocalCluster, names
     assert "disruption budget" in refused.stderr
     cluster.kubectl("delete", "pdb", "web", *n)
     cluster.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
-    cluster.kubectl("wait", "--for=delete", f"pod/{pod}", "--timeout=60s", *n)
+    cluster.until_gone(f"pod/{pod}", *n)

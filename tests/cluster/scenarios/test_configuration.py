@@ -131,14 +131,12 @@ def test_environment_and_volumes_of_a_deployment(cluster: LocalCluster, namespac
     # A restart of the container keeps what is in an emptyDir; a new pod begins with an empty one.
     run("echo kept > /cache/file")
     cluster.try_kubectl("exec", name, *n, "--", "sh", "-c", "kill -TERM 1")
-    cluster.kubectl(
-        "wait", f"pod/{name}", *n, "--timeout=60s", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1"
-    )
+    cluster.wait_for("{.status.containerStatuses[0].restartCount}=1", f"pod/{name}", *n)
     cluster.kubectl("wait", f"pod/{name}", *n, "--timeout=60s", "--for=condition=Ready")
     assert run("cat /cache/file /etc/one.conf") == "kept\nlevel=2"
     cluster.kubectl("rollout", "restart", "deployment/app", *n)
     cluster.kubectl("rollout", "status", "deployment/app", "--timeout=60s", *n)
-    cluster.kubectl("wait", "--for=delete", f"pod/{name}", "--timeout=60s", *n)
+    cluster.until_gone(f"pod/{name}", *n)
     fresh = _app(cluster, namespace)["metadata"]["name"]
     assert cluster.kubectl("exec", fresh, *n, "--", "ls", "/cache") == ""
 
@@ -162,7 +160,7 @@ spec:
 """,
         *n,
     )
-    watch = cluster.start_kubectl("events", "--for=pod/waits", "--watch", *n)
+    watch = cluster.start_kubectl("get", "events", "--field-selector=involvedObject.name=waits", "-w", *n)
     assert watch.stdout is not None
     try:
         assert any('configmap "later" not found' in line for line in watch.stdout)
@@ -232,5 +230,5 @@ def test_projected_tokens_are_verified_by_review_and_by_published_keys(cluster: 
 
     # Bound to the pod: with it gone, the token is worth nothing.
     cluster.kubectl("delete", "deployment", "app", *n)
-    cluster.kubectl("wait", "--for=delete", f"pod/{pod['name']}", "--timeout=60s", *n)
+    cluster.until_gone(f"pod/{pod['name']}", *n)
     assert not review(token=token, audiences=["ships.example.com"]).get("authenticated")

@@ -32,7 +32,7 @@ def test_an_unknown_image_says_how_to_add_it_and_runs_once_added(
     program.chmod(0o755)
     run = ("run", f"--image={image}", "--restart=Never", *n)
     cluster.kubectl(*run, "greeter")
-    watch = cluster.start_kubectl("events", "--watch", *n)
+    watch = cluster.start_kubectl("get", "events", "-w", *n)
     assert watch.stdout is not None
     try:
         message = next(line for line in watch.stdout if "load-image" in line)
@@ -47,13 +47,10 @@ def test_an_unknown_image_says_how_to_add_it_and_runs_once_added(
     # The pod's own words count for more than the image's.
     cluster.kubectl(*run, "other", "--env=GREETING=Hello")
     for pod, said in (("greeter", "Ahoy, sailor from /tmp as 1234\n"), ("other", "Hello, sailor from /tmp as 1234\n")):
-        cluster.kubectl("wait", f"pod/{pod}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=80s", *n)
+        cluster.wait_for("{.status.phase}=Succeeded", f"pod/{pod}", *n, timeout=80)
         assert cluster.kubectl("logs", pod, *n) == said
 
     invalid = {"containers": [{"name": "main", "image": "UPPER/Case"}]}
     body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "invalid"}, "spec": invalid}
     cluster.apply(json.dumps(body), *n)
-    cluster.kubectl(
-        "wait", "pod/invalid", *n, "--timeout=60s",
-        "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=InvalidImageName",
-    )  # fmt: skip
+    cluster.wait_for("{.status.containerStatuses[0].state.waiting.reason}=InvalidImageName", "pod/invalid", *n)

@@ -31,7 +31,11 @@ def _box(script: str, name: str = "main", **more: Any) -> dict[str, Any]:
 
 
 def _wait(cluster: LocalCluster, namespace: str, pod: str, condition: str) -> None:
-    cluster.kubectl("wait", f"pod/{pod}", f"--for={condition}", "--timeout=80s", "-n", namespace)
+    """`condition=NAME`, or `{PATH}=VALUE` of the pod."""
+    if condition.startswith("{"):
+        cluster.wait_for(condition, f"pod/{pod}", "-n", namespace, timeout=80)
+    else:
+        cluster.kubectl("wait", f"pod/{pod}", f"--for={condition}", "--timeout=80s", "-n", namespace)
 
 
 def _reasons(cluster: LocalCluster, namespace: str, pod: str) -> list[str]:
@@ -79,7 +83,7 @@ def test_every_kind_of_probe(cluster: LocalCluster, namespace: str) -> None:
     cluster.apply(_pod("slow", _box("sleep infinity", startupProbe={"exec": {"command": ["false"]}, **fast})), *n)
     for name in ("http", "tcp", "exec"):
         _wait(cluster, namespace, name, "condition=Ready")
-    _wait(cluster, namespace, "slow", "jsonpath={.status.containerStatuses[0].restartCount}=1")
+    _wait(cluster, namespace, "slow", "{.status.containerStatuses[0].restartCount}=1")
     expected = {
         "unready": "Readiness probe failed: HTTP probe failed with statuscode: 404",
         "grpc": "Readiness probe failed: ",
@@ -126,23 +130,23 @@ def test_ends_and_their_reasons(cluster: LocalCluster, namespace: str) -> None:
     cluster.apply(_pod("stuck", _box("exit 0"), restartPolicy="Never", initContainers=[_box("exit 9", "before")]), *n)
     cluster.apply(_pod("nothing", {"name": "main", "image": "busybox", "command": ["/no/such/program"]}), *n)
 
-    _wait(cluster, namespace, "told", "jsonpath={.status.phase}=Succeeded")
+    _wait(cluster, namespace, "told", "{.status.phase}=Succeeded")
     told = cluster.get("pod", "told", *n)["status"]["containerStatuses"][0]["state"]["terminated"]
     assert (told["reason"], told["exitCode"], told["message"]) == ("Completed", 0, "done")
 
-    _wait(cluster, namespace, "hog", "jsonpath={.status.phase}=Failed")
+    _wait(cluster, namespace, "hog", "{.status.phase}=Failed")
     killed = cluster.get("pod", "hog", *n)["status"]["containerStatuses"][0]["state"]["terminated"]
     assert (killed["reason"], killed["exitCode"]) == ("OOMKilled", 137)
 
-    _wait(cluster, namespace, "late", "jsonpath={.status.phase}=Failed")
+    _wait(cluster, namespace, "late", "{.status.phase}=Failed")
     late = cluster.get("pod", "late", *n)["status"]
     assert late["reason"] == "DeadlineExceeded"
     assert "DeadlineExceeded" in _reasons(cluster, namespace, "late")
 
-    _wait(cluster, namespace, "stuck", "jsonpath={.status.phase}=Failed")
+    _wait(cluster, namespace, "stuck", "{.status.phase}=Failed")
     assert "Init:Error" in cluster.kubectl("get", "pod", "stuck", *n)
 
-    _wait(cluster, namespace, "crash", "jsonpath={.status.containerStatuses[0].state.waiting.reason}=CrashLoopBackOff")
+    _wait(cluster, namespace, "crash", "{.status.containerStatuses[0].state.waiting.reason}=CrashLoopBackOff")
     crash = cluster.get("pod", "crash", *n)["status"]["containerStatuses"][0]
     assert crash["lastState"]["terminated"]["message"] == "why\n"
     assert crash["state"]["waiting"]["message"].startswith("back-off 10s restarting failed container=main pod=crash_")
@@ -163,7 +167,7 @@ def test_termination_takes_its_grace(cluster: LocalCluster, namespace: str, tmp_
     cluster.apply(_pod("deaf", deaf, volumes=volumes, terminationGracePeriodSeconds=3600), *n)
     _wait(cluster, namespace, "deaf", "condition=Ready")
     cluster.kubectl("delete", "pod", "deaf", "--wait=false", *n)
-    _wait(cluster, namespace, "deaf", "jsonpath={.metadata.deletionGracePeriodSeconds}=3600")
+    _wait(cluster, namespace, "deaf", "{.metadata.deletionGracePeriodSeconds}=3600")
     assert "Terminating" in cluster.kubectl("get", "pod", "deaf", *n)
     # Asked again with less patience.
     cluster.kubectl("delete", "pod", "deaf", "--grace-period=1", "--timeout=60s", *n)

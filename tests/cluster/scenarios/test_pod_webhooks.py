@@ -180,7 +180,7 @@ def test_pods_are_injected_and_judged_by_pods(cluster: LocalCluster, namespace: 
 
         # Without the server: refused, unless failures are to be ignored.
         cluster.kubectl("scale", "deployment/injector", "--replicas=0", "-n", namespace)
-        cluster.kubectl("wait", "--for=delete", "pod", "-l", "app=injector", "--timeout=60s", "-n", namespace)
+        cluster.until_gone("pod", "-l", "app=injector", "-n", namespace)
         failed = cluster.try_kubectl("run", "late", "--image=nginx", *n)
         assert "InternalError" in failed.stderr
         assert 'failed calling webhook "a-inject.example.com"' in failed.stderr

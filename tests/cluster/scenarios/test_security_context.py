@@ -69,9 +69,7 @@ def test_identity_capabilities_and_files(cluster: LocalCluster, namespace: str) 
     assert not Path("/tmp/lateen-scenario").exists()
     assert not Path("/etc/lateen-scenario").exists()
 
-    cluster.kubectl(
-        "wait", "pod/refused", *n, "--timeout=60s",
-        "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=CreateContainerConfigError",
-    )  # fmt: skip
+    reason = "{.status.containerStatuses[0].state.waiting.reason}"
+    cluster.wait_for(f"{reason}=CreateContainerConfigError", "pod/refused", *n)
     waiting = cluster.get("pod", "refused", *n)["status"]["containerStatuses"][0]["state"]["waiting"]
     assert waiting["message"].startswith("container has runAsNonRoot and image will run as root")

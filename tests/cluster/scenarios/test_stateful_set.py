@@ -135,7 +135,7 @@ def test_members_have_names_order_and_storage_of_their_own(cluster: LocalCluster
     # Down from the highest, one after the other; the claims stay.
     cluster.kubectl("scale", "statefulset/db", "--replicas=1", *n)
     for name in ("db-2", "db-1"):
-        cluster.kubectl("wait", "--for=delete", f"pod/{name}", "--timeout=60s", *n)
+        cluster.until_gone(f"pod/{name}", *n)
     kills = [e for e in cluster.get("events", *n)["items"] if e["reason"] == "SuccessfulDelete"]
     last = sorted(kills, key=lambda e: int(e["metadata"]["resourceVersion"]))[-2:]
     assert [e["message"].split()[2] for e in last] == ["db-2", "db-1"]
