@@ -20,7 +20,7 @@ DEPLOYMENTS = GVR("apps", "v1", "deployments")
 MANY = 100
 TIMEOUT_SECONDS = 180.0
 IDLE_SECONDS = 20.0
-_SERVER = "registry.k8s.io/e2e-test-images/agnhost:2.53"
+_SERVER = "example.org/agnhost:2.53"
 
 
 def pod(name: str) -> Obj:

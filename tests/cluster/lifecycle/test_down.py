@@ -49,7 +49,7 @@ spec:
     spec:
       containers:
       - name: idle
-        image: registry.k8s.io/pause
+        image: example.org/pause
         volumeMounts: [{name: kept, mountPath: /kept}, {name: memory, mountPath: /scratch}]
       volumes:
       - {name: kept, hostPath: {path: DIRECTORY}}

@@ -27,7 +27,7 @@ for url in sys.argv[1:]:
 
 def add_pod(cluster: LocalCluster, name: str, **metadata: Any) -> tuple[str, str]:
     """A pod that tells its clients' addresses; its own ones, IPv4 and IPv6."""
-    container = {"name": "netexec", "image": "registry.k8s.io/e2e-test-images/agnhost:2.47", "args": ["netexec"]}
+    container = {"name": "netexec", "image": "example.org/agnhost:2.47", "args": ["netexec"]}
     spec = {"containers": [container], "terminationGracePeriodSeconds": 0}
     cluster.apply(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, **metadata}, "spec": spec}))
     cluster.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")

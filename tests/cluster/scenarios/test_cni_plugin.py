@@ -44,7 +44,7 @@ def _of(calls: list[dict[str, Any]], pod: str) -> list[dict[str, Any]]:
 def _pod(name: str) -> str:
     spec = {
         "terminationGracePeriodSeconds": 1,
-        "containers": [{"name": "main", "image": "registry.k8s.io/pause"}],
+        "containers": [{"name": "main", "image": "example.org/pause"}],
     }
     return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
 

@@ -24,7 +24,7 @@ spec:
       hostNetwork: true
       containers:
       - name: main
-        image: registry.k8s.io/pause
+        image: example.org/pause
         env: [{name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}]
 """
 
@@ -39,7 +39,7 @@ spec:
     metadata: {labels: {app: web}}
     spec:
       terminationGracePeriodSeconds: 1
-      containers: [{name: main, image: registry.k8s.io/pause}]
+      containers: [{name: main, image: example.org/pause}]
 ---
 apiVersion: policy/v1
 kind: PodDisruptionBudget

@@ -21,7 +21,7 @@ import base64, json, ssl
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 MOUNT = {"name": "proxy-data", "mountPath": "/d"}
-SIDECAR = {"name": "proxy", "image": "registry.k8s.io/pause", "volumeMounts": [MOUNT]}
+SIDECAR = {"name": "proxy", "image": "example.org/pause", "volumeMounts": [MOUNT]}
 
 def inject(pod):
     names = [c["name"] for c in pod["spec"]["containers"]]
@@ -33,7 +33,7 @@ def inject(pod):
 
 def add_helper(pod):
     if "helper" not in [c["name"] for c in pod["spec"]["containers"]]:
-        helper = {"name": "helper", "image": "registry.k8s.io/pause"}
+        helper = {"name": "helper", "image": "example.org/pause"}
         yield {"op": "add", "path": "/spec/containers/-", "value": helper}
 
 class Handler(BaseHTTPRequestHandler):
@@ -152,7 +152,7 @@ def test_pods_are_injected_and_judged_by_pods(cluster: LocalCluster, namespace: 
             }
             cluster.apply(json.dumps(configuration))
         # The namespace is not selected yet.
-        cluster.kubectl("run", "before", "--image=registry.k8s.io/pause", *n)
+        cluster.kubectl("run", "before", "--image=example.org/pause", *n)
         assert _containers(cluster, target, "before") == ["before"]
 
         cluster.kubectl("label", "namespace", target, f"injection={namespace}")

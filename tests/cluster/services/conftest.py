@@ -29,7 +29,7 @@ def server(name: str, node: str, labels: dict[str, str], **container: Any) -> di
             "containers": [
                 {
                     "name": "netexec",
-                    "image": "registry.k8s.io/e2e-test-images/agnhost:2.47",
+                    "image": "example.org/agnhost:2.47",
                     "args": ["netexec", "--http-port=8080", "--udp-port=8081"],
                     "ports": [
                         {"name": "http", "containerPort": 8080},
