@@ -66,6 +66,7 @@ def test_pods_outlive_their_node_process(fragile: LocalCluster, room: str, tmp_p
         container={
             "livenessProbe": {
                 "exec": {"command": ["test", "!", "-e", "/tmp/sick"]}, "periodSeconds": 1, "failureThreshold": 1,
+                "timeoutSeconds": 30,
             },
             "volumeMounts": [{"name": "settings", "mountPath": "/settings"}],
         },
