@@ -12,16 +12,17 @@ def run(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def processes() -> set[str]:
-    """Command lines of all processes but our own and kernel threads."""
+def processes(home: Path) -> set[str]:
+    """Processes of clusters in `home`: their command line names it or, for what runs in pods, their mounts do."""
     found = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for path in Path("/proc").glob("[0-9]*"):
         try:
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            mounts = (path / "mountinfo").read_text(errors="replace")
         except OSError:
             continue
-        if "lateen" in line and int(path.parent.name) != os.getpid():
-            found.add(f"{path.parent.name} {line}")
+        if line and int(path.name) != os.getpid() and (str(home) in line or str(home) in mounts):
+            found.add(f"{path.name} {line}")
     return found
 
 
@@ -29,7 +30,7 @@ def snapshot(home: Path) -> dict[str, object]:
     """Everything `down` promises to put back; `home` is where the clusters under test keep their state."""
     links = [link["ifname"] for link in json.loads(run("ip", "-j", "link"))]
     return {
-        "processes": processes(),
+        "processes": processes(home),
         "namespaces": sorted(run("ip", "netns", "list").split()),
         "interfaces": sorted(links),
         "addresses": sorted(line.split("valid_lft")[0] for line in run("ip", "-o", "addr").splitlines()),
