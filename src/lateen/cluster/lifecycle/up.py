@@ -147,7 +147,6 @@ def _claim(home: Home, request: Request) -> tuple[Layout, Spec]:
             f"a cluster {request.name} of another LATEEN_HOME is on this machine (ip netns list shows its namespaces); "
             "choose another name with --name"
         )
-    _check_node_labels(Layout(request.name, 0, home.root(request.name)), request.nodes or 1, request.node_labels or {})
     layout = home.claim(spec_at, request.name, _is_free)
     return layout, spec_at(layout.index)
 
