@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Union
+from typing import Any, TypeAlias
 
 from lateen.engine.errors import CycleError, QueryError, show_call
 from lateen.engine.inputs import Input
@@ -67,4 +67,4 @@ class Node:
         return show_call(self.query.name, self.args)
 
 
-Dependency = Union[Source, Node]  # noqa: UP007 - the names are not defined yet for a runtime `|`
+Dependency: TypeAlias = Source | Node

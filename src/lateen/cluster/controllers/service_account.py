@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from lateen.cluster.client.informer import Handler
 from lateen.cluster.controllers.controller import Controller, Environment, namespace_terminating
 from lateen.cluster.controllers.pods import is_deleting
@@ -17,7 +19,7 @@ _DESCRIPTION = (
 )
 
 
-class NamespaceContentController(Controller):
+class NamespaceContentController(Controller, ABC):
     """Keeps one object of a fixed name in every namespace that is not being deleted."""
 
     gvr: GVR
@@ -34,9 +36,9 @@ class NamespaceContentController(Controller):
         if key_of(obj).name == self.object_name:
             self.queue.add(Key("", namespace_of(obj)))
 
+    @abstractmethod
     def wanted(self) -> Obj:
         """The object's contents, without its namespace."""
-        raise NotImplementedError
 
     def is_wanted(self, present: Obj) -> bool:
         """Whether the present object has to be left as it is."""

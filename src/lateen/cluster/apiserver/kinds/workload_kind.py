@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from lateen.cluster.apiserver.kinds.builtin_kind import BuiltinKind
@@ -13,13 +14,14 @@ from lateen.cluster.objects import Obj
 from lateen.cluster.status import Cause
 
 
-class WorkloadKind(BuiltinKind):
+class WorkloadKind(BuiltinKind, ABC):
     """A kind whose `spec.template` makes pods. `validate` holds the rules for new and changed objects."""
 
     counts_generations = True
 
+    @abstractmethod
     def validate(self, obj: Obj) -> list[Cause]:
-        raise NotImplementedError
+        """The faults of a new or changed object."""
 
     def validate_create(self, obj: Obj, ctx: Context) -> Sequence[Cause]:
         return self.validate(obj)
