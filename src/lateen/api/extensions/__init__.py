@@ -1,0 +1,1 @@
+"""The kinds of extensions.istio.io, one module each."""

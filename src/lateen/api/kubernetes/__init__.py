@@ -1,0 +1,1 @@
+"""The Kubernetes kinds the mesh reads: only the fields it uses."""

@@ -1,0 +1,1 @@
+"""The mesh-wide configuration: MeshConfig, MeshNetworks and the defaults of proxies."""

@@ -1,0 +1,1 @@
+"""The kinds of networking.istio.io, one module each."""

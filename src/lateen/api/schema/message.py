@@ -1,0 +1,48 @@
+"""The base of all API messages, and the vocabulary of their constraints."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A CEL rule of the CRD (`x-kubernetes-validations`); `self` is the field or message it stands on."""
+
+    expression: str
+    message: str
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """A message of the mesh API: a proto message as an immutable value.
+
+    Fields are named like the proto's, in snake_case; users write camelCase. Absent is the field's default: `None` for
+    messages and wrapper types, the zero value for plain scalars, `()` for repeated fields, `{}` for maps. Fields without
+    a default are required. A string literal under a field is its documentation.
+    """
+
+    oneofs: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Groups of fields (snake_case) of which at most one may be set."""
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    """CEL rules on the whole message."""
+
+
+class Lenient(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A message of Kubernetes' own API, declared as far as the mesh reads it: unknown fields are let be."""
+
+
+def rules(*pairs: tuple[str, str]) -> Meta:
+    """CEL rules on a field: `Annotated[str, rules(("self != '*'", "must not be a bare wildcard"))]`."""
+    return Meta(extra={"rules": tuple(Rule(e, m) for e, m in pairs)})
+
+
+UInt32 = Annotated[int, Meta(ge=0, le=4294967295)]
+Int32 = Annotated[int, Meta(ge=-2147483648, le=2147483647)]
+UInt64 = Annotated[int, Meta(ge=0, le=18446744073709551615)]
+Int64 = Annotated[int, Meta(ge=-9223372036854775808, le=9223372036854775807)]
+PortNumber = Annotated[int, Meta(ge=0, le=65535)]
+
+AnyStruct = dict[str, Any]
+"""google.protobuf.Struct: any JSON object."""

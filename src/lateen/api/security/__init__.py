@@ -1,0 +1,1 @@
+"""The kinds of security.istio.io, one module each."""

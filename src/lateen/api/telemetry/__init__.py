@@ -1,0 +1,1 @@
+"""The kinds of telemetry.istio.io, one module each."""

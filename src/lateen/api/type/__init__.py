@@ -1,0 +1,1 @@
+"""Messages that several API groups share (istio.type.v1beta1)."""

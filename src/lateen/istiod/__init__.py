@@ -1,0 +1,1 @@
+"""The control plane as one process: wiring only."""

@@ -1,0 +1,1 @@
+"""What the mesh is: services, endpoints, workloads, scopes and effective policies, as queries over the inputs."""

@@ -1,0 +1,120 @@
+"""The inputs of the engine: one table per kind. Sources write them, queries read them.
+
+Only valid values come in: what does not pass `lateen.api` never replaces the last good value, and is told of in
+`REJECTED`. Every listing by namespace, host or selector that a query needs is an index here, so that a query depends on
+the bucket it looked into and on nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from lateen.api.extensions.traffic_extension import TrafficExtension
+from lateen.api.extensions.wasm_plugin import WasmPlugin
+from lateen.api.kubernetes.config_map import ConfigMap
+from lateen.api.kubernetes.endpoint_slice import SERVICE_NAME_LABEL, EndpointSlice
+from lateen.api.kubernetes.namespace import Namespace
+from lateen.api.kubernetes.node import Node
+from lateen.api.kubernetes.pod import Pod
+from lateen.api.kubernetes.secret import Secret
+from lateen.api.kubernetes.service import Service
+from lateen.api.mesh.mesh_config import MeshConfig
+from lateen.api.mesh.mesh_networks import MeshNetworks
+from lateen.api.networking.destination_rule import DestinationRule
+from lateen.api.networking.envoy_filter import EnvoyFilter
+from lateen.api.networking.gateway import Gateway
+from lateen.api.networking.proxy_config import ProxyConfig
+from lateen.api.networking.service_entry import ServiceEntry
+from lateen.api.networking.sidecar import Sidecar
+from lateen.api.networking.virtual_service import VirtualService
+from lateen.api.networking.workload_entry import WorkloadEntry
+from lateen.api.networking.workload_group import WorkloadGroup
+from lateen.api.objects import Key, Object, ObjectRef
+from lateen.api.schema.fault import Fault
+from lateen.api.security.authorization_policy import AuthorizationPolicy
+from lateen.api.security.peer_authentication import PeerAuthentication
+from lateen.api.security.request_authentication import RequestAuthentication
+from lateen.api.telemetry.telemetry import Telemetry
+from lateen.engine import Cell, Table
+
+
+def _namespace(value: Any) -> tuple[Hashable, ...]:
+    return (value.metadata.namespace,)
+
+
+def _service_of_slice(value: EndpointSlice) -> tuple[Hashable, ...]:
+    name = value.metadata.labels.get(SERVICE_NAME_LABEL)
+    return ((value.metadata.namespace, name),) if name else ()
+
+
+def _pod_addresses(value: Pod) -> tuple[Hashable, ...]:
+    return value.addresses
+
+
+def _hosts(value: Object[Any]) -> tuple[Hashable, ...]:
+    """Hosts exactly as written; short names are relative to the object's namespace."""
+    return tuple(dict.fromkeys(value.spec.hosts))
+
+
+def _host(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
+    return (value.spec.host,)
+
+
+# --- Kubernetes: of every cluster the mesh reads ----------------------------------------------------------------
+
+NAMESPACES: Table[Key, Namespace] = Table("namespaces")
+NODES: Table[Key, Node] = Table("nodes")
+SERVICES: Table[Key, Service] = Table("services", indexes={"namespace": _namespace})
+ENDPOINT_SLICES: Table[Key, EndpointSlice] = Table("endpointslices", indexes={"service": _service_of_slice})
+PODS: Table[Key, Pod] = Table("pods", indexes={"namespace": _namespace, "address": _pod_addresses})
+SECRETS: Table[Key, Secret] = Table("secrets")
+CONFIG_MAPS: Table[Key, ConfigMap] = Table("configmaps")
+
+# --- the mesh's own kinds -----------------------------------------------------------------------------------------
+
+VIRTUAL_SERVICES: Table[Key, Object[VirtualService]] = Table(
+    "virtualservices", indexes={"namespace": _namespace, "host": _hosts}
+)
+DESTINATION_RULES: Table[Key, Object[DestinationRule]] = Table(
+    "destinationrules", indexes={"namespace": _namespace, "host": _host}
+)
+GATEWAYS: Table[Key, Object[Gateway]] = Table("gateways", indexes={"namespace": _namespace})
+SERVICE_ENTRIES: Table[Key, Object[ServiceEntry]] = Table(
+    "serviceentries", indexes={"namespace": _namespace, "host": _hosts}
+)
+SIDECARS: Table[Key, Object[Sidecar]] = Table("sidecars", indexes={"namespace": _namespace})
+WORKLOAD_ENTRIES: Table[Key, Object[WorkloadEntry]] = Table("workloadentries", indexes={"namespace": _namespace})
+WORKLOAD_GROUPS: Table[Key, Object[WorkloadGroup]] = Table("workloadgroups", indexes={"namespace": _namespace})
+PROXY_CONFIGS: Table[Key, Object[ProxyConfig]] = Table("proxyconfigs", indexes={"namespace": _namespace})
+ENVOY_FILTERS: Table[Key, Object[EnvoyFilter]] = Table("envoyfilters", indexes={"namespace": _namespace})
+PEER_AUTHENTICATIONS: Table[Key, Object[PeerAuthentication]] = Table(
+    "peerauthentications", indexes={"namespace": _namespace}
+)
+REQUEST_AUTHENTICATIONS: Table[Key, Object[RequestAuthentication]] = Table(
+    "requestauthentications", indexes={"namespace": _namespace}
+)
+AUTHORIZATION_POLICIES: Table[Key, Object[AuthorizationPolicy]] = Table(
+    "authorizationpolicies", indexes={"namespace": _namespace}
+)
+TELEMETRIES: Table[Key, Object[Telemetry]] = Table("telemetries", indexes={"namespace": _namespace})
+WASM_PLUGINS: Table[Key, Object[WasmPlugin]] = Table("wasmplugins", indexes={"namespace": _namespace})
+TRAFFIC_EXTENSIONS: Table[Key, Object[TrafficExtension]] = Table(
+    "trafficextensions", indexes={"namespace": _namespace}
+)
+
+# --- mesh-wide ----------------------------------------------------------------------------------------------------
+
+MESH_CONFIG: Cell[MeshConfig] = Cell("meshconfig", MeshConfig())
+MESH_NETWORKS: Cell[MeshNetworks] = Cell("meshnetworks", MeshNetworks())
+CLUSTER_ID: Cell[str] = Cell("clusterid", "Kubernetes")
+"""What the control plane's own cluster is called (endpoints of `Key.cluster == ""` carry it)."""
+DOMAIN: Cell[str] = Cell("domain", "cluster.local")
+"""Suffix of Kubernetes service names."""
+
+# --- what did not come in -----------------------------------------------------------------------------------------
+
+REJECTED: Table[ObjectRef, tuple[Fault, ...]] = Table("rejected")
+"""Faults of the newest version of an object, where that version was rejected."""
+WARNINGS: Table[ObjectRef, tuple[Fault, ...]] = Table("warnings")
+"""What validation warned about in objects that were taken."""

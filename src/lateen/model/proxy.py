@@ -1,0 +1,119 @@
+"""A proxy as it presents itself, and the views: what is left of a proxy when all that does not matter is dropped.
+
+A thousand sidecars that agree on their view share one computation and one copy of the bytes.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+from lateen.api.objects import Key
+from lateen.model.endpoint import Locality
+
+Labels = tuple[tuple[str, str], ...]
+"""Sorted pairs."""
+
+
+class Role(Enum):
+    SIDECAR = "sidecar"
+    ROUTER = "router"
+    WAYPOINT = "waypoint"
+
+
+class Interception(Enum):
+    REDIRECT = "REDIRECT"
+    TPROXY = "TPROXY"
+    NONE = "NONE"
+    """Nothing is captured; the proxy listens on the services' own ports at loopback."""
+
+
+class Certificates(msgspec.Struct, frozen=True):
+    """Where a proxy's certificate and trust roots are (file SDS: names of files Envoy watches)."""
+
+    workload: str = "/etc/istio/proxy/sds/default.yaml"
+    roots: str = "/etc/istio/proxy/sds/rootca.yaml"
+
+
+class Traits(msgspec.Struct, frozen=True):
+    """What about a proxy changes the form of its configuration, whatever the mesh is."""
+
+    ipv4: bool = True
+    ipv6: bool = False
+    interception: Interception = Interception.REDIRECT
+    certificates: Certificates = Certificates()
+    dns_capture: bool = False
+    privileged_ports: bool = True
+    """May bind ports below 1024."""
+
+
+class Proxy(msgspec.Struct, frozen=True):
+    id: str
+    """`name.namespace`"""
+    role: Role
+    namespace: str
+    labels: Labels = ()
+    service_account: str = ""
+    addresses: tuple[str, ...] = ()
+    locality: Locality = Locality()
+    network: str = ""
+    cluster_id: str = ""
+    node: str = ""
+    dns_domain: str = ""
+    traits: Traits = Traits()
+
+    @property
+    def name(self) -> str:
+        return self.id.removesuffix(f".{self.namespace}")
+
+
+class OutboundView(msgspec.Struct, frozen=True):
+    """What a sidecar sees of the mesh."""
+
+    namespace: str
+    labels: Labels
+    """Only those that some selector of an outbound resource asks for (sourceLabels, workloadSelector)."""
+    sidecar: Key | None
+    """The Sidecar resource that limits it."""
+    locality: Locality
+    network: str
+    cluster_id: str
+    node: str
+    """Only where some service prefers the same node; else empty."""
+    traits: Traits
+    patches: tuple[Key, ...] = ()
+    """The EnvoyFilters that apply, in order of application."""
+
+
+class InboundView(msgspec.Struct, frozen=True):
+    """What a sidecar's own workload is to the mesh."""
+
+    namespace: str
+    labels: Labels
+    service_account: str
+    sidecar: Key | None
+    cluster_id: str
+    network: str
+    traits: Traits
+    addresses: tuple[str, ...] = ()
+    """Only where they matter (interception NONE, Sidecar ingress binds); else empty."""
+    patches: tuple[Key, ...] = ()
+
+
+class GatewayView(msgspec.Struct, frozen=True):
+    """What a gateway sees of the mesh, and which Gateways select it."""
+
+    namespace: str
+    labels: Labels
+    service_account: str
+    locality: Locality
+    network: str
+    cluster_id: str
+    node: str
+    traits: Traits
+    patches: tuple[Key, ...] = ()
+
+
+ClientView = OutboundView | GatewayView
+View = OutboundView | InboundView | GatewayView

@@ -1,0 +1,87 @@
+"""A service: what a host name stands for."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+import msgspec
+
+from lateen.api.objects import ObjectRef
+from lateen.model.protocol import Protocol
+
+
+class ServiceKey(NamedTuple):
+    """Names a service: several namespaces may define the same host."""
+
+    hostname: str
+    namespace: str
+
+
+class Resolution(Enum):
+    """Where the addresses of a service come from."""
+
+    EDS = "ClientSideLB"
+    """Endpoints known to the control plane."""
+    DNS = "DNSLB"
+    """The proxy resolves names and balances over all answers (STRICT_DNS)."""
+    DNS_ROUND_ROBIN = "DNSRoundRobinLB"
+    """The proxy resolves a name and uses the first answer of the moment (LOGICAL_DNS)."""
+    PASSTHROUGH = "Passthrough"
+    """The address the application dialled (ORIGINAL_DST)."""
+    DYNAMIC_DNS = "DynamicDNS"
+    """The proxy resolves the host the request names (dynamic forward proxy)."""
+    ALIAS = "Alias"
+    """Another service answers (ExternalName)."""
+
+
+class ServicePort(msgspec.Struct, frozen=True):
+    name: str
+    port: int
+    protocol: Protocol
+    target_port: int = 0
+    """Of the workload, where the service says it by number; 0 otherwise."""
+
+
+class Service(msgspec.Struct, frozen=True):
+    key: ServiceKey
+    name: str
+    """Short name (`reviews`); of a ServiceEntry the host itself."""
+    source: ObjectRef
+    """The resource it was made from."""
+    ports: tuple[ServicePort, ...]
+    resolution: Resolution
+    addresses: tuple[str, ...] = ()
+    """VIPs or CIDRs as declared (ClusterIPs, ServiceEntry.addresses)."""
+    auto_addresses: tuple[str, ...] = ()
+    """VIPs given automatically (240.240.0.0/16, 2001:2::/48)."""
+    headless: bool = False
+    mesh_external: bool = False
+    export_to: tuple[str, ...] = ("*",)
+    """Namespaces, `*`, `.` or `~`."""
+    labels: tuple[tuple[str, str], ...] = ()
+    selector: tuple[tuple[str, str], ...] = ()
+    subject_alt_names: tuple[str, ...] = ()
+    external_name: str = ""
+    """The host an alias stands for."""
+    node_local: bool = False
+    """internalTrafficPolicy: Local."""
+    traffic_distribution: str = ""
+    """PreferClose, PreferSameZone, PreferSameNode or empty."""
+    publish_not_ready: bool = False
+    created: str = ""
+
+    @property
+    def hostname(self) -> str:
+        return self.key.hostname
+
+    @property
+    def namespace(self) -> str:
+        return self.key.namespace
+
+    @property
+    def is_kubernetes(self) -> bool:
+        return self.source.kind == "Service"
+
+    def port(self, number: int) -> ServicePort | None:
+        return next((p for p in self.ports if p.port == number), None)

@@ -1,0 +1,60 @@
+"""Everything a proxy is to hold: its views, and for each view and type the list of recipes. Dispatch only."""
+
+from __future__ import annotations
+
+from lateen.engine import Reader, query
+from lateen.model.proxy import GatewayView, InboundView, OutboundView, Proxy, View
+from lateen.model.views import views_of
+from lateen.translate.clusters import gateway as gateway_clusters
+from lateen.translate.clusters import inbound as inbound_clusters
+from lateen.translate.clusters import outbound as outbound_clusters
+from lateen.translate.endpoints import assignments
+from lateen.translate.listeners import gateway as gateway_listeners
+from lateen.translate.listeners import inbound as inbound_listeners
+from lateen.translate.listeners import outbound as outbound_listeners
+from lateen.translate.patches.apply import patched
+from lateen.translate.patches.extensions import extensions
+from lateen.translate.resource import Recipe, ResourceType
+from lateen.translate.routes import gateway as gateway_routes
+from lateen.translate.routes import outbound as outbound_routes
+from lateen.translate.secrets import gateway as gateway_secrets
+
+
+@query
+def views(db: Reader, proxy: Proxy) -> tuple[View, ...]:
+    """The views of a proxy. What it holds of a type is what their listings hold together; names do not overlap."""
+    return views_of(db, proxy)
+
+
+@query
+def listing(db: Reader, type_: ResourceType, view: View) -> tuple[Recipe, ...]:
+    """Every resource of a type in a view, EnvoyFilters applied."""
+    found = _listing(db, type_, view)
+    return patched(db, type_, view, found) if view.patches else found
+
+
+def _listing(db: Reader, type_: ResourceType, view: View) -> tuple[Recipe, ...]:
+    match type_, view:
+        case ResourceType.CDS, OutboundView():
+            return outbound_clusters.listing(db, view)
+        case ResourceType.CDS, InboundView():
+            return inbound_clusters.listing(db, view)
+        case ResourceType.CDS, GatewayView():
+            return gateway_clusters.listing(db, view)
+        case ResourceType.EDS, OutboundView() | GatewayView():
+            return assignments.listing(db, view)
+        case ResourceType.LDS, OutboundView():
+            return outbound_listeners.listing(db, view)
+        case ResourceType.LDS, InboundView():
+            return inbound_listeners.listing(db, view)
+        case ResourceType.LDS, GatewayView():
+            return gateway_listeners.listing(db, view)
+        case ResourceType.RDS, OutboundView():
+            return outbound_routes.listing(db, view)
+        case ResourceType.RDS, GatewayView():
+            return gateway_routes.listing(db, view)
+        case ResourceType.SDS, GatewayView():
+            return gateway_secrets.listing(db, view)
+        case ResourceType.ECDS, _:
+            return extensions(db, view)
+    return ()

@@ -1,0 +1,1 @@
+"""Network and HTTP filters, shared by the listeners."""

@@ -1,0 +1,1 @@
+"""EnvoyFilter: patches applied as the last pure step."""

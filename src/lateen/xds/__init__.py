@@ -1,0 +1,1 @@
+"""Who has been told what: ADS sessions, their collections of resources, the server, its debug endpoints."""
