@@ -31,7 +31,7 @@ class Resolution(Enum):
     DYNAMIC_DNS = "DYNAMIC_DNS"
 
 
-class ServicePort(Message):
+class ServicePort(Message, kw_only=True):
     """One port of the service."""
 
     number: Annotated[UInt32, _PORT_RANGE]

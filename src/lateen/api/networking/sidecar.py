@@ -66,7 +66,7 @@ class IstioIngressListener(Message):
     """Limits of connections from the sidecar to the application on this port, instead of the Sidecar's."""
 
 
-class IstioEgressListener(Message):
+class IstioEgressListener(Message, kw_only=True):
     """What the workload reaches, in general or by one port."""
 
     port: SidecarPort | None = None
@@ -84,8 +84,8 @@ class Sidecar(Message):
     """Configuration of the sidecars that it selects."""
 
     workload_selector: WorkloadSelector | None = None
-    """Which workloads of the namespace; all of them when not given. In the root namespace, a Sidecar without selector is
-    the default of all namespaces."""
+    """Which workloads of the namespace; all of them when not given. In the root namespace, a Sidecar without a selector
+    is the default of all namespaces."""
     ingress: tuple[IstioIngressListener, ...] = ()
     """Inbound listeners, instead of those that follow from the services of the workload."""
     egress: tuple[IstioEgressListener, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
+import msgspec
 from msgspec import Meta
 
 from lateen.api.schema.message import Message, Rule, UInt32, rules
@@ -44,9 +45,9 @@ class WorkloadEntry(Message):
                 "port name must be valid",
             )
         ),
-    ] = {}
+    ] = msgspec.field(default_factory=dict)
     """Service port name to the workload's port; names that are not here use the service's targetPort, or its number."""
-    labels: Annotated[dict[str, str], Meta(max_length=256)] = {}
+    labels: Annotated[dict[str, str], Meta(max_length=256)] = msgspec.field(default_factory=dict)
     """Labels of the workload."""
     network: Annotated[str, Meta(max_length=2048)] = ""
     """The network the address is in; empty for the default."""

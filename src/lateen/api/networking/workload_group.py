@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
+import msgspec
 from msgspec import Meta
 
 from lateen.api.networking.workload_entry import UNIX_RULE, WorkloadEntry
@@ -16,9 +17,9 @@ ProbePort = Annotated[UInt32, rules(("0 < self && self <= 65535", "port must be 
 class ObjectMeta(Message):
     """Labels and annotations of the entries that are made."""
 
-    labels: Annotated[dict[str, str], Meta(max_length=256)] = {}
+    labels: Annotated[dict[str, str], Meta(max_length=256)] = msgspec.field(default_factory=dict)
     """Labels to attach."""
-    annotations: Annotated[dict[str, str], Meta(max_length=256)] = {}
+    annotations: Annotated[dict[str, str], Meta(max_length=256)] = msgspec.field(default_factory=dict)
     """Annotations to attach."""
 
 
@@ -37,7 +38,7 @@ class HTTPHeader(Message):
     """Value of the header."""
 
 
-class HTTPHealthCheckConfig(Message):
+class HTTPHealthCheckConfig(Message, kw_only=True):
     """An HTTP GET; a status from 200 to 399 is healthy."""
 
     path: str = ""
@@ -61,7 +62,7 @@ class GrpcHealthCheckConfig(Message):
     """Service name in the request; empty asks for the server as a whole."""
 
 
-class TCPHealthCheckConfig(Message):
+class TCPHealthCheckConfig(Message, kw_only=True):
     """A TCP connection that can be opened is healthy."""
 
     host: str = ""
@@ -102,7 +103,7 @@ class ReadinessProbe(Message):
     """Probe by the gRPC health service."""
 
 
-class WorkloadGroup(Message):
+class WorkloadGroup(Message, kw_only=True):
     """Workloads that are alike: what a Deployment is to pods."""
 
     metadata: ObjectMeta | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from lateen.api.schema.message import Message, rules
@@ -23,5 +24,5 @@ class WorkloadSelector(Message):
             ("self.all(key, !key.contains('*'))", "wildcard not allowed in label key match"),
             ("self.all(key, key.size() != 0)", "key must not be empty"),
         ),
-    ] = {}
+    ] = msgspec.field(default_factory=dict)
     """All of these must be on the workload; none selects every workload of the namespace."""
