@@ -8,9 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from lateen.api.networking.workload_entry import UNIX_RULE, WorkloadEntry
-from lateen.api.schema.message import Int32, Message, Rule, UInt32, rules
+from lateen.api.schema.message import Message, Rule, UInt32, rules
 
-NonNegative = Annotated[Int32, Meta(ge=0)]
+NonNegative = Annotated[int, Meta(ge=0, le=2147483647)]
 ProbePort = Annotated[UInt32, rules(("0 < self && self <= 65535", "port must be between 1-65535"))]
 
 
