@@ -51,7 +51,7 @@ class HTTPCookie(Message):
     path: str = ""
     """Path that a generated cookie is set for."""
     ttl: Duration | None = None
-    """Lifetime of a cookie the proxy generates when there is none; zero makes a session cookie; absent: none is made."""
+    """Lifetime of a cookie the proxy makes when there is none; zero: a session cookie; absent: none is made."""
     attributes: tuple[CookieAttribute, ...] = ()
     """Further attributes of a generated cookie."""
 
