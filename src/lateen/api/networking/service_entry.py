@@ -31,7 +31,7 @@ class Resolution(Enum):
     DYNAMIC_DNS = "DYNAMIC_DNS"
 
 
-class ServicePort(Message, kw_only=True):
+class ServicePort(Message, frozen=True, kw_only=True):
     """One port of the service."""
 
     number: Annotated[UInt32, _PORT_RANGE]
@@ -44,7 +44,7 @@ class ServicePort(Message, kw_only=True):
     """The port of the endpoints; `number` when not given."""
 
 
-class ServiceEntry(Message):
+class ServiceEntry(Message, frozen=True):
     """A service by its hosts."""
 
     rules: ClassVar[tuple[Rule, ...]] = (

@@ -26,7 +26,7 @@ class OutboundTrafficPolicyMode(Enum):
     ALLOW_ANY = "ALLOW_ANY"
 
 
-class SidecarPort(Message):
+class SidecarPort(Message, frozen=True):
     """A port that the sidecar listens on."""
 
     number: UInt32 = 0
@@ -39,7 +39,7 @@ class SidecarPort(Message):
     """Without effect here; rejected when set."""
 
 
-class OutboundTrafficPolicy(Message):
+class OutboundTrafficPolicy(Message, frozen=True):
     """What to do with unknown destinations."""
 
     mode: OutboundTrafficPolicyMode = OutboundTrafficPolicyMode.REGISTRY_ONLY
@@ -48,7 +48,7 @@ class OutboundTrafficPolicy(Message):
     """With ALLOW_ANY: a service that unknown traffic is sent to, instead of where it was going."""
 
 
-class IstioIngressListener(Message):
+class IstioIngressListener(Message, frozen=True):
     """A port on which the workload takes traffic."""
 
     port: SidecarPort
@@ -66,7 +66,7 @@ class IstioIngressListener(Message):
     """Limits of connections from the sidecar to the application on this port, instead of the Sidecar's."""
 
 
-class IstioEgressListener(Message, kw_only=True):
+class IstioEgressListener(Message, frozen=True, kw_only=True):
     """What the workload reaches, in general or by one port."""
 
     port: SidecarPort | None = None
@@ -80,7 +80,7 @@ class IstioEgressListener(Message, kw_only=True):
     host, one with `*.` in front, or `*`."""
 
 
-class Sidecar(Message):
+class Sidecar(Message, frozen=True):
     """Configuration of the sidecars that it selects."""
 
     workload_selector: WorkloadSelector | None = None

@@ -18,7 +18,7 @@ UNIX_RULE = Rule(
 )
 
 
-class WorkloadEntry(Message):
+class WorkloadEntry(Message, frozen=True):
     """A workload's address, labels, identity and place."""
 
     rules: ClassVar[tuple[Rule, ...]] = (ADDRESS_RULE, UNIX_RULE)

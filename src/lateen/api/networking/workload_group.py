@@ -14,7 +14,7 @@ NonNegative = Annotated[int, Meta(ge=0, le=2147483647)]
 ProbePort = Annotated[UInt32, rules(("0 < self && self <= 65535", "port must be between 1-65535"))]
 
 
-class ObjectMeta(Message):
+class ObjectMeta(Message, frozen=True):
     """Labels and annotations of the entries that are made."""
 
     labels: Annotated[dict[str, str], Meta(max_length=256)] = msgspec.field(default_factory=dict)
@@ -23,13 +23,13 @@ class ObjectMeta(Message):
     """Annotations to attach."""
 
 
-class WorkloadEntryTemplate(WorkloadEntry):
+class WorkloadEntryTemplate(WorkloadEntry, frozen=True):
     """A WorkloadEntry without the address, which each workload brings itself."""
 
     rules: ClassVar[tuple[Rule, ...]] = (UNIX_RULE,)
 
 
-class HTTPHeader(Message):
+class HTTPHeader(Message, frozen=True):
     """A header of a probe's request."""
 
     name: Annotated[str, Meta(pattern="^[-_A-Za-z0-9]+$")] = ""
@@ -38,7 +38,7 @@ class HTTPHeader(Message):
     """Value of the header."""
 
 
-class HTTPHealthCheckConfig(Message, kw_only=True):
+class HTTPHealthCheckConfig(Message, frozen=True, kw_only=True):
     """An HTTP GET; a status from 200 to 399 is healthy."""
 
     path: str = ""
@@ -53,7 +53,7 @@ class HTTPHealthCheckConfig(Message, kw_only=True):
     """Headers of the request; names may repeat."""
 
 
-class GrpcHealthCheckConfig(Message):
+class GrpcHealthCheckConfig(Message, frozen=True):
     """The standard gRPC health check."""
 
     port: ProbePort = 0
@@ -62,7 +62,7 @@ class GrpcHealthCheckConfig(Message):
     """Service name in the request; empty asks for the server as a whole."""
 
 
-class TCPHealthCheckConfig(Message, kw_only=True):
+class TCPHealthCheckConfig(Message, frozen=True, kw_only=True):
     """A TCP connection that can be opened is healthy."""
 
     host: str = ""
@@ -71,14 +71,14 @@ class TCPHealthCheckConfig(Message, kw_only=True):
     """Port to connect to."""
 
 
-class ExecHealthCheckConfig(Message):
+class ExecHealthCheckConfig(Message, frozen=True):
     """A command that exits with 0 is healthy."""
 
     command: tuple[Annotated[str, Meta(min_length=1)], ...]
     """The command and its arguments; no shell is involved."""
 
 
-class ReadinessProbe(Message):
+class ReadinessProbe(Message, frozen=True):
     """How to tell whether a workload of the group is ready: as Kubernetes does for pods."""
 
     oneofs: ClassVar[tuple[tuple[str, ...], ...]] = (("http_get", "tcp_socket", "exec", "grpc"),)
@@ -103,7 +103,7 @@ class ReadinessProbe(Message):
     """Probe by the gRPC health service."""
 
 
-class WorkloadGroup(Message, kw_only=True):
+class WorkloadGroup(Message, frozen=True, kw_only=True):
     """Workloads that are alike: what a Deployment is to pods."""
 
     metadata: ObjectMeta | None = None

@@ -14,7 +14,7 @@ LabelValue = Annotated[
 ]
 
 
-class WorkloadSelector(Message):
+class WorkloadSelector(Message, frozen=True):
     """Selects workloads by their labels, within the namespace of the resource."""
 
     labels: Annotated[
