@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, dataclass_transform
 
 import msgspec
 from msgspec import Meta
@@ -15,6 +15,7 @@ class Rule(msgspec.Struct, frozen=True):
     message: str
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """A message of the mesh API: a proto message as an immutable value.
 
@@ -29,6 +30,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """CEL rules on the whole message."""
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Lenient(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A message of Kubernetes' own API, declared as far as the mesh reads it: unknown fields are let be."""
 
