@@ -15,13 +15,22 @@ class Rule(msgspec.Struct, frozen=True):
     message: str
 
 
+class _KeywordOnly(msgspec.StructMeta):
+    """Makes every subclass keyword-only: msgspec inherits all options but this one."""
+
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
+        return super().__new__(mcls, name, bases, namespace, **{"kw_only": True, **options})
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class Message(
+    msgspec.Struct, metaclass=_KeywordOnly, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
+):
     """A message of the mesh API: a proto message as an immutable value.
 
     Fields are named like the proto's, in snake_case; users write camelCase. Absent is the field's default: `None` for
-    messages and wrapper types, the zero value for plain scalars, `()` for repeated fields, `{}` for maps. Fields without
-    a default are required. A string literal under a field is its documentation.
+    messages and wrapper types, the zero value for plain scalars, `()` for repeated fields, `{}` for maps. Fields
+    without a default are required. A string literal under a field is its documentation.
     """
 
     oneofs: ClassVar[tuple[tuple[str, ...], ...]] = ()
@@ -31,13 +40,23 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Lenient(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Lenient(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, kw_only=True, rename="camel"):
     """A message of Kubernetes' own API, declared as far as the mesh reads it: unknown fields are let be."""
 
 
 def rules(*pairs: tuple[str, str]) -> Meta:
     """CEL rules on a field: `Annotated[str, rules(("self != '*'", "must not be a bare wildcard"))]`."""
     return Meta(extra={"rules": tuple(Rule(e, m) for e, m in pairs)})
+
+
+def map_keys(*names: str) -> Meta:
+    """A list whose items are told apart by these fields (camelCase): no two items may agree in all of them."""
+    return Meta(extra={"map_keys": names})
+
+
+def other_name(name: str) -> Meta:
+    """A second name of the field that the CRD declares too (all snake_case names are accepted when parsing)."""
+    return Meta(extra={"other_name": name})
 
 
 UInt32 = Annotated[int, Meta(ge=0, le=4294967295)]
