@@ -23,5 +23,12 @@ def inbound_cluster(port: int) -> str:
     return f"inbound|{port}||"
 
 
-def gateway_route(port: int) -> str:
-    return f"http.{port}"
+def gateway_route(port: int, bind: str = "") -> str:
+    """Of the plain text HTTP servers of a gateway that are bound to a port (and address, where one is given)."""
+    return f"http.{port}.{bind}" if bind else f"http.{port}"
+
+
+def gateway_tls_route(port: int, port_name: str, gateway: str, namespace: str, bind: str = "") -> str:
+    """Of one HTTPS server that terminates TLS; `port` is the declared one."""
+    name = f"https.{port}.{port_name}.{gateway}.{namespace}"
+    return f"{name}.{bind}" if bind else name
