@@ -191,3 +191,41 @@ def test_a_change_costs_what_it_affects_not_what_there_is(size: int) -> None:
     assert after.total.computed - before.total.computed == 3
     assert after.total.hits - before.total.hits == 1
     assert observations[5].changed_at == 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(WRITES, st.sampled_from((0, 1)), st.sampled_from(range(len(CALLS))), st.booleans()), max_size=12)
+)
+def test_every_observer_learns_of_each_result_that_differs_whatever_others_take(
+    steps: list[tuple[dict[str, Value | None], int, int, bool]],
+) -> None:
+    """Two observers hold copies of what they observe, corrected by nothing but their own lists of stale results."""
+    engine = Engine(keep=0)
+    observers = (engine.observer(), engine.observer())
+    observed: tuple[dict[int, Observation[Any]], ...] = ({}, {})
+    copies: tuple[dict[int, object], ...] = ({}, {})
+    for writes, which, call, take in steps:
+        with engine.change() as tx:
+            apply(tx, writes)
+        q, args = CALLS[call]
+        if call in observed[which]:
+            observed[which].pop(call).close()
+            del copies[which][call]
+        else:
+            observed[which][call] = observers[which].observe(q, *args)
+            copies[which][call] = outcome(lambda *_, o=observed[which][call]: o.get(), q, args)
+        if not take:
+            continue
+        stale = observers[which].take_stale()
+        assert not observers[which].has_stale
+        assert {id(node) for node in stale} <= {id(o.node) for o in observed[which].values()}
+        for number, observation in observed[which].items():
+            if observation.node in stale:
+                copies[which][number] = outcome(lambda *_, o=observation: o.get(), *CALLS[number])
+        for number, copy in copies[which].items():
+            assert copy == outcome(engine.get, *CALLS[number])
+    for held in observed:
+        for observation in held.values():
+            observation.close()
+    assert engine.statistics().nodes == 0

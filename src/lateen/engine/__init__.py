@@ -6,7 +6,7 @@ See `docs/engine.md` for the model, its laws and its costs. Nothing here knows o
 from lateen.engine.engine import Engine
 from lateen.engine.errors import CycleError, EngineMisuse, QueryError, QueryFailed
 from lateen.engine.inputs import Cell, Input, Table
-from lateen.engine.observation import Observation
+from lateen.engine.observation import Observation, Observer
 from lateen.engine.overlay import Overlay
 from lateen.engine.provenance import Explanation
 from lateen.engine.query import Query, query
@@ -22,6 +22,7 @@ __all__ = [
     "Explanation",
     "Input",
     "Observation",
+    "Observer",
     "Overlay",
     "Query",
     "QueryError",

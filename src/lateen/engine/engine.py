@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from lateen.engine.errors import CycleError, EngineMisuse, QueryError, QueryFailed
 from lateen.engine.inputs import Table
 from lateen.engine.node import Dependency, Node, Source
-from lateen.engine.observation import Observation
+from lateen.engine.observation import Observation, Observer
 from lateen.engine.overlay import Overlay
 from lateen.engine.provenance import Explanation, explain
 from lateen.engine.query import Query
@@ -40,7 +40,7 @@ class Engine:
         self._demands = 0
         """Depth of demands from outside; orphans are dropped when it returns to zero."""
         self._orphans: set[Dependency] = set()
-        self._stale_observed: dict[Node, None] = {}
+        self._observer = Observer(self)
         self._changing = False
         self._overlays: weakref.WeakSet[Overlay] = weakref.WeakSet()
         self._counters: dict[Query[Any, Any], QueryStatistics] = {}
@@ -93,8 +93,8 @@ class Engine:
                 if not reader.stale:
                     reader.stale = True
                     self._marked += 1
-                    if reader.observers:
-                        self._stale_observed[reader] = None
+                    for observer in reader.observers:
+                        observer.reached(reader)
                     pending.append(reader)
 
     # --- demanding -------------------------------------------------------------------------------------------
@@ -112,19 +112,17 @@ class Engine:
         result: R = node.result()
         return result
 
+    def observer(self) -> Observer:
+        """A party of its own that observes results, and learns of its own stale ones whatever others take."""
+        return Observer(self)
+
     def observe(self, query: Query[P, R], *args: P.args, **kwargs: P.kwargs) -> Observation[R]:
-        """A standing demand for a query's result, computed now."""
-        _positional(query, kwargs)
-        with self._outermost():
-            node = self.node(query, args)
-            node.observers += 1
-        return Observation(self, node)
+        """A standing demand for a query's result, computed now; of the engine's own observer."""
+        return self._observer.observe(query, *args, **kwargs)
 
     def take_stale(self) -> list[Node]:
-        """Observed results that changes have reached since the last call (they may yet turn out the same)."""
-        found = [node for node in self._stale_observed if node.observers]
-        self._stale_observed.clear()
-        return found
+        """Results of `observe` that changes have reached since the last call (they may yet turn out the same)."""
+        return self._observer.take_stale()
 
     def refresh(self, node: Node) -> None:
         """Brings a held node up to date."""
@@ -132,9 +130,18 @@ class Engine:
             with self._outermost():
                 self._update(node)
 
-    def unobserve(self, node: Node) -> None:
+    def hold(self, observer: Observer, query: Query[P, R], *args: P.args, **kwargs: P.kwargs) -> Node:
+        """The up-to-date node of a query, held from now on by an observer."""
+        _positional(query, kwargs)
         with self._outermost():
-            node.observers -= 1
+            node = self.node(query, args)
+            if observer not in node.observers:
+                node.observers = (*node.observers, observer)
+        return node
+
+    def let_go(self, node: Node) -> None:
+        """An observer no longer holds a node: it is dropped unless somebody else demands it."""
+        with self._outermost():
             self._orphans.add(node)
 
     def overlay(self, change: Callable[[Transaction], None] | None = None) -> Overlay:
@@ -307,7 +314,6 @@ class Engine:
             if self._nodes.get((found.query, found.args)) is not found or self._wanted(found):
                 continue
             del self._nodes[found.query, found.args]
-            self._stale_observed.pop(found, None)
             self._dropped += 1
             for dependency in found.deps:
                 dependency.readers.discard(found)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lateen.engine.errors import CycleError, QueryError, show_call
 from lateen.engine.inputs import Input
 from lateen.engine.query import Query
+
+if TYPE_CHECKING:
+    from lateen.engine.observation import Observer
 
 
 class Source:
@@ -47,7 +50,8 @@ class Node:
         self.stale = True
         self.running = False
         self.cycle: tuple[str, ...] | None = None
-        self.observers = 0
+        self.observers: tuple[Observer, ...] = ()
+        """Each once, however many observations it has of this."""
 
     def same_result(self, value: Any, error: QueryError | None) -> bool:
         if error is not None or self.error is not None:
