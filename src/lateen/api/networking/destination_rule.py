@@ -10,7 +10,7 @@ from msgspec import Meta, field
 from lateen.api.networking.virtual_service import PortSelector
 from lateen.api.schema.duration import Duration
 from lateen.api.schema.message import Int32, Message, UInt32, UInt64, rules
-from lateen.api.type.workload_selector import WorkloadSelector
+from lateen.api.type.selector import WorkloadSelector
 
 AtLeastOneMillisecond = Annotated[
     Duration, rules(("duration(self) >= duration('1ms')", "must be a valid duration greater than 1ms"))

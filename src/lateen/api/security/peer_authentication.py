@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from lateen.api.schema.message import Message, Rule, rules
-from lateen.api.type.workload_selector import WorkloadSelector
+from lateen.api.type.selector import WorkloadSelector
 
 
 class MutualTLSMode(Enum):
