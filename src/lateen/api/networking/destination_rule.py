@@ -9,7 +9,7 @@ from msgspec import Meta, field
 
 from lateen.api.networking.virtual_service import PortSelector
 from lateen.api.schema.duration import Duration
-from lateen.api.schema.message import Int32, Message, UInt32, UInt64, rules
+from lateen.api.schema.message import Int32, Message, UInt32, rules
 from lateen.api.type.selector import WorkloadSelector
 
 AtLeastOneMillisecond = Annotated[
@@ -17,6 +17,8 @@ AtLeastOneMillisecond = Annotated[
 ]
 Percentage = Annotated[float, Meta(ge=0, le=100)]
 NotNegative = Annotated[float, Meta(ge=0)]
+Size = Annotated[int, Meta(ge=0)]
+"""uint64; msgspec knows no greater bound than that of int64."""
 
 
 # --- load balancing -----------------------------------------------------------------------------------------------
@@ -57,12 +59,12 @@ class HTTPCookie(Message):
 
 
 class RingHash(Message):
-    minimum_ring_size: UInt64 = 0
+    minimum_ring_size: Size = 0
     """Fewest virtual nodes of the ring; default 1024."""
 
 
 class MagLev(Message):
-    table_size: UInt64 = 0
+    table_size: Size = 0
     """Size of the table: a prime below 5000011; default 65537."""
 
 
@@ -81,7 +83,7 @@ class ConsistentHashLB(Message):
     """Hash with a ring (default)."""
     maglev: MagLev | None = None
     """Hash with a Maglev table."""
-    minimum_ring_size: UInt64 = 0
+    minimum_ring_size: Size = 0
     """Deprecated: use `ringHash.minimumRingSize`."""
 
     oneofs = (
