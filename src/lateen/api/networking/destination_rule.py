@@ -224,7 +224,7 @@ class OutlierDetection(Message):
     """Failures to connect in a row until ejection, where they are counted apart; default 5."""
     consecutive_gateway_errors: UInt32 | None = None
     """Answers of 502, 503, 504 (or failed connections) in a row until ejection; default and 0: not counted."""
-    consecutive_5xx_errors: UInt32 | None = None
+    consecutive_5xx_errors: UInt32 | None = field(default=None, name="consecutive5xxErrors")
     """Answers of 5xx (or failed connections) in a row until ejection; default 5, 0: not counted."""
     interval: AtLeastOneMillisecond | None = None
     """Between sweeps; default 10s."""
