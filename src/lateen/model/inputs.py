@@ -111,6 +111,8 @@ CLUSTER_ID: Cell[str] = Cell("clusterid", "Kubernetes")
 """What the control plane's own cluster is called (endpoints of `Key.cluster == ""` carry it)."""
 DOMAIN: Cell[str] = Cell("domain", "cluster.local")
 """Suffix of Kubernetes service names."""
+SCOPE_GATEWAYS_TO_NAMESPACE: Cell[bool] = Cell("scopegateways", False)
+"""Gateways select proxies of their own namespace alone (PILOT_SCOPE_GATEWAY_TO_NAMESPACE)."""
 
 # --- what did not come in -----------------------------------------------------------------------------------------
 
