@@ -43,6 +43,15 @@ def _namespace(value: Any) -> tuple[Hashable, ...]:
     return (value.metadata.namespace,)
 
 
+def _name(value: Service) -> tuple[Hashable, ...]:
+    """The same name in several clusters is one service."""
+    return ((value.metadata.namespace, value.metadata.name),)
+
+
+def _external_name(value: Service) -> tuple[Hashable, ...]:
+    return (value.spec.external_name,) if value.spec.type == "ExternalName" and value.spec.external_name else ()
+
+
 def _service_of_slice(value: EndpointSlice) -> tuple[Hashable, ...]:
     name = value.metadata.labels.get(SERVICE_NAME_LABEL)
     return ((value.metadata.namespace, name),) if name else ()
@@ -65,7 +74,9 @@ def _host(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
 
 NAMESPACES: Table[Key, Namespace] = Table("namespaces")
 NODES: Table[Key, Node] = Table("nodes")
-SERVICES: Table[Key, Service] = Table("services", indexes={"namespace": _namespace})
+SERVICES: Table[Key, Service] = Table(
+    "services", indexes={"namespace": _namespace, "name": _name, "external_name": _external_name}
+)
 ENDPOINT_SLICES: Table[Key, EndpointSlice] = Table("endpointslices", indexes={"service": _service_of_slice})
 PODS: Table[Key, Pod] = Table("pods", indexes={"namespace": _namespace, "address": _pod_addresses})
 SECRETS: Table[Key, Secret] = Table("secrets")
@@ -99,9 +110,7 @@ AUTHORIZATION_POLICIES: Table[Key, Object[AuthorizationPolicy]] = Table(
 )
 TELEMETRIES: Table[Key, Object[Telemetry]] = Table("telemetries", indexes={"namespace": _namespace})
 WASM_PLUGINS: Table[Key, Object[WasmPlugin]] = Table("wasmplugins", indexes={"namespace": _namespace})
-TRAFFIC_EXTENSIONS: Table[Key, Object[TrafficExtension]] = Table(
-    "trafficextensions", indexes={"namespace": _namespace}
-)
+TRAFFIC_EXTENSIONS: Table[Key, Object[TrafficExtension]] = Table("trafficextensions", indexes={"namespace": _namespace})
 
 # --- mesh-wide ----------------------------------------------------------------------------------------------------
 

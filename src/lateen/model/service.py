@@ -41,6 +41,8 @@ class ServicePort(msgspec.Struct, frozen=True):
     protocol: Protocol
     target_port: int = 0
     """Of the workload, where the service says it by number; 0 otherwise."""
+    target_port_name: str = ""
+    """Of the workload's port, where the service says it by name."""
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -53,6 +55,8 @@ class Service(msgspec.Struct, frozen=True):
     resolution: Resolution
     addresses: tuple[str, ...] = ()
     """VIPs or CIDRs as declared (ClusterIPs, ServiceEntry.addresses)."""
+    cluster_addresses: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """By cluster, for a Service that is in several: each has VIPs of its own."""
     auto_addresses: tuple[str, ...] = ()
     """VIPs given automatically (240.240.0.0/16, 2001:2::/48)."""
     headless: bool = False
@@ -82,6 +86,10 @@ class Service(msgspec.Struct, frozen=True):
     @property
     def is_kubernetes(self) -> bool:
         return self.source.kind == "Service"
+
+    def virtual_addresses(self, cluster: str) -> tuple[str, ...]:
+        """The declared VIPs as seen from a cluster."""
+        return dict(self.cluster_addresses).get(cluster, self.addresses) if self.cluster_addresses else self.addresses
 
     def port(self, number: int) -> ServicePort | None:
         return next((p for p in self.ports if p.port == number), None)
