@@ -1,0 +1,73 @@
+"""Host names: short names, wildcards, and which of several patterns is the closest.
+
+A pattern is a host name, or `*` followed by a suffix (`*.example.com`, `*-api.example.com`, `*`). It stands for the set of
+all host names it matches; a wildcard stands for any text that is not empty. Names are compared as written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def is_wildcard(pattern: str) -> bool:
+    return pattern.startswith("*")
+
+
+def covers(pattern: str, host: str) -> bool:
+    """Whether every name that `host` (itself a name or a pattern) stands for is matched by `pattern`."""
+    if pattern == host:
+        return True
+    if not is_wildcard(pattern):
+        return False
+    suffix = pattern[1:]
+    if is_wildcard(host):
+        return host[1:].endswith(suffix)
+    return len(host) > len(suffix) and host.endswith(suffix)
+
+
+def overlaps(one: str, other: str) -> bool:
+    """Whether some name is matched by both patterns."""
+    return covers(one, other) or covers(other, one)
+
+
+def specificity(pattern: str) -> tuple[bool, int, str]:
+    """Sorts patterns, the closest first: names before wildcards, then the longer, then by the alphabet."""
+    return (is_wildcard(pattern), -len(pattern), pattern)
+
+
+def closest(host: str, patterns: Iterable[str]) -> str | None:
+    """The closest of the patterns that cover a host."""
+    return min((pattern for pattern in patterns if covers(pattern, host)), key=specificity, default=None)
+
+
+def candidates(host: str) -> tuple[str, ...]:
+    """Every pattern on label boundaries that covers a host, the closest first: what to look up in an index of hosts."""
+    labels = host.removeprefix("*.").split(".")
+    if host == "*":
+        return ("*",)
+    first = 0 if is_wildcard(host) else 1
+    wider = tuple(f"*.{'.'.join(labels[start:])}" for start in range(first, len(labels)))
+    return (*(() if is_wildcard(host) else (host,)), *wider, "*")
+
+
+def resolved(name: str, namespace: str, domain: str) -> str:
+    """The full name of a host as a resource in `namespace` writes it: a name without dots is a service there."""
+    if "." in name or is_wildcard(name) or ":" in name or not name:
+        return name
+    return kubernetes_host(name, namespace, domain)
+
+
+def kubernetes_host(name: str, namespace: str, domain: str) -> str:
+    """The host of a Kubernetes Service."""
+    return f"{name}.{namespace}.svc.{domain}"
+
+
+def kubernetes_name(host: str, domain: str) -> tuple[str, str] | None:
+    """The name and namespace of the Kubernetes Service that a host can only be; None when it is none's."""
+    suffix = f".svc.{domain}"
+    if not host.endswith(suffix):
+        return None
+    name, dot, namespace = host.removesuffix(suffix).partition(".")
+    if not dot or not name or not namespace or "." in namespace or is_wildcard(name):
+        return None
+    return name, namespace
