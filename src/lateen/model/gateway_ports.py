@@ -1,4 +1,4 @@
-"""How the Services in front of a gateway map ports: a Gateway names the port that clients see, a proxy binds the other."""
+"""How the Services before a gateway map ports: a Gateway names the port that clients see, a proxy binds the other."""
 
 from __future__ import annotations
 

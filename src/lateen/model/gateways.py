@@ -160,8 +160,8 @@ def selected_gateways(db: Reader, namespace: str, labels: Labels) -> tuple[Key, 
 def merged_gateways(db: Reader, keys: tuple[Key, ...], mapping: PortMapping) -> MergedGateways:
     """The servers of several Gateways on one proxy, the oldest Gateway first: it wins where they conflict.
 
-    Plain text HTTP servers share a port, TLS servers share a port while their server names differ, and every other server
-    has its port for itself.
+    Plain text HTTP servers share a port, TLS servers share a port while their server names differ, and every other
+    server has its port for itself.
     """
     merge = _Merge()
     for key in keys:
