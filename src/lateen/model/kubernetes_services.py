@@ -1,0 +1,154 @@
+"""Kubernetes Services as services of the mesh."""
+
+from __future__ import annotations
+
+from lateen.api.kubernetes.service import Service as KubernetesService
+from lateen.api.kubernetes.service import ServicePort as KubernetesPort
+from lateen.api.objects import Key, ObjectRef
+from lateen.engine import Reader
+from lateen.model import hosts
+from lateen.model.identity import spiffe_id
+from lateen.model.inputs import CLUSTER_ID, DOMAIN, SERVICES
+from lateen.model.mesh import default_service_export, trust_domain
+from lateen.model.protocol import Protocol
+from lateen.model.protocol_selection import kubernetes_protocol
+from lateen.model.service import Resolution, Service, ServiceKey, ServicePort
+
+EXPORT_TO_ANNOTATION = "networking.istio.io/exportTo"
+TRAFFIC_DISTRIBUTION_ANNOTATION = "networking.istio.io/trafficDistribution"
+SERVICE_ACCOUNTS_ANNOTATION = "alpha.istio.io/kubernetes-serviceaccounts"
+CANONICAL_ACCOUNTS_ANNOTATION = "alpha.istio.io/canonical-serviceaccounts"
+
+_DISTRIBUTIONS = {
+    "preferclose": "PreferSameZone",
+    "prefersamezone": "PreferSameZone",
+    "prefersamenode": "PreferSameNode",
+}
+
+
+def kubernetes_service(db: Reader, name: str, namespace: str) -> Service | None:
+    """The service that Services of this name make, those of all clusters together; None when there are none."""
+    keys = SERVICES.where(db, "name", (namespace, name))
+    declared = tuple((key, value) for key in keys if (value := SERVICES.get(db, key)) is not None)
+    if not declared:
+        return None
+    key, first = declared[0]
+    one = _converted(db, key, first)
+    return one if len(declared) == 1 else _merged(db, one, declared)
+
+
+def kubernetes_keys(db: Reader) -> tuple[ServiceKey, ...]:
+    """The keys of all services made from Services, sorted by cluster, namespace and name."""
+    domain = DOMAIN.get(db)
+    return tuple(
+        ServiceKey(hosts.kubernetes_host(key.name, key.namespace, domain), key.namespace) for key in SERVICES.keys(db)
+    )
+
+
+def traffic_distribution(declared: str | None, annotations: dict[str, str]) -> str:
+    """PreferSameZone, PreferSameNode or empty. The field decides over the annotation."""
+    text = declared or annotations.get(TRAFFIC_DISTRIBUTION_ANNOTATION, "")
+    return _DISTRIBUTIONS.get(text.lower(), "")
+
+
+def export_to(annotations: dict[str, str], default: tuple[str, ...]) -> tuple[str, ...]:
+    """Where the annotation exports a Service to."""
+    listed = tuple(part.strip() for part in annotations.get(EXPORT_TO_ANNOTATION, "").split(",") if part.strip())
+    return listed or default
+
+
+def _converted(db: Reader, key: Key, value: KubernetesService) -> Service:
+    metadata, spec = value.metadata, value.spec
+    alias = spec.type == "ExternalName" and bool(spec.external_name)
+    if alias:
+        resolution = Resolution.ALIAS
+    elif value.headless:
+        resolution = Resolution.PASSTHROUGH
+    else:
+        resolution = Resolution.EDS
+    return Service(
+        key=ServiceKey(hosts.kubernetes_host(metadata.name, metadata.namespace, DOMAIN.get(db)), metadata.namespace),
+        name=metadata.name,
+        source=ObjectRef("Service", key),
+        ports=_ports(spec.ports),
+        resolution=resolution,
+        addresses=value.virtual_addresses,
+        headless=value.headless and not alias,
+        mesh_external=alias,
+        export_to=export_to(metadata.annotations, default_service_export(db)),
+        labels=tuple(sorted(metadata.labels.items())),
+        selector=tuple(sorted((spec.selector or {}).items())),
+        subject_alt_names=_accounts(db, metadata.namespace, metadata.annotations),
+        external_name=spec.external_name if alias else "",
+        node_local=spec.internal_traffic_policy == "Local",
+        traffic_distribution=traffic_distribution(spec.traffic_distribution, metadata.annotations),
+        publish_not_ready=spec.publish_not_ready_addresses,
+        created=metadata.creation_timestamp or "",
+    )
+
+
+def _ports(declared: tuple[KubernetesPort, ...]) -> tuple[ServicePort, ...]:
+    """In order, but for UDP ports, which come last: the mesh carries streams, and a number may be used by both."""
+    ports = tuple(_port(port) for port in declared)
+    return (
+        *(port for port in ports if port.protocol is not Protocol.UDP),
+        *(port for port in ports if port.protocol is Protocol.UDP),
+    )
+
+
+def _port(port: KubernetesPort) -> ServicePort:
+    named = port.target_port if isinstance(port.target_port, str) else ""
+    number = port.target_port if isinstance(port.target_port, int) else 0
+    return ServicePort(
+        name=port.name,
+        port=port.port,
+        protocol=kubernetes_protocol(port.port, port.name, port.protocol, port.app_protocol),
+        target_port=0 if named else number or port.port,
+        target_port_name=named,
+    )
+
+
+def _accounts(db: Reader, namespace: str, annotations: dict[str, str]) -> tuple[str, ...]:
+    """Identities that a Service declares for workloads that are not pods."""
+    canonical = _listed(annotations.get(CANONICAL_ACCOUNTS_ANNOTATION, ""))
+    accounts = _listed(annotations.get(SERVICE_ACCOUNTS_ANNOTATION, ""))
+    if not canonical and not accounts:
+        return ()
+    trust = trust_domain(db)
+    return tuple(sorted({*canonical, *(spiffe_id(trust, namespace, account) for account in accounts)}))
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _merged(db: Reader, first: Service, declared: tuple[tuple[Key, KubernetesService], ...]) -> Service:
+    """One service over several clusters. The first (the control plane's own cluster, where it has one) decides what it
+    is; ports that it lacks are added, identities are joined, and each cluster keeps its addresses."""
+    others = tuple(_converted(db, key, value) for key, value in declared[1:])
+    own = CLUSTER_ID.get(db)
+    ports = {(port.port, port.protocol is Protocol.UDP): port for service in reversed(others) for port in service.ports}
+    ports |= {(port.port, port.protocol is Protocol.UDP): port for port in first.ports}
+    known = {(port.port, port.protocol is Protocol.UDP) for port in first.ports}
+    added = sorted((slot, port) for slot, port in ports.items() if slot not in known)
+    every = (first, *others)
+    return Service(
+        key=first.key,
+        name=first.name,
+        source=first.source,
+        ports=(*first.ports, *(port for _, port in added)),
+        resolution=first.resolution,
+        addresses=first.addresses,
+        cluster_addresses=tuple((each.source.key.cluster or own, each.addresses) for each in every),
+        headless=first.headless,
+        mesh_external=first.mesh_external,
+        export_to=first.export_to,
+        labels=first.labels,
+        selector=first.selector,
+        subject_alt_names=tuple(sorted({name for each in every for name in each.subject_alt_names})),
+        external_name=first.external_name,
+        node_local=first.node_local,
+        traffic_distribution=first.traffic_distribution,
+        publish_not_ready=first.publish_not_ready,
+        created=min(each.created for each in every),
+    )
