@@ -128,7 +128,7 @@ class HTTPRedirect(Message):
     """Answers with a redirect."""
 
     uri: str = ""
-    """Replaces the path; `%PREFIX()%` replaces only the prefix that was matched."""
+    """Replaces the whole path, whichever way it was matched."""
     authority: str = ""
     """Replaces the host."""
     port: UInt32 | None = None
@@ -242,7 +242,7 @@ class Delay(Message):
     exponential_delay: Duration | None = None
     """Mean of an exponential distribution."""
     percentage: Percent | None = None
-    """Share of the requests."""
+    """Share of the requests; none by default."""
 
     oneofs: ClassVar = (("fixed_delay", "exponential_delay"),)
 
@@ -257,7 +257,7 @@ class Abort(Message):
     http2_error: str | None = None
     """HTTP/2 error of the answer."""
     percentage: Percent | None = None
-    """Share of the requests; all of them by default."""
+    """Share of the requests; none by default."""
 
     oneofs: ClassVar = (("http_status", "grpc_status", "http2_error"),)
 
