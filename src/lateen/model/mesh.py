@@ -20,6 +20,12 @@ def default_virtual_service_export(db: Reader) -> tuple[str, ...]:
 
 
 @query
+def default_destination_rule_export(db: Reader) -> tuple[str, ...]:
+    """MeshConfig.defaultDestinationRuleExportTo."""
+    return MESH_CONFIG.get(db).default_destination_rule_export_to or ("*",)
+
+
+@query
 def trust_domain(db: Reader) -> str:
     """MeshConfig.trustDomain."""
     return MESH_CONFIG.get(db).trust_domain

@@ -13,7 +13,8 @@ import msgspec
 from lateen.api.objects import Key, Object
 from lateen.api.security.peer_authentication import MutualTLS, MutualTLSMode, PeerAuthentication
 from lateen.engine import Reader, query
-from lateen.model.inputs import MESH_CONFIG, PEER_AUTHENTICATIONS
+from lateen.model import mesh
+from lateen.model.inputs import PEER_AUTHENTICATIONS
 from lateen.model.proxy import Labels
 
 
@@ -55,7 +56,7 @@ class PeerPolicies(msgspec.Struct, frozen=True):
 @query
 def peer_policies(db: Reader, namespace: str) -> PeerPolicies:
     """What PeerAuthentications say of a namespace. Depends on those of the namespace and of the root namespace."""
-    root = MESH_CONFIG.get(db).root_namespace
+    root = mesh.root_namespace(db)
     mode = MutualTLSMode.UNSET
     declared = False
     workloads: tuple[WorkloadPolicy, ...] = ()
