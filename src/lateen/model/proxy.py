@@ -6,6 +6,7 @@ A thousand sidecars that agree on their view share one computation and one copy 
 from __future__ import annotations
 
 from enum import Enum
+from typing import NamedTuple
 
 import msgspec
 
@@ -48,6 +49,14 @@ class Traits(msgspec.Struct, frozen=True):
     """May bind ports below 1024."""
 
 
+class PatchSet(NamedTuple):
+    """The patches of one EnvoyFilter that apply to a proxy."""
+
+    filter: Key
+    excluded: tuple[int, ...] = ()
+    """Of `configPatches`, those whose `match.proxy` is about other proxies."""
+
+
 class Proxy(msgspec.Struct, frozen=True):
     id: str
     """`name.namespace`"""
@@ -62,6 +71,8 @@ class Proxy(msgspec.Struct, frozen=True):
     node: str = ""
     dns_domain: str = ""
     traits: Traits = Traits()
+    metadata: Labels = ()
+    """Node metadata that is text, as EnvoyFilters match it (`match.proxy`; `ISTIO_VERSION` is the proxy's version)."""
 
     @property
     def name(self) -> str:
@@ -82,7 +93,7 @@ class OutboundView(msgspec.Struct, frozen=True):
     node: str
     """Only where some service prefers the same node; else empty."""
     traits: Traits
-    patches: tuple[Key, ...] = ()
+    patches: tuple[PatchSet, ...] = ()
     """The EnvoyFilters that apply, in order of application."""
 
 
@@ -98,7 +109,7 @@ class InboundView(msgspec.Struct, frozen=True):
     traits: Traits
     addresses: tuple[str, ...] = ()
     """Only where they matter (interception NONE, Sidecar ingress binds); else empty."""
-    patches: tuple[Key, ...] = ()
+    patches: tuple[PatchSet, ...] = ()
 
 
 class GatewayView(msgspec.Struct, frozen=True):
@@ -112,7 +123,7 @@ class GatewayView(msgspec.Struct, frozen=True):
     cluster_id: str
     node: str
     traits: Traits
-    patches: tuple[Key, ...] = ()
+    patches: tuple[PatchSet, ...] = ()
 
 
 ClientView = OutboundView | GatewayView

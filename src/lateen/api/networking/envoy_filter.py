@@ -62,6 +62,16 @@ class Operation(Enum):
     """The value is put first; with a match condition, only where it matches."""
     REPLACE = "REPLACE"
     """The value takes the place of what matches."""
+    MERGE_AND_REPLACE_LIST = "MERGE_AND_REPLACE_LIST"
+    """As MERGE, but lists replace lists."""
+
+    @property
+    def is_merge(self) -> bool:
+        return self in (Operation.MERGE, Operation.MERGE_AND_REPLACE_LIST)
+
+    @property
+    def is_insert(self) -> bool:
+        return self in (Operation.INSERT_BEFORE, Operation.INSERT_AFTER, Operation.INSERT_FIRST)
 
 
 class FilterClass(Enum):
