@@ -45,6 +45,17 @@ def service_keys(db: Reader) -> tuple[ServiceKey, ...]:
     return tuple(sorted(keys))
 
 
+def service_keys_in(db: Reader, namespace: str) -> tuple[ServiceKey, ...]:
+    """The keys of one namespace's services, sorted. Depends on this namespace alone."""
+    if not discovered(db, namespace):
+        return ()
+    domain = DOMAIN.get(db)
+    names = {hosts.kubernetes_host(key.name, namespace, domain) for key in SERVICES.where(db, "namespace", namespace)}
+    for entry in SERVICE_ENTRIES.where(db, "namespace", namespace):
+        names.update(entry_hosts(db, entry))
+    return tuple(ServiceKey(name, namespace) for name in sorted(names))
+
+
 def services_of_host(db: Reader, hostname: str) -> tuple[ServiceKey, ...]:
     """The keys of the services with exactly this host, sorted. Depends on this host alone."""
     namespaces = {entry.namespace for entry in SERVICE_ENTRIES.where(db, "host", hostname)}
