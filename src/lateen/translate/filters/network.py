@@ -50,8 +50,8 @@ BLACK_HOLE = to_cluster(BLACK_HOLE_CLUSTER)
 def add_terminal(chain: Any, forwarding: Forwarding, protocol: Protocol = Protocol.TCP) -> None:
     """Appends to a `FilterChain` what forwards a byte stream.
 
-    Redis and MySQL are forwarded as they are, as Istio does unless told otherwise; MySQL's own filter is not in the stock
-    Envoy.
+    Redis and MySQL are forwarded as they are, as Istio does unless told otherwise; MySQL's own filter is not in the
+    stock Envoy.
     """
     if protocol is Protocol.MONGO:
         mongo = mongo_proxy_pb2.MongoProxy(stat_prefix=forwarding.stat_prefix)
