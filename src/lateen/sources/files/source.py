@@ -1,0 +1,157 @@
+"""Files of manifests as a source: read at the start, and again a moment after they change."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lateen.api.objects import Key
+from lateen.sources.files.completion import DEFAULT_NAMESPACE, complete
+from lateen.sources.files.manifests import Manifest, ManifestError, Misfit, read_manifests
+from lateen.sources.files.scan import Scan, Settled, Settling, scan
+from lateen.sources.source import Change, KindName, Sink
+
+_INTERVAL_SECONDS = 0.05
+_BUSY_SHARE = 20
+"""At most one part in so many of a core goes into looking."""
+_MESH_GROUPS = ".istio.io"
+
+
+class Gathered(NamedTuple):
+    """All that the files hold together."""
+
+    objects: Mapping[tuple[KindName, Key], Mapping[str, Any]]
+    origins: Mapping[tuple[KindName, Key], str]
+    """`routes.yaml:12`; absent for what was completed."""
+    problems: Mapping[str, str]
+    """By file."""
+
+
+class FileSource:
+    """`paths` are files and directories; `kinds` those to be told of (others serve completion, or nothing)."""
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        kinds: Collection[KindName],
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        interval: float = _INTERVAL_SECONDS,
+    ) -> None:
+        self._paths = tuple(paths)
+        self._kinds = tuple(kinds)
+        self._namespace = namespace
+        self._interval = interval
+        self._settling = Settling()
+        self._contents: dict[Path, tuple[Manifest | Misfit, ...]] = {}
+        """The last good content of every file."""
+        self._broken: dict[Path, str] = {}
+        self._unreadable: Mapping[Path, str] = {}
+        self._told = Gathered({}, {}, {})
+
+    @property
+    def name(self) -> str:
+        return "files"
+
+    @property
+    def kinds(self) -> Collection[KindName]:
+        return self._kinds
+
+    async def run(self, sink: Sink) -> None:
+        began = True
+        while True:
+            start = time.monotonic()
+            # Off the loop: a slow disk or a big file delays nobody else.
+            gathered = await asyncio.to_thread(self._look, began)
+            if gathered is not None:
+                await self._tell(gathered, sink)
+            if began:
+                await self._tell_synced(sink)
+                began = False
+            await asyncio.sleep(max(self._interval, (time.monotonic() - start) * _BUSY_SHARE))
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    def _look(self, began: bool) -> Gathered | None:
+        """What the files hold now; None when nothing has changed."""
+        found = scan(self._paths)
+        settled = self._settling.look(found)
+        if not settled and not began and found.failures == self._unreadable:
+            return None
+        self._take(settled, found)
+        return self._gather()
+
+    def _take(self, settled: Settled, found: Scan) -> None:
+        self._unreadable = found.failures
+        for path in settled.gone:
+            self._contents.pop(path, None)
+            self._broken.pop(path, None)
+        for path in settled.changed:
+            try:
+                self._contents[path] = tuple(read_manifests(path.read_bytes()))
+                self._broken.pop(path, None)
+            except ManifestError as error:
+                self._broken[path] = str(error)
+            except OSError as error:
+                self._broken[path] = error.strerror or str(error)
+
+    def _gather(self) -> Gathered:
+        problems: dict[str, list[str]] = {}
+        for path, problem in (*self._unreadable.items(), *self._broken.items()):
+            problems.setdefault(str(path), []).append(problem)
+        origins: dict[tuple[KindName, Key], str] = {}
+        distinct: list[Mapping[str, Any]] = []
+        for path, entry in self._entries():
+            if isinstance(entry, Misfit):
+                problems.setdefault(str(path), []).append(f"line {entry.line}: {entry.message}")
+                continue
+            kind, key = _identity(entry.raw)
+            # As completion will place it; what has no namespace at all is not in the way of anything.
+            identity = kind, key if key.namespace else key._replace(namespace=self._namespace)
+            if identity in origins:
+                message = f"line {entry.line}: {kind.kind} {key} is also in {origins[identity]}, which counts"
+                problems.setdefault(str(path), []).append(message)
+                continue
+            if kind.group.endswith(_MESH_GROUPS) and kind not in self._kinds:
+                problems.setdefault(str(path), []).append(f"line {entry.line}: kind {kind} is not known, and ignored")
+            origins[identity] = origins[kind, key] = f"{path}:{entry.line}"
+            distinct.append(entry.raw)
+        objects = {
+            identity: raw
+            for raw in complete(distinct, namespace=self._namespace)
+            if (identity := _identity(raw))[0] in self._kinds
+        }
+        return Gathered(objects, origins, {part: "; ".join(several) for part, several in problems.items()})
+
+    def _entries(self) -> Iterator[tuple[Path, Manifest | Misfit]]:
+        for path in sorted(self._contents):
+            for entry in self._contents[path]:
+                yield path, entry
+
+    # --- telling -------------------------------------------------------------------------------------------------
+
+    async def _tell(self, now: Gathered, sink: Sink) -> None:
+        before, self._told = self._told, now
+        changes = [Change(*identity, None) for identity in before.objects if identity not in now.objects]
+        changes += [
+            Change(*identity, raw, now.origins.get(identity, ""))
+            for identity, raw in now.objects.items()
+            if before.objects.get(identity) != raw
+        ]
+        if changes:
+            await sink.apply(changes)
+        for part in {**before.problems, **now.problems}:
+            sink.report(part, now.problems.get(part, ""))
+
+    async def _tell_synced(self, sink: Sink) -> None:
+        for kind in self._kinds:
+            await sink.synced(kind, {key for held, key in self._told.objects if held == kind})
+
+
+def _identity(raw: Mapping[str, Any]) -> tuple[KindName, Key]:
+    group = raw["apiVersion"].rpartition("/")[0]
+    metadata = raw["metadata"]
+    return KindName(group, raw["kind"]), Key(metadata.get("namespace") or "", metadata["name"])
