@@ -1,0 +1,149 @@
+"""From an object as decoded JSON, or as JSON text, to a typed value or located faults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from lateen.api.kind import Kind
+from lateen.api.kinds import MESH_GROUPS, MESH_KINDS, kind_of
+from lateen.api.objects import Key, Metadata, Object
+from lateen.api.schema.decode import Decoder
+from lateen.api.schema.fault import Fault, Severity, error
+
+LARGEST: Final = 10 * 1024 * 1024
+"""Bytes of JSON text that are read. The API server itself stores no object above 1.5 MiB."""
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_METADATA: Final = Decoder(Metadata)
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """What became of an object."""
+
+    kind: Kind | None
+    """None: not a kind that the mesh reads. Without faults, it is simply none of its business."""
+    key: Key
+    value: Any
+    """`Object[Spec]` of the mesh's kinds, the type itself of Kubernetes'; None if some fault is an error."""
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def is_valid(self) -> bool:
+        return self.value is not None
+
+
+def parse(raw: Mapping[str, Any] | bytes, cluster: str = "") -> Parsed:
+    """Reads an object of any kind. Never raises, whatever the object contains.
+
+    `cluster` is which cluster it was read from, for its key. An object of a namespaced kind without a namespace is in
+    `default`, as it would be in Kubernetes.
+    """
+    if isinstance(raw, bytes):
+        if len(raw) > LARGEST:
+            return _unreadable(f"the object has {len(raw)} bytes; at most {LARGEST} are read")
+        try:
+            raw = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+            return _unreadable(f"not JSON: {problem}")
+        except RecursionError:
+            return _unreadable("nested too deeply")
+    if not isinstance(raw, Mapping):
+        return _unreadable("expected an object")
+    api_version, name = raw.get("apiVersion"), raw.get("kind")
+    kind = kind_of(api_version, name) if isinstance(api_version, str) and isinstance(name, str) else None
+    if kind is None:
+        return Parsed(None, _key(raw, cluster), None, _unknown(api_version, name))
+    return parse_as(kind, raw, cluster)
+
+
+def parse_as(kind: Kind, raw: Mapping[str, Any], cluster: str = "") -> Parsed:
+    """Reads an object that is known to be of this kind, whatever it says itself: items of a list do not say."""
+    metadata, faults = _METADATA.decode(raw.get("metadata") or {}, "metadata")
+    if metadata is None:
+        return Parsed(kind, _key(raw, cluster), None, faults)
+    if kind.namespaced and not metadata.namespace:
+        metadata = msgspec.structs.replace(metadata, namespace="default")
+    key = Key(metadata.namespace if kind.namespaced else "", metadata.name, cluster)
+    faults = tuple(_judge_names(key))
+    if faults:
+        return Parsed(kind, key, None, faults)
+    if kind.is_mesh:
+        return _parse_mesh(kind, raw, metadata, key)
+    value, faults = kind.value_decoder.decode(raw)
+    if value is not None:
+        value = msgspec.structs.replace(value, metadata=metadata)
+    return Parsed(kind, key, value, faults)
+
+
+def _parse_mesh(kind: Kind, raw: Mapping[str, Any], metadata: Metadata, key: Key) -> Parsed:
+    stray = tuple(
+        error(str(name), "unknown field; expected apiVersion, kind, metadata, spec, status")
+        for name in raw
+        if name not in _TOP_LEVEL
+    )
+    given = raw.get("spec")
+    spec, faults = kind.spec_decoder.decode({} if given is None else given, "spec")
+    if spec is None or stray:
+        return Parsed(kind, key, None, (*stray, *faults))
+    value = Object(metadata, spec, key)
+    if kind.validate is not None:
+        faults = tuple(kind.validate(value))
+        if any(fault.severity is Severity.ERROR for fault in faults):
+            return Parsed(kind, key, None, faults)
+    return Parsed(kind, key, value, faults)
+
+
+_TOP_LEVEL: Final = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
+
+
+def _unreadable(message: str) -> Parsed:
+    return Parsed(None, Key("", ""), None, (error("", message),))
+
+
+def _key(raw: Mapping[str, Any], cluster: str) -> Key:
+    """As much of a key as can be made out."""
+    metadata = raw.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return Key("", "", cluster)
+    namespace, name = metadata.get("namespace"), metadata.get("name")
+    return Key(namespace if isinstance(namespace, str) else "", name if isinstance(name, str) else "", cluster)
+
+
+def _judge_names(key: Key) -> list[Fault]:
+    found: list[Fault] = []
+    if not key.name:
+        found.append(error("metadata.name", "missing: a name is required"))
+    elif len(key.name) > 253 or not _NAME.fullmatch(key.name):
+        # Names of some Kubernetes kinds (RBAC) are freer; the mesh reads none of those.
+        found.append(error("metadata.name", _expected_name("lower-case letters, digits, `-` and `.`", 253, key.name)))
+    if key.namespace and (len(key.namespace) > 63 or not _LABEL.fullmatch(key.namespace)):
+        found.append(
+            error("metadata.namespace", _expected_name("lower-case letters, digits and `-`", 63, key.namespace))
+        )
+    return found
+
+
+def _expected_name(characters: str, most: int, found: str) -> str:
+    return f"expected at most {most} {characters}, with a letter or digit at both ends, got {found[:80]!r}"
+
+
+def _unknown(api_version: object, name: object) -> tuple[Fault, ...]:
+    """Faults of an object whose kind is unknown; none if it is none of the mesh's business."""
+    for field, value in (("apiVersion", api_version), ("kind", name)):
+        if not isinstance(value, str) or not value:
+            return (error(field, "missing: a string is required" if value is None else "expected a string"),)
+    group, _, version = str(api_version).rpartition("/")
+    if group not in MESH_GROUPS:
+        return ()
+    known = [kind for kind in MESH_KINDS if kind.group == group]
+    for kind in known:
+        if kind.kind == name:
+            versions = ", ".join(kind.versions)
+            return (error("apiVersion", f"{name} has no version {version}; expected one of {versions}"),)
+    kinds = ", ".join(kind.kind for kind in known)
+    return (error("kind", f"{group} has no kind {name}; expected one of {kinds}"),)
