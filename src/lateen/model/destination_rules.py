@@ -11,6 +11,7 @@ A rule that a client cannot see, or whose selector does not pick it, is to that 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,6 +21,7 @@ from lateen.engine import Reader, query
 from lateen.model import hosts, mesh
 from lateen.model.inputs import DESTINATION_RULES, DOMAIN
 from lateen.model.proxy import Labels
+from lateen.model.services import services_of_host
 
 Rules = tuple[Key, ...]
 """The rules that count as one, in order; empty when there is none. Equal for all clients that follow the same."""
@@ -80,13 +82,23 @@ class MergedRule(msgspec.Struct, frozen=True):
         return next((subset for subset in self.subsets if subset.name == name), None)
 
 
+class RuleClient(NamedTuple):
+    """A client as far as it makes a difference to which rules it follows: most clients are `ANY_CLIENT`."""
+
+    namespace: str
+    labels: Labels
+
+
+ANY_CLIENT = RuleClient("", ())
+
+
 class ClientRules:
     """Finds the rules for one client, service by service. Lives inside one query."""
 
-    def __init__(self, db: Reader, namespace: str, labels: Labels) -> None:
+    def __init__(self, db: Reader, client: RuleClient) -> None:
         self._db = db
-        self._namespace = namespace
-        self._labels = frozenset(labels)
+        self._namespace = client.namespace
+        self._labels = frozenset(client.labels)
         self._root = mesh.root_namespace(db)
         self._namespaces: dict[str, NamespaceRules] = {}
 
@@ -125,10 +137,30 @@ class ClientRules:
         return tuple(outline.key for outline in outlines if outline.selector == selector)
 
 
-@query
-def destination_rules(db: Reader, host: str, service_namespace: str, client_namespace: str, labels: Labels) -> Rules:
+def destination_rules(db: Reader, host: str, service_namespace: str, client: RuleClient) -> Rules:
     """The rules that a client follows towards one service. For many services of one client see `ClientRules`."""
-    return ClientRules(db, client_namespace, labels).of(host, service_namespace)
+    return ClientRules(db, client).of(host, service_namespace)
+
+
+def rule_client(db: Reader, namespace: str, labels: Labels) -> RuleClient:
+    """A client without what makes no difference, so that namespaces share what follows from their rules."""
+    return RuleClient(namespace, labels) if follows_own_rules(db, namespace) else ANY_CLIENT
+
+
+@query
+def follows_own_rules(db: Reader, namespace: str) -> bool:
+    """Whether clients of a namespace may follow other rules than those of namespaces that have none.
+
+    They do not when its only rules are public ones for services of its own.
+    """
+    if DESTINATION_RULES.where(db, "exported_to", namespace):
+        return True
+    if namespace == mesh.root_namespace(db):
+        return any(rule.is_private for rule in _outlines(db, namespace))
+    return any(
+        "*" not in rule.export_to or rule.selector or hosts.is_wildcard(rule.host) or not _is_own(db, rule)
+        for rule in _outlines(db, namespace)
+    )
 
 
 @query
@@ -154,9 +186,8 @@ def rule_outline(db: Reader, key: Key) -> RuleOutline | None:
 @query
 def namespace_rules(db: Reader, namespace: str) -> NamespaceRules:
     """The rules of a namespace by host. Stays the same when only what rules say changes."""
-    found = [rule_outline(db, key) for key in DESTINATION_RULES.where(db, "namespace", namespace)]
     named: dict[str, tuple[RuleOutline, ...]] = {}
-    for outline in sorted((outline for outline in found if outline is not None), key=lambda outline: outline.age):
+    for outline in sorted(_outlines(db, namespace), key=lambda outline: outline.age):
         named[outline.host] = (*named.get(outline.host, ()), outline)
     patterns = sorted((host for host in named if hosts.is_wildcard(host)), key=hosts.specificity)
     return NamespaceRules(named, tuple((pattern, named[pattern]) for pattern in patterns))
@@ -178,6 +209,16 @@ def merged_rule(db: Reader, rules: Rules) -> MergedRule:
         for subset in rule.spec.subsets:
             subsets.setdefault(subset.name, subset)
     return MergedRule(policy, tuple(subsets.values()), has_selector)
+
+
+def _outlines(db: Reader, namespace: str) -> list[RuleOutline]:
+    found = (rule_outline(db, key) for key in DESTINATION_RULES.where(db, "namespace", namespace))
+    return [outline for outline in found if outline is not None]
+
+
+def _is_own(db: Reader, rule: RuleOutline) -> bool:
+    """The rule's host is a service of the rule's namespace and of no other."""
+    return all(key.namespace == rule.key.namespace for key in services_of_host(db, rule.host))
 
 
 def _default_export(db: Reader, namespace: str) -> frozenset[str]:

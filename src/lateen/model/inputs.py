@@ -37,6 +37,7 @@ from lateen.api.security.peer_authentication import PeerAuthentication
 from lateen.api.security.request_authentication import RequestAuthentication
 from lateen.api.telemetry.telemetry import Telemetry
 from lateen.engine import Cell, Table
+from lateen.model.gateway_names import full_gateway_names
 
 
 def _namespace(value: Any) -> tuple[Hashable, ...]:
@@ -70,6 +71,31 @@ def _host(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
     return (value.spec.host,)
 
 
+def _exported_to(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
+    """Namespaces by name."""
+    return tuple(namespace for namespace in dict.fromkeys(value.spec.export_to) if namespace not in ("*", "."))
+
+
+def _routed_hosts(value: Object[VirtualService]) -> tuple[Hashable, ...]:
+    """Hosts in lower case; short names are relative to the object's namespace."""
+    return tuple(dict.fromkeys(host.lower() for host in value.spec.hosts))
+
+
+def _has_wildcards(value: Object[VirtualService]) -> tuple[Hashable, ...]:
+    return (True,) if any(host.startswith("*") for host in value.spec.hosts) else ()
+
+
+def _gateways(value: Object[VirtualService]) -> tuple[Hashable, ...]:
+    """Gateways in full; a delegate has none of its own."""
+    return full_gateway_names(value.spec.gateways, value.metadata.namespace) if value.spec.hosts else ()
+
+
+def _delegates(value: Object[VirtualService]) -> tuple[Hashable, ...]:
+    """Namespace and name of those it delegates to."""
+    found = (route.delegate for route in value.spec.http if route.delegate is not None)
+    return tuple(dict.fromkeys((d.namespace or value.metadata.namespace, d.name) for d in found))
+
+
 # --- Kubernetes: of every cluster the mesh reads ----------------------------------------------------------------
 
 NAMESPACES: Table[Key, Namespace] = Table("namespaces")
@@ -85,10 +111,17 @@ CONFIG_MAPS: Table[Key, ConfigMap] = Table("configmaps")
 # --- the mesh's own kinds -----------------------------------------------------------------------------------------
 
 VIRTUAL_SERVICES: Table[Key, Object[VirtualService]] = Table(
-    "virtualservices", indexes={"namespace": _namespace, "host": _hosts}
+    "virtualservices",
+    indexes={
+        "namespace": _namespace,
+        "host": _routed_hosts,
+        "wildcard": _has_wildcards,
+        "gateway": _gateways,
+        "delegate": _delegates,
+    },
 )
 DESTINATION_RULES: Table[Key, Object[DestinationRule]] = Table(
-    "destinationrules", indexes={"namespace": _namespace, "host": _host}
+    "destinationrules", indexes={"namespace": _namespace, "host": _host, "exported_to": _exported_to}
 )
 GATEWAYS: Table[Key, Object[Gateway]] = Table("gateways", indexes={"namespace": _namespace})
 SERVICE_ENTRIES: Table[Key, Object[ServiceEntry]] = Table(
