@@ -46,8 +46,9 @@ def decoded(type_: ResourceType, resource: Resource) -> Any:
 def accepts(resources: Mapping[ResourceType, Iterable[Resource]]) -> None:
     """Raises AssertionError, with Envoy's words, unless Envoy accepts all of these.
 
-    Names may repeat (views differ): each resource is judged for itself, under a name of its own. Route configurations are
-    judged inside a listener, load assignments inside a static cluster. Extensions (ECDS) are only decoded.
+    Names may repeat (views differ): each resource is judged for itself, under a name of its own. Route
+    configurations are judged inside a listener, load assignments inside a static cluster. Extensions (ECDS) are only
+    decoded.
     """
     found = {type_: _distinct(listed) for type_, listed in resources.items()}
     said = _validate(found)
