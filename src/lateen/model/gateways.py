@@ -13,8 +13,7 @@ from lateen.engine import Reader, query
 from lateen.model.gateway_ports import PortMapping, port_mapping
 from lateen.model.inputs import GATEWAYS, SCOPE_GATEWAYS_TO_NAMESPACE
 from lateen.model.names import gateway_route, gateway_tls_route
-from lateen.model.protocol import Protocol
-from lateen.model.protocol_selection import parse_protocol
+from lateen.model.protocol import Protocol, declared_protocol
 from lateen.model.proxy import GatewayView, Labels
 
 _PASSTHROUGH = frozenset({TLSmode.PASSTHROUGH, TLSmode.AUTO_PASSTHROUGH})
@@ -227,7 +226,7 @@ def _servers_of(gateway: Object[Gateway], mapping: PortMapping) -> Iterator[Gate
 
 
 def _server(gateway: Object[Gateway], index: int, server: Server, listen_port: int) -> GatewayServer:
-    protocol = parse_protocol(server.port.protocol)
+    protocol = declared_protocol(server.port.protocol)
     tls = None if protocol.is_http else server.tls
     route = ""
     if protocol.is_http:

@@ -17,6 +17,8 @@ class Protocol(Enum):
     REDIS = "Redis"
     MYSQL = "MySQL"
     UDP = "UDP"
+    HTTP_PROXY = "HTTP_PROXY"
+    """Requests that name their destination themselves (Sidecar egress only)."""
     UNSUPPORTED = "UnsupportedProtocol"
     """Not declared: the proxy looks at the first bytes."""
 
@@ -44,3 +46,11 @@ class Protocol(Enum):
 
 _HTTP = frozenset({Protocol.HTTP, Protocol.HTTP2, Protocol.GRPC, Protocol.GRPC_WEB})
 _TCP = frozenset({Protocol.TCP, Protocol.HTTPS, Protocol.TLS, Protocol.MONGO, Protocol.REDIS, Protocol.MYSQL})
+
+
+_DECLARED = {protocol.value.upper(): protocol for protocol in Protocol if protocol is not Protocol.UNSUPPORTED}
+
+
+def declared_protocol(text: str) -> Protocol:
+    """The protocol that a resource of the mesh declares for a port, in any case; UNSUPPORTED when it is none."""
+    return _DECLARED.get(text.upper(), Protocol.UNSUPPORTED)
