@@ -90,6 +90,10 @@ def _gateways(value: Object[VirtualService]) -> tuple[Hashable, ...]:
     return full_gateway_names(value.spec.gateways, value.metadata.namespace) if value.spec.hosts else ()
 
 
+def _asks_for_labels(value: Object[VirtualService]) -> tuple[Hashable, ...]:
+    return (True,) if any(match.source_labels for match in value.spec.matches) else ()
+
+
 def _delegates(value: Object[VirtualService]) -> tuple[Hashable, ...]:
     """Namespace and name of those it delegates to."""
     found = (route.delegate for route in value.spec.http if route.delegate is not None)
@@ -118,6 +122,7 @@ VIRTUAL_SERVICES: Table[Key, Object[VirtualService]] = Table(
         "wildcard": _has_wildcards,
         "gateway": _gateways,
         "delegate": _delegates,
+        "asks_for_labels": _asks_for_labels,
     },
 )
 DESTINATION_RULES: Table[Key, Object[DestinationRule]] = Table(

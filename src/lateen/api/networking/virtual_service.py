@@ -404,3 +404,12 @@ class VirtualService(Message):
     """Routes of other connections, the first that matches wins."""
     export_to: tuple[str, ...] = ()
     """Namespaces that see this: names, `.` for its own, `*` for all; by default as the mesh says."""
+
+    @property
+    def matches(self) -> tuple[HTTPMatchRequest | TLSMatchAttributes | L4MatchAttributes, ...]:
+        """The matches of all routes."""
+        return (
+            *(match for http in self.http for match in http.match),
+            *(match for tls in self.tls for match in tls.match),
+            *(match for tcp in self.tcp for match in tcp.match),
+        )

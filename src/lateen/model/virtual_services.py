@@ -1,0 +1,177 @@
+"""Which VirtualService routes what a host is sent, for which client.
+
+Of the VirtualServices that a client sees, the one for the closest host counts: the host itself before wildcards, longer
+wildcards before shorter ones. Among those, what is meant for the client's namespace alone comes before what is exported
+to it by name, and that before what is exported to all; then the oldest counts.
+
+Gateways are different: there all VirtualServices of a host count, one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from lateen.api.objects import Key
+from lateen.engine import Reader, query
+from lateen.model import hosts
+from lateen.model.gateway_names import MESH, full_gateway_names
+from lateen.model.inputs import DOMAIN, VIRTUAL_SERVICES
+from lateen.model.mesh import default_virtual_service_export
+from lateen.model.services import service_keys
+
+_PUBLIC = "*"
+_OWN = "."
+
+
+class Outline(msgspec.Struct, frozen=True):
+    """What of a VirtualService decides where it counts, without its routes."""
+
+    key: Key
+    hosts: tuple[str, ...]
+    """In full, in lower case; none in a delegate."""
+    gateways: tuple[str, ...]
+    """`namespace/name` or `mesh`."""
+    export_to: frozenset[str]
+    """Namespaces, or `*`."""
+    age: tuple[str, str, str]
+    has_http: bool
+    has_tls: bool
+    has_tcp: bool
+
+    def is_seen_from(self, namespace: str) -> bool:
+        return _PUBLIC in self.export_to or namespace in self.export_to
+
+    def rank(self, namespace: str) -> tuple[int, tuple[str, str, str]]:
+        """Precedence for a client in a namespace that sees it, among those of equally close hosts; the least counts."""
+        if self.export_to == {namespace}:
+            return (0, self.age)
+        return (1 if namespace in self.export_to else 2, self.age)
+
+
+class Candidate(NamedTuple):
+    """A VirtualService that may route what a host is sent."""
+
+    specificity: tuple[bool, int, str]
+    """Of the host by which it does."""
+    outline: Outline
+
+
+Sees = Callable[[Outline], bool]
+"""Whether a client's Sidecar imports a VirtualService."""
+
+
+@query
+def outline(db: Reader, key: Key) -> Outline | None:
+    """Where a VirtualService counts: stays the same when only its routes change."""
+    found = VIRTUAL_SERVICES.get(db, key)
+    if found is None:
+        return None
+    namespace = found.metadata.namespace
+    domain = DOMAIN.get(db)
+    spec = found.spec
+    exports = spec.export_to or default_virtual_service_export(db)
+    return Outline(
+        key,
+        tuple(dict.fromkeys(hosts.resolved(host, namespace, domain).lower() for host in spec.hosts)),
+        full_gateway_names(spec.gateways, namespace) if spec.hosts else (),
+        frozenset(namespace if to == _OWN else to for to in exports),
+        found.age,
+        bool(spec.http),
+        bool(spec.tls),
+        bool(spec.tcp),
+    )
+
+
+@query
+def wildcard_virtual_services(db: Reader) -> tuple[tuple[str, Outline], ...]:
+    """The wildcard hosts of all VirtualServices for sidecars, the closest first."""
+    found = []
+    for key in VIRTUAL_SERVICES.where(db, "wildcard", True):
+        one = outline(db, key)
+        if one is not None and MESH in one.gateways:
+            found += [(host, one) for host in one.hosts if hosts.is_wildcard(host)]
+    return tuple(sorted(found, key=lambda pair: (hosts.specificity(pair[0]), pair[1].age)))
+
+
+@query
+def candidates_of_host(db: Reader, host: str) -> tuple[Candidate, ...]:
+    """Every VirtualService that may route what sidecars send to a host (itself perhaps a wildcard), closest first."""
+    found = []
+    for key in _keys_of_host(db, host):
+        one = outline(db, key)
+        if one is not None and MESH in one.gateways and host in one.hosts:
+            found.append(Candidate(hosts.specificity(host), one))
+    for pattern, one in wildcard_virtual_services(db):
+        if pattern != host and hosts.covers(pattern, host):
+            found.append(Candidate(hosts.specificity(pattern), one))
+    return tuple(sorted(found, key=lambda each: (each.specificity, each.outline.age)))
+
+
+def _keys_of_host(db: Reader, host: str) -> Iterable[Key]:
+    """VirtualServices that name exactly this host, in full or as the short name of a service in their own namespace."""
+    yield from VIRTUAL_SERVICES.where(db, "host", host)
+    name = hosts.kubernetes_name(host, DOMAIN.get(db))
+    if name is not None:
+        short, namespace = name
+        yield from (key for key in VIRTUAL_SERVICES.where(db, "host", short) if key.namespace == namespace)
+
+
+def _has_http(one: Outline) -> bool:
+    return one.has_http
+
+
+def chosen(
+    candidates: tuple[Candidate, ...], namespace: str, sees: Sees | None = None, fits: Sees = _has_http
+) -> Outline | None:
+    """The VirtualService that counts for a client in a namespace, of those that `fits` (the ones with HTTP routes)."""
+    seen = [
+        each
+        for each in candidates
+        if fits(each.outline) and each.outline.is_seen_from(namespace) and (sees is None or sees(each.outline))
+    ]
+    if len(seen) < 2:
+        return seen[0].outline if seen else None
+    return min(seen, key=lambda each: (each.specificity, each.outline.rank(namespace))).outline
+
+
+def virtual_service_of_host(db: Reader, host: str, namespace: str, sees: Sees | None = None) -> Outline | None:
+    """The VirtualService whose HTTP routes count for what sidecars of a namespace send to a host."""
+    return chosen(candidates_of_host(db, host), namespace, sees)
+
+
+@query
+def hosts_without_service(db: Reader) -> tuple[str, ...]:
+    """Hosts of the sidecars' VirtualServices that no service has, sorted: names that only routes make sense of."""
+    known = {key.hostname.lower() for key in service_keys(db)}
+    found: set[str] = set()
+    for key in VIRTUAL_SERVICES.where(db, "gateway", MESH):
+        one = outline(db, key)
+        if one is not None and one.has_http:
+            found.update(host for host in one.hosts if host not in known)
+    return tuple(sorted(found))
+
+
+@query
+def virtual_services_of_gateway(db: Reader, gateway: str, namespace: str) -> tuple[Outline, ...]:
+    """The VirtualServices bound to a Gateway (`namespace/name`) that a gateway proxy in a namespace sees, in order."""
+    found = []
+    for key in VIRTUAL_SERVICES.where(db, "gateway", gateway):
+        one = outline(db, key)
+        if one is not None and one.is_seen_from(namespace):
+            found.append(one)
+    return tuple(sorted(found, key=lambda one: one.rank(namespace)))
+
+
+@query
+def source_label_keys(db: Reader) -> tuple[str, ...]:
+    """The keys of all labels that matches ask of the calling workload (sourceLabels), sorted."""
+    found: set[str] = set()
+    for key in VIRTUAL_SERVICES.where(db, "asks_for_labels", True):
+        one = VIRTUAL_SERVICES.get(db, key)
+        if one is not None:
+            for match in one.spec.matches:
+                found.update(match.source_labels)
+    return tuple(sorted(found))
