@@ -1,0 +1,350 @@
+"""Which listeners the services of a scope need, and what shares one: the plan of a sidecar's outbound side.
+
+- HTTP services share one listener per port (at every address), where routes tell them apart. Byte streams have a
+  listener at their own virtual address, or a filter chain in the shared one (by address range or server name).
+- A port that nobody declared is both: the proxy looks at the first bytes. So is a port where HTTP and byte streams
+  meet.
+- Of two services that nothing tells apart the older one wins, and the other is reported.
+
+Plans depend on services, never on their endpoints; headless services are the exception, which have no other address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from lateen.api.networking.sidecar import CaptureMode
+from lateen.engine import Reader, query
+from lateen.model.endpoints import endpoints
+from lateen.model.protocol import Protocol
+from lateen.model.proxy import Interception, Traits
+from lateen.model.proxy_ports import proxy_ports
+from lateen.model.scope import EgressListener, ScopeKey, scope_of
+from lateen.model.service import Resolution, Service, ServiceKey, ServicePort
+from lateen.model.services import aliases, service
+
+UNIX = "unix://"
+_SERVER_FIRST = frozenset({Protocol.MYSQL, Protocol.MONGO})
+_LOWEST_PORT = 1024
+
+
+class ListenForm(NamedTuple):
+    """What of a proxy decides on the form of its listeners."""
+
+    ipv4: bool
+    ipv6: bool
+    captured: bool
+    """Traffic is redirected to it; otherwise it binds the services' ports at loopback."""
+    dns_capture: bool
+    """Applications are told automatic addresses."""
+    privileged_ports: bool
+
+    @property
+    def wildcards(self) -> tuple[str, ...]:
+        return tuple(a for a, used in (("0.0.0.0", self.ipv4 or not self.ipv6), ("::", self.ipv6)) if used)
+
+    @property
+    def loopbacks(self) -> tuple[str, ...]:
+        return tuple(a for a, used in (("127.0.0.1", self.ipv4 or not self.ipv6), ("::1", self.ipv6)) if used)
+
+
+class ServiceChain(msgspec.Struct, frozen=True):
+    """Byte streams of one service."""
+
+    service: ServiceKey
+    port: int
+    """Of the service, as its clusters are named."""
+    protocol: Protocol
+    prefixes: tuple[str, ...] = ()
+    """Destination address ranges by which the chain is chosen; empty for any."""
+    server_names: tuple[str, ...] = ()
+    """Server names (SNI) by which the chain is chosen; empty for any."""
+
+
+class HttpChain(msgspec.Struct, frozen=True):
+    """HTTP, told apart by routes."""
+
+    route_name: str
+    sniffed: bool = False
+    """Only for what looks like HTTP."""
+    announced: bool = False
+    """The other side is told (by ALPN) that this is HTTP, for it cannot know."""
+    is_proxy: bool = False
+    """Requests with absolute URLs (a generic HTTP proxy)."""
+    grpc_web: bool = False
+
+
+class PlannedListener(msgspec.Struct, frozen=True):
+    """One outbound listener, before VirtualServices and DestinationRules have their say."""
+
+    addresses: tuple[str, ...]
+    """The first gives it its name; a unix socket is `unix://PATH`."""
+    port: int
+    """0 for a unix socket."""
+    binds: bool
+    """Opens a socket; otherwise redirected connections are handed to it."""
+    http: HttpChain | None = None
+    streams: tuple[ServiceChain, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.addresses[0]}_{self.port}"
+
+
+class ListenerConflict(msgspec.Struct, frozen=True):
+    """A service's port that has no listener of its own because of another service."""
+
+    service: ServiceKey
+    port: int
+    other: ServiceKey | None
+    """None when it is a socket of the proxy itself."""
+    reason: str
+
+
+class OutboundPlan(msgspec.Struct, frozen=True):
+    listeners: tuple[PlannedListener, ...] = ()
+    """Sorted by name."""
+    conflicts: tuple[ListenerConflict, ...] = ()
+
+
+def listen_form(traits: Traits) -> ListenForm:
+    """The part of a proxy's traits that matters for its outbound listeners."""
+    return ListenForm(
+        traits.ipv4,
+        traits.ipv6,
+        traits.interception is not Interception.NONE,
+        traits.dns_capture,
+        traits.privileged_ports,
+    )
+
+
+@query
+def outbound_plan(db: Reader, key: ScopeKey, form: ListenForm) -> OutboundPlan:
+    """The outbound listeners of a scope, for proxies of a form."""
+    plan = _Plan(db, form)
+    for listener in scope_of(db, key).listeners:
+        plan.add(listener)
+    return plan.finished()
+
+
+@query
+def headless_addresses(db: Reader, key: ServiceKey, port: int) -> tuple[str, ...]:
+    """The IP addresses of a service's endpoints, sorted."""
+    return tuple(sorted({each.address for each in endpoints(db, key, port) if _is_ip(each.address)}))
+
+
+class _Entry:
+    """A listener while services are added to it."""
+
+    __slots__ = ("addresses", "binds", "http", "is_shared", "locked", "owners", "streams")
+
+    def __init__(self, addresses: tuple[str, ...], binds: bool, is_shared: bool) -> None:
+        self.addresses = addresses
+        self.binds = binds
+        self.is_shared = is_shared
+        self.http: HttpChain | None = None
+        self.streams: list[ServiceChain] = []
+        self.owners: dict[tuple[str, str], ServiceKey] = {}
+        self.locked = False
+
+
+class _Place(NamedTuple):
+    """Where a service's port is listened for."""
+
+    addresses: tuple[str, ...]
+    is_shared: bool
+    """Other services are listened for there too."""
+    prefix: str = ""
+
+
+class _Plan:
+    def __init__(self, db: Reader, form: ListenForm) -> None:
+        self._db = db
+        self._form = form
+        self._reserved = proxy_ports(db).reserved
+        self._entries: dict[tuple[str, int], _Entry] = {}
+        self._conflicts: list[ListenerConflict] = []
+
+    def add(self, listener: EgressListener) -> None:
+        """Adds what an egress listener asks for."""
+        binds = self._binds(listener)
+        fixed = self._fixed(listener, binds)
+        if listener.port is not None:
+            self._add_port(listener, listener.port, binds, fixed)
+            return
+        # What listeners with a port have taken is theirs alone.
+        for entry in self._entries.values():
+            entry.locked = True
+        for found in self._services(listener):
+            for port in found.ports:
+                self._add_service(found, port.port, port, binds, fixed)
+
+    def finished(self) -> OutboundPlan:
+        listeners = (
+            PlannedListener(entry.addresses, port, entry.binds, entry.http, tuple(entry.streams))
+            for (_, port), entry in self._entries.items()
+            if entry.http is not None or entry.streams
+        )
+        conflicts = sorted(self._conflicts, key=lambda each: (each.service, each.port))
+        return OutboundPlan(tuple(sorted(listeners, key=lambda each: each.name)), tuple(conflicts))
+
+    def _binds(self, listener: EgressListener) -> bool:
+        return (
+            not self._form.captured
+            or listener.capture_mode is CaptureMode.NONE
+            or (listener.port is not None and listener.bind.startswith(UNIX))
+        )
+
+    def _fixed(self, listener: EgressListener, binds: bool) -> tuple[str, ...]:
+        """Addresses that do not depend on the service; empty when they do."""
+        if listener.bind:
+            return (listener.bind,)
+        return self._form.loopbacks if binds else ()
+
+    def _services(self, listener: EgressListener) -> list[Service]:
+        """The services of an egress listener, the oldest first."""
+        found = (service(self._db, key) for key in listener.services.values())
+        usable = (each for each in found if each is not None and each.resolution is not Resolution.ALIAS)
+        return sorted(usable, key=lambda each: (each.created, each.key))
+
+    def _add_port(self, listener: EgressListener, port: int, binds: bool, fixed: tuple[str, ...]) -> None:
+        """An egress listener with a port of its own, whatever ports its services have."""
+        if listener.protocol is Protocol.HTTP_PROXY:
+            addresses = fixed or self._form.wildcards
+            entry = self._entries.setdefault((addresses[0], port), _Entry(addresses, binds, True))
+            entry.http = HttpChain(_route_name(addresses[0], port), is_proxy=True)
+            return
+        for found in self._services(listener):
+            # A service with several ports is meant to be routed by a VirtualService.
+            number = found.ports[0].port if len(found.ports) == 1 else port
+            self._add_service(found, port, ServicePort("", number, listener.protocol), binds, fixed)
+
+    def _add_service(
+        self, found: Service, listen_port: int, port: ServicePort, binds: bool, fixed: tuple[str, ...]
+    ) -> None:
+        if port.protocol is Protocol.UDP:
+            return
+        if not port.protocol.is_http and not fixed and _has_no_address(found, self._form):
+            addresses = headless_addresses(self._db, found.key, port.port)
+            if addresses or found.is_kubernetes or found.selector:
+                for address in _of_families(addresses, self._form):
+                    self._add_at(found, listen_port, port, binds, _Place((address,), False))
+                return
+        for place in self._places(found, port, fixed):
+            self._add_at(found, listen_port, port, binds, place)
+
+    def _places(self, found: Service, port: ServicePort, fixed: tuple[str, ...]) -> Iterator[_Place]:
+        if fixed:
+            yield _Place(fixed, True)
+            return
+        own = () if port.protocol.is_http else _virtual_addresses(found, self._form)
+        if not own:
+            yield _Place(self._form.wildcards, True)
+        for address in own:
+            if "/" in address:
+                yield _Place(self._form.wildcards, True, address)
+            else:
+                yield _Place((address,), False)
+
+    def _add_at(self, found: Service, listen_port: int, port: ServicePort, binds: bool, place: _Place) -> None:
+        if binds and not self._can_bind(found.key, listen_port, place.addresses[0]):
+            return
+        key = (place.addresses[0], listen_port)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = _Entry(place.addresses, binds, place.is_shared)
+        elif entry.locked:
+            return
+        if port.protocol.is_http or port.protocol.is_sniffed:
+            self._add_http(entry, found, listen_port, port)
+        if not port.protocol.is_http:
+            self._add_stream(entry, found, listen_port, port, place)
+
+    def _can_bind(self, key: ServiceKey, port: int, address: str) -> bool:
+        if not port:
+            return True
+        if port < _LOWEST_PORT and not self._form.privileged_ports:
+            reason = f"the proxy may not bind port {port}, below {_LOWEST_PORT}"
+        elif address in self._form.wildcards and port in self._reserved:
+            reason = f"port {port} is the proxy's own"
+        else:
+            return True
+        self._conflicts.append(ListenerConflict(key, port, None, reason))
+        return False
+
+    def _add_http(self, entry: _Entry, found: Service, listen_port: int, port: ServicePort) -> None:
+        if entry.http is not None:
+            return
+        taken = next((chain for chain in entry.streams if chain.protocol in _SERVER_FIRST), None)
+        if taken is not None:
+            reason = f"{taken.protocol.value} on the same port speaks first: the proxy cannot look for HTTP there"
+            self._conflicts.append(ListenerConflict(found.key, listen_port, taken.service, reason))
+            return
+        alone = not entry.is_shared and port.protocol.is_sniffed
+        route = f"{found.hostname}:{listen_port}" if alone else _route_name(entry.addresses[0], listen_port)
+        sniffed = bool(entry.streams) or port.protocol.is_sniffed or entry.addresses == self._form.wildcards
+        grpc_web = port.protocol is Protocol.GRPC_WEB
+        entry.http = HttpChain(route, sniffed, alone and not found.mesh_external, grpc_web=grpc_web)
+
+    def _add_stream(self, entry: _Entry, found: Service, listen_port: int, port: ServicePort, place: _Place) -> None:
+        if entry.http is not None and port.protocol in _SERVER_FIRST:
+            reason = f"{port.protocol.value} speaks first: it cannot share port {listen_port} with HTTP"
+            self._conflicts.append(ListenerConflict(found.key, listen_port, None, reason))
+            return
+        prefixes = (place.prefix,) if place.prefix else ()
+        names: tuple[str, ...] = ()
+        if port.protocol.is_tls and entry.addresses == self._form.wildcards:
+            # The address tells nothing: the server name is the only thing that does.
+            names = (found.hostname, *aliases(self._db, found.hostname))
+        matches = [(prefix, name) for prefix in prefixes or ("",) for name in names or ("",)]
+        for match in matches:
+            other = entry.owners.get(match)
+            if other is not None:
+                if other != found.key:
+                    reason = f"{other.hostname} has the same address and port {listen_port}, and is older"
+                    self._conflicts.append(ListenerConflict(found.key, listen_port, other, reason))
+                return
+        entry.owners.update(dict.fromkeys(matches, found.key))
+        entry.streams.append(ServiceChain(found.key, port.port, port.protocol, prefixes, names))
+        if entry.http is not None and not entry.http.sniffed:
+            entry.http = msgspec.structs.replace(entry.http, sniffed=True)
+
+
+def _route_name(address: str, port: int) -> str:
+    return str(port) if port else address
+
+
+def _virtual_addresses(found: Service, form: ListenForm) -> tuple[str, ...]:
+    """Where clients of a service connect to, as far as the service has addresses of its own."""
+    if found.addresses:
+        return _of_families(tuple(_without_full_prefix(address) for address in found.addresses), form)
+    return _of_families(found.auto_addresses, form) if form.dns_capture else ()
+
+
+def _has_no_address(found: Service, form: ListenForm) -> bool:
+    """Clients connect to the endpoints themselves."""
+    return found.resolution is Resolution.PASSTHROUGH and not _virtual_addresses(found, form)
+
+
+def _of_families(addresses: tuple[str, ...], form: ListenForm) -> tuple[str, ...]:
+    """The addresses of the proxy's families; all of them when there is none of those."""
+    usable = tuple(a for a in addresses if (form.ipv6 if ":" in a else form.ipv4 or not form.ipv6))
+    return usable or addresses
+
+
+def _without_full_prefix(address: str) -> str:
+    """`10.0.0.1/32` is the address 10.0.0.1."""
+    plain, slash, length = address.partition("/")
+    return plain if slash and length == ("128" if ":" in plain else "32") else address
+
+
+def _is_ip(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True
