@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from lateen.api.extensions import traffic_extension_validation, wasm_plugin_validation
 from lateen.api.extensions.traffic_extension import TrafficExtension
 from lateen.api.extensions.wasm_plugin import WasmPlugin
 from lateen.api.kind import Column, Kind
@@ -16,7 +17,7 @@ from lateen.api.kubernetes.secret import Secret
 from lateen.api.kubernetes.service import Service
 from lateen.api.kubernetes.service_account import ServiceAccount
 from lateen.api.kubernetes.workloads import CronJob, DaemonSet, Deployment, Job, ReplicaSet, StatefulSet
-from lateen.api.networking import gateway_validation, virtual_service_validation
+from lateen.api.networking import gateway_validation, proxy_config_validation, virtual_service_validation
 from lateen.api.networking.destination_rule import DestinationRule
 from lateen.api.networking.envoy_filter import EnvoyFilter
 from lateen.api.networking.gateway import Gateway
@@ -26,9 +27,11 @@ from lateen.api.networking.sidecar import Sidecar
 from lateen.api.networking.virtual_service import VirtualService
 from lateen.api.networking.workload_entry import WorkloadEntry
 from lateen.api.networking.workload_group import WorkloadGroup
+from lateen.api.security import authorization_policy_validation, request_authentication_validation
 from lateen.api.security.authorization_policy import AuthorizationPolicy
 from lateen.api.security.peer_authentication import PeerAuthentication
 from lateen.api.security.request_authentication import RequestAuthentication
+from lateen.api.telemetry import telemetry_validation
 from lateen.api.telemetry.telemetry import Telemetry
 
 NETWORKING: Final = "networking.istio.io"
@@ -123,6 +126,7 @@ MESH_KINDS: Final = (
         plural="proxyconfigs",
         versions=("v1beta1",),
         spec=ProxyConfig,
+        validate=proxy_config_validation.validate,
         short_names=("pc",),
         description="Settings of single proxies.",
     ),
@@ -150,6 +154,7 @@ MESH_KINDS: Final = (
         plural="requestauthentications",
         versions=("v1", "v1beta1"),
         spec=RequestAuthentication,
+        validate=request_authentication_validation.validate,
         short_names=("ra",),
         description="Which tokens (JWT) requests may carry.",
     ),
@@ -159,6 +164,7 @@ MESH_KINDS: Final = (
         plural="authorizationpolicies",
         versions=("v1", "v1beta1"),
         spec=AuthorizationPolicy,
+        validate=authorization_policy_validation.validate,
         short_names=("ap",),
         columns=(Column("Action", ".spec.action", "What is done with requests that match"),),
         description="Which requests workloads accept.",
@@ -169,6 +175,7 @@ MESH_KINDS: Final = (
         plural="telemetries",
         versions=("v1", "v1alpha1"),
         spec=Telemetry,
+        validate=telemetry_validation.validate,
         stored_version="v1alpha1",
         short_names=("telemetry",),
         description="Metrics, access logs and traces of workloads.",
@@ -179,6 +186,7 @@ MESH_KINDS: Final = (
         plural="wasmplugins",
         versions=("v1alpha1",),
         spec=WasmPlugin,
+        validate=wasm_plugin_validation.validate,
         description="A WebAssembly plugin in the filter chains of some proxies.",
     ),
     Kind(
@@ -187,6 +195,7 @@ MESH_KINDS: Final = (
         plural="trafficextensions",
         versions=("v1alpha1",),
         spec=TrafficExtension,
+        validate=traffic_extension_validation.validate,
         description="A WebAssembly module or a Lua script in the filter chains of some proxies.",
     ),
 )
