@@ -2,23 +2,7 @@
 
 from __future__ import annotations
 
-from lateen.model.protocol import Protocol
-
-_NAMES = {
-    "http": Protocol.HTTP,
-    "http_proxy": Protocol.HTTP,
-    "http2": Protocol.HTTP2,
-    "grpc": Protocol.GRPC,
-    "grpc-web": Protocol.GRPC_WEB,
-    "https": Protocol.HTTPS,
-    "tls": Protocol.TLS,
-    "tcp": Protocol.TCP,
-    "hbone": Protocol.HTTP2,
-    "mongo": Protocol.MONGO,
-    "redis": Protocol.REDIS,
-    "mysql": Protocol.MYSQL,
-    "udp": Protocol.UDP,
-}
+from lateen.model.protocol import Protocol, declared_protocol
 
 _STANDARD = {
     "kubernetes.io/h2c": Protocol.HTTP2,
@@ -31,16 +15,17 @@ _SERVER_FIRST_PORTS = frozenset({25, 53, 3306, 27017})
 """SMTP, DNS, MySQL, MongoDB: the server speaks first, so that waiting for the client's first bytes would hang."""
 
 
-def parse_protocol(text: str) -> Protocol:
-    """A protocol by its name in any case; UNSUPPORTED (look at the bytes) when it is none that is known."""
-    return _NAMES.get(text.lower(), Protocol.UNSUPPORTED)
+def service_protocol(text: str) -> Protocol:
+    """What a port of a service speaks, by a name in any case; UNSUPPORTED (look at the bytes) when it is none."""
+    protocol = declared_protocol(text)
+    return Protocol.HTTP if protocol is Protocol.HTTP_PROXY else protocol
 
 
 def kubernetes_protocol(port: int, name: str, transport: str, app_protocol: str | None) -> Protocol:
     """What a port of a Kubernetes Service speaks.
 
-    UDP stays UDP. `appProtocol` decides over the name; of a name, what is before the first hyphen counts (`grpc-web` as a
-    whole). Undeclared ports are looked into, except for those of well-known server-first protocols.
+    UDP stays UDP. `appProtocol` decides over the name; of a name, what is before the first hyphen counts (`grpc-web` as
+    a whole). Undeclared ports are looked into, except for those of well-known server-first protocols.
     """
     if transport == "UDP":
         return Protocol.UDP
@@ -51,7 +36,7 @@ def kubernetes_protocol(port: int, name: str, transport: str, app_protocol: str 
     declared = app_protocol or name
     if declared[:8].lower() == "grpc-web":
         return Protocol.GRPC_WEB
-    protocol = parse_protocol(declared.partition("-")[0])
+    protocol = service_protocol(declared.partition("-")[0])
     if protocol is Protocol.UDP:
         return Protocol.TCP
     if protocol is Protocol.UNSUPPORTED and port in _SERVER_FIRST_PORTS:

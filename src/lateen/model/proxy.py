@@ -108,7 +108,11 @@ class InboundView(msgspec.Struct, frozen=True):
     network: str
     traits: Traits
     addresses: tuple[str, ...] = ()
-    """Only where they matter (interception NONE, Sidecar ingress binds); else empty."""
+    """Only where they matter (interception NONE, Sidecar ingress binds, EndpointSlices written by hand); else empty."""
+    named_ports: tuple[tuple[str, int], ...] = ()
+    """Numbers of the pod's ports that services refer to by name, sorted by name."""
+    port_overrides: tuple[tuple[str, int], ...] = ()
+    """A WorkloadEntry's own ports by the names of service ports, sorted by name."""
     patches: tuple[PatchSet, ...] = ()
 
 

@@ -14,8 +14,7 @@ from lateen.api.objects import Key
 from lateen.engine import Reader, query
 from lateen.model import hosts
 from lateen.model.inputs import MESH_CONFIG, SIDECARS
-from lateen.model.protocol import Protocol
-from lateen.model.protocol_selection import parse_protocol
+from lateen.model.protocol import Protocol, declared_protocol
 from lateen.model.proxy import ClientView, OutboundView
 from lateen.model.service import ServiceKey
 from lateen.model.services import service, services_of_host
@@ -32,7 +31,6 @@ from lateen.model.visibility import (
 )
 
 ANY_NAMESPACE = "*"
-HTTP_PROXY = "http_proxy"
 
 Imports = tuple[tuple[str, tuple[str, ...]], ...]
 """Host patterns by namespace (`*` for any), sorted."""
@@ -62,8 +60,7 @@ class EgressListener(msgspec.Struct, frozen=True):
     port: int | None = None
     """None for the one that is about all ports; 0 for a unix domain socket."""
     protocol: Protocol = Protocol.UNSUPPORTED
-    http_proxy: bool = False
-    """A generic HTTP proxy: requests of any port of the services."""
+    """HTTP_PROXY: a generic HTTP proxy, for requests to any port of the services."""
     bind: str = ""
     capture_mode: CaptureMode = CaptureMode.DEFAULT
     services: Mapping[str, ServiceKey] = {}
@@ -240,14 +237,14 @@ def _listener(db: Reader, namespace: str, egress: IstioEgressListener) -> Egress
             services=imported(db, shared, imports, None),
             imports=imports,
         )
-    http_proxy = port.protocol.lower() == HTTP_PROXY
+    protocol = declared_protocol(port.protocol)
+    whole = port.number == 0 or protocol is Protocol.HTTP_PROXY
     return EgressListener(
         port=port.number,
-        protocol=parse_protocol(port.protocol),
-        http_proxy=http_proxy,
+        protocol=protocol,
         bind=egress.bind,
         capture_mode=egress.capture_mode,
-        services=imported(db, namespace, imports, None if http_proxy or port.number == 0 else port.number),
+        services=imported(db, namespace, imports, None if whole else port.number),
         imports=imports,
     )
 
@@ -265,7 +262,7 @@ def _union(
         for host, key in listener.services.items():
             if services.setdefault(host, key) != key:
                 continue
-            if listener.port and not listener.http_proxy:
+            if listener.port and listener.protocol is not Protocol.HTTP_PROXY:
                 limited.setdefault(key, set()).add(listener.port)
             else:
                 whole.add(key)

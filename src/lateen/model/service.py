@@ -64,6 +64,8 @@ class Service(msgspec.Struct, frozen=True):
     export_to: tuple[str, ...] = ("*",)
     """Namespaces, `*`, `.` or `~`."""
     labels: tuple[tuple[str, str], ...] = ()
+    selects: bool = False
+    """Its endpoints are the workloads of its namespace that `selector` picks; otherwise they are listed one by one."""
     selector: tuple[tuple[str, str], ...] = ()
     subject_alt_names: tuple[str, ...] = ()
     external_name: str = ""

@@ -13,7 +13,7 @@ from lateen.model.auto_addresses import auto_addresses
 from lateen.model.inputs import SERVICE_ENTRIES
 from lateen.model.kubernetes_services import traffic_distribution
 from lateen.model.mesh import default_service_export
-from lateen.model.protocol_selection import parse_protocol
+from lateen.model.protocol_selection import service_protocol
 from lateen.model.service import Resolution, Service, ServiceKey, ServicePort
 
 RESOLUTIONS = {
@@ -66,6 +66,7 @@ def entry_service(db: Reader, key: ServiceKey) -> Service | None:
         mesh_external=spec.location is Location.MESH_EXTERNAL,
         export_to=tuple(spec.export_to) or default_service_export(db),
         labels=tuple(sorted(metadata.labels.items())),
+        selects=spec.workload_selector is not None,
         selector=tuple(sorted(spec.workload_selector.labels.items())) if spec.workload_selector is not None else (),
         subject_alt_names=tuple(dict.fromkeys(name for entry in entries for name in entry.spec.subject_alt_names)),
         traffic_distribution=traffic_distribution(None, metadata.annotations),
@@ -98,6 +99,6 @@ def _ports(entries: tuple[Entry, ...]) -> tuple[ServicePort, ...]:
         for port in entry.spec.ports:
             ports.setdefault(
                 port.number,
-                ServicePort(port.name, port.number, parse_protocol(port.protocol), endpoint_port(port)),
+                ServicePort(port.name, port.number, service_protocol(port.protocol), endpoint_port(port)),
             )
     return tuple(ports.values())

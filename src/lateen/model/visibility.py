@@ -28,6 +28,8 @@ class Candidate(NamedTuple):
     created: str
     key: ServiceKey
     export_to: tuple[str, ...]
+    nearness: str
+    """What it asks of clients' places: PreferSameZone, PreferSameNode, Node (internalTrafficPolicy: Local) or ""."""
 
 
 class Visibility(msgspec.Struct, frozen=True):
@@ -70,11 +72,12 @@ def visibility(db: Reader) -> Visibility:
 
 @query
 def candidate(db: Reader, key: ServiceKey) -> Candidate | None:
-    """What of a service decides who sees it."""
+    """What of a service decides who sees it, and what of its clients matters to it."""
     found = service(db, key)
     if found is None:
         return None
-    return Candidate(not found.is_kubernetes, found.created, key, found.export_to)
+    nearness = "Node" if found.node_local else found.traffic_distribution
+    return Candidate(not found.is_kubernetes, found.created, key, found.export_to, nearness)
 
 
 @query
