@@ -20,6 +20,7 @@ from lateen.model import hosts
 from lateen.model.gateway_names import MESH, full_gateway_names
 from lateen.model.inputs import DOMAIN, VIRTUAL_SERVICES
 from lateen.model.mesh import default_virtual_service_export
+from lateen.model.scope import EgressListener
 from lateen.model.services import service_keys
 
 _PUBLIC = "*"
@@ -59,8 +60,7 @@ class Candidate(NamedTuple):
     outline: Outline
 
 
-Sees = Callable[[Outline], bool]
-"""Whether a client's Sidecar imports a VirtualService."""
+Fits = Callable[[Outline], bool]
 
 
 @query
@@ -124,22 +124,20 @@ def _has_http(one: Outline) -> bool:
 
 
 def chosen(
-    candidates: tuple[Candidate, ...], namespace: str, sees: Sees | None = None, fits: Sees = _has_http
+    candidates: tuple[Candidate, ...], namespace: str, listener: EgressListener, fits: Fits = _has_http
 ) -> Outline | None:
-    """The VirtualService that counts for a client in a namespace, of those that `fits` (the ones with HTTP routes)."""
+    """The VirtualService that counts for a client in a namespace, of those that its egress listener imports and that
+    `fits` (by default: the ones with HTTP routes)."""
     seen = [
         each
         for each in candidates
-        if fits(each.outline) and each.outline.is_seen_from(namespace) and (sees is None or sees(each.outline))
+        if fits(each.outline)
+        and each.outline.is_seen_from(namespace)
+        and listener.imports_virtual_service(each.outline.key.namespace, each.outline.hosts)
     ]
     if len(seen) < 2:
         return seen[0].outline if seen else None
     return min(seen, key=lambda each: (each.specificity, each.outline.rank(namespace))).outline
-
-
-def virtual_service_of_host(db: Reader, host: str, namespace: str, sees: Sees | None = None) -> Outline | None:
-    """The VirtualService whose HTTP routes count for what sidecars of a namespace send to a host."""
-    return chosen(candidates_of_host(db, host), namespace, sees)
 
 
 @query
