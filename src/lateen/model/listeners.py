@@ -42,6 +42,8 @@ class ListenForm(NamedTuple):
     dns_capture: bool
     """Applications are told automatic addresses."""
     privileged_ports: bool
+    cluster_id: str
+    """Virtual addresses of a service may differ from cluster to cluster."""
 
     @property
     def wildcards(self) -> tuple[str, ...]:
@@ -59,6 +61,8 @@ class ServiceChain(msgspec.Struct, frozen=True):
     port: int
     """Of the service, as its clusters are named."""
     protocol: Protocol
+    egress: int
+    """Position among the scope's egress listeners: what that one imports is what routes it."""
     prefixes: tuple[str, ...] = ()
     """Destination address ranges by which the chain is chosen; empty for any."""
     server_names: tuple[str, ...] = ()
@@ -111,14 +115,15 @@ class OutboundPlan(msgspec.Struct, frozen=True):
     conflicts: tuple[ListenerConflict, ...] = ()
 
 
-def listen_form(traits: Traits) -> ListenForm:
-    """The part of a proxy's traits that matters for its outbound listeners."""
+def listen_form(traits: Traits, cluster_id: str) -> ListenForm:
+    """What matters of a proxy for its outbound listeners."""
     return ListenForm(
         traits.ipv4,
         traits.ipv6,
         traits.interception is not Interception.NONE,
         traits.dns_capture,
         traits.privileged_ports,
+        cluster_id,
     )
 
 
@@ -126,8 +131,8 @@ def listen_form(traits: Traits) -> ListenForm:
 def outbound_plan(db: Reader, key: ScopeKey, form: ListenForm) -> OutboundPlan:
     """The outbound listeners of a scope, for proxies of a form."""
     plan = _Plan(db, form)
-    for listener in scope_of(db, key).listeners:
-        plan.add(listener)
+    for index, listener in enumerate(scope_of(db, key).listeners):
+        plan.add(index, listener)
     return plan.finished()
 
 
@@ -165,12 +170,14 @@ class _Plan:
     def __init__(self, db: Reader, form: ListenForm) -> None:
         self._db = db
         self._form = form
+        self._egress = 0
         self._reserved = proxy_ports(db).reserved
         self._entries: dict[tuple[str, int], _Entry] = {}
         self._conflicts: list[ListenerConflict] = []
 
-    def add(self, listener: EgressListener) -> None:
+    def add(self, index: int, listener: EgressListener) -> None:
         """Adds what an egress listener asks for."""
+        self._egress = index
         binds = self._binds(listener)
         fixed = self._fixed(listener, binds)
         if listener.port is not None:
@@ -230,7 +237,7 @@ class _Plan:
             return
         if not port.protocol.is_http and not fixed and _has_no_address(found, self._form):
             addresses = headless_addresses(self._db, found.key, port.port)
-            if addresses or found.is_kubernetes or found.selector:
+            if addresses or found.is_kubernetes or found.selects:
                 for address in _of_families(addresses, self._form):
                     self._add_at(found, listen_port, port, binds, _Place((address,), False))
                 return
@@ -309,7 +316,7 @@ class _Plan:
                     self._conflicts.append(ListenerConflict(found.key, listen_port, other, reason))
                 return
         entry.owners.update(dict.fromkeys(matches, found.key))
-        entry.streams.append(ServiceChain(found.key, port.port, port.protocol, prefixes, names))
+        entry.streams.append(ServiceChain(found.key, port.port, port.protocol, self._egress, prefixes, names))
         if entry.http is not None and not entry.http.sniffed:
             entry.http = msgspec.structs.replace(entry.http, sniffed=True)
 
@@ -320,8 +327,9 @@ def _route_name(address: str, port: int) -> str:
 
 def _virtual_addresses(found: Service, form: ListenForm) -> tuple[str, ...]:
     """Where clients of a service connect to, as far as the service has addresses of its own."""
-    if found.addresses:
-        return _of_families(tuple(_without_full_prefix(address) for address in found.addresses), form)
+    addresses = dict(found.cluster_addresses).get(form.cluster_id, found.addresses)
+    if addresses:
+        return _of_families(tuple(_without_full_prefix(address) for address in addresses), form)
     return _of_families(found.auto_addresses, form) if form.dns_capture else ()
 
 

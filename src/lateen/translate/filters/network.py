@@ -6,7 +6,7 @@ is where each chain gets its filters.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from envoy.extensions.filters.network.mongo_proxy.v3 import mongo_proxy_pb2
@@ -14,23 +14,17 @@ from envoy.extensions.filters.network.tcp_proxy.v3 import tcp_proxy_pb2
 
 from lateen.api.networking.destination_rule import TunnelSettings
 from lateen.api.schema.duration import Duration
-from lateen.model.names import BLACK_HOLE_CLUSTER
+from lateen.engine import Reader
 from lateen.model.protocol import Protocol
+from lateen.model.streams import Target
+from lateen.model.traffic_policy import effective_policy
 from lateen.translate.filters import http_connection_manager
-
-
-class WeightedCluster(NamedTuple):
-    cluster: str
-    weight: int
-    """Relative to the sum; of a lone cluster without meaning."""
 
 
 class Forwarding(msgspec.Struct, frozen=True):
     """Where a byte stream goes, and for how long."""
 
-    clusters: tuple[WeightedCluster, ...]
-    """At least one."""
-    stat_prefix: str
+    target: Target
     idle_timeout: Duration | None = None
     max_duration: Duration | None = None
     hash_source_ip: bool = False
@@ -38,25 +32,33 @@ class Forwarding(msgspec.Struct, frozen=True):
     tunnel: TunnelSettings | None = None
 
 
-def to_cluster(cluster: str) -> Forwarding:
-    """Everything to one cluster, under its name in statistics."""
-    return Forwarding((WeightedCluster(cluster, 1),), cluster)
+def forwarding(db: Reader, target: Target) -> Forwarding:
+    """A target with what its DestinationRules say about connections to it."""
+    if not target.rules:
+        return Forwarding(target)
+    policy = effective_policy(db, target.rules, target.port, target.subset)
+    tcp = policy.connection_pool.tcp if policy.connection_pool is not None else None
+    balancer = policy.load_balancer
+    consistent = balancer.consistent_hash if balancer is not None else None
+    return Forwarding(
+        target,
+        tcp.idle_timeout if tcp is not None else None,
+        tcp.max_connection_duration if tcp is not None else None,
+        consistent is not None and consistent.use_source_ip,
+        policy.tunnel,
+    )
 
 
-BLACK_HOLE = to_cluster(BLACK_HOLE_CLUSTER)
-"""Connections that are refused."""
-
-
-def add_terminal(chain: Any, forwarding: Forwarding, protocol: Protocol = Protocol.TCP) -> None:
+def add_terminal(chain: Any, to: Forwarding, protocol: Protocol = Protocol.TCP) -> None:
     """Appends to a `FilterChain` what forwards a byte stream.
 
     Redis and MySQL are forwarded as they are, as Istio does unless told otherwise; MySQL's own filter is not in the
     stock Envoy.
     """
     if protocol is Protocol.MONGO:
-        mongo = mongo_proxy_pb2.MongoProxy(stat_prefix=forwarding.stat_prefix)
+        mongo = mongo_proxy_pb2.MongoProxy(stat_prefix=to.target.stat_prefix)
         chain.filters.add(name="envoy.filters.network.mongo_proxy").typed_config.Pack(mongo)
-    chain.filters.add(name="envoy.filters.network.tcp_proxy").typed_config.Pack(_tcp_proxy(forwarding))
+    chain.filters.add(name="envoy.filters.network.tcp_proxy").typed_config.Pack(_tcp_proxy(to))
 
 
 def add_manager(chain: Any, manager: Any) -> None:
@@ -64,20 +66,21 @@ def add_manager(chain: Any, manager: Any) -> None:
     chain.filters.add(name=http_connection_manager.NAME).typed_config.Pack(manager)
 
 
-def _tcp_proxy(forwarding: Forwarding) -> Any:
-    proxy = tcp_proxy_pb2.TcpProxy(stat_prefix=forwarding.stat_prefix)
-    if len(forwarding.clusters) == 1:
-        proxy.cluster = forwarding.clusters[0].cluster
+def _tcp_proxy(to: Forwarding) -> Any:
+    proxy = tcp_proxy_pb2.TcpProxy(stat_prefix=to.target.stat_prefix)
+    clusters = to.target.clusters
+    if len(clusters) == 1:
+        proxy.cluster = clusters[0].cluster
     else:
-        for cluster, weight in forwarding.clusters:
+        for cluster, weight in clusters:
             proxy.weighted_clusters.clusters.add(name=cluster, weight=weight)
-    if forwarding.idle_timeout is not None:
-        proxy.idle_timeout.FromNanoseconds(forwarding.idle_timeout.nanoseconds)
-    if forwarding.max_duration is not None:
-        proxy.max_downstream_connection_duration.FromNanoseconds(forwarding.max_duration.nanoseconds)
-    if forwarding.hash_source_ip:
+    if to.idle_timeout is not None:
+        proxy.idle_timeout.FromNanoseconds(to.idle_timeout.nanoseconds)
+    if to.max_duration is not None:
+        proxy.max_downstream_connection_duration.FromNanoseconds(to.max_duration.nanoseconds)
+    if to.hash_source_ip:
         proxy.hash_policy.add().source_ip.SetInParent()
-    tunnel = forwarding.tunnel
+    tunnel = to.tunnel
     if tunnel is not None:
         proxy.tunneling_config.hostname = f"{_bracketed(tunnel.target_host)}:{tunnel.target_port}"
         proxy.tunneling_config.use_post = tunnel.protocol == "POST"

@@ -1,0 +1,193 @@
+"""Where byte streams go: the filter chains of a service, as `tcp` and `tls` routes of VirtualServices and
+DestinationRules have it for one client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from lateen.api.networking.virtual_service import (
+    Destination,
+    L4MatchAttributes,
+    RouteDestination,
+    TLSMatchAttributes,
+)
+from lateen.api.objects import Key
+from lateen.engine import Reader
+from lateen.model.destination_rules import ClientRules, Rules, rule_client
+from lateen.model.effective_routes import applies, effective, source_of
+from lateen.model.gateway_names import MESH
+from lateen.model.listeners import ServiceChain
+from lateen.model.names import BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER, outbound_cluster
+from lateen.model.outbound_clusters import service_clusters
+from lateen.model.protocol import Protocol
+from lateen.model.proxy import ClientView, GatewayView
+from lateen.model.scope import scope
+from lateen.model.services import service
+from lateen.model.virtual_services import Outline, candidates_of_host
+
+
+class WeightedCluster(NamedTuple):
+    cluster: str
+    weight: int
+    """Relative to the sum; of a lone cluster without meaning."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where a byte stream goes."""
+
+    clusters: tuple[WeightedCluster, ...]
+    """At least one."""
+    stat_prefix: str
+    rules: Rules = ()
+    """The DestinationRules whose policy connections follow: those of the first destination."""
+    port: int = 0
+    """Of that destination."""
+    subset: str = ""
+
+
+class StreamChain(msgspec.Struct, frozen=True):
+    """One filter chain that forwards bytes."""
+
+    target: Target
+    protocol: Protocol
+    prefixes: tuple[str, ...] = ()
+    """Destination address ranges; empty for any."""
+    server_names: tuple[str, ...] = ()
+    """Server names (SNI); empty for any."""
+    source: Key | None = None
+    """The VirtualService it is from."""
+
+
+def to_cluster(cluster: str) -> Target:
+    """Everything to one cluster, under its name in statistics."""
+    return Target((WeightedCluster(cluster, 1),), cluster)
+
+
+BLACK_HOLE = to_cluster(BLACK_HOLE_CLUSTER)
+"""Connections that are refused."""
+
+_Match = TLSMatchAttributes | L4MatchAttributes
+
+
+class Streams:
+    """Finds where one client's byte streams go. Lives inside one query."""
+
+    def __init__(self, db: Reader, view: ClientView) -> None:
+        self._db = db
+        self._view = view
+        self._scope = scope(db, view)
+        self._rules = ClientRules(db, rule_client(db, view.namespace, view.labels))
+        self._is_gateway = isinstance(view, GatewayView)
+
+    def unknown(self) -> Target:
+        """Where goes what no listener knows (outboundTrafficPolicy)."""
+        policy = self._scope.outbound
+        if not policy.allow_any:
+            return BLACK_HOLE
+        if policy.egress_proxy is None:
+            return to_cluster(PASSTHROUGH_CLUSTER)
+        return self.target((RouteDestination(destination=policy.egress_proxy),), 0, "")
+
+    def chains(self, chain: ServiceChain, listen_port: int) -> Iterator[StreamChain]:
+        """The filter chains of a service on a listener: those of VirtualServices, then the one straight to the service.
+
+        Of equal conditions the first counts. `listen_port` is 0 on a unix socket, where addresses tell nothing.
+        """
+        seen: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
+        routed = self._tls(chain, listen_port) if chain.protocol.is_tls else self._tcp(chain, listen_port)
+        for found in routed:
+            condition = (found.prefixes, found.server_names)
+            if condition not in seen:
+                seen.add(condition)
+                yield found
+            if condition == (chain.prefixes, ()):
+                return
+        if chain.protocol.is_tls and seen:
+            return
+        if (chain.prefixes, chain.server_names) not in seen:
+            hostname = chain.service.hostname
+            rules = self._rules.of(hostname, chain.service.namespace)
+            name = outbound_cluster(chain.port, "", hostname)
+            target = Target((WeightedCluster(name, 1),), name, rules, chain.port)
+            yield StreamChain(target, chain.protocol, chain.prefixes, chain.server_names)
+
+    def _tls(self, chain: ServiceChain, listen_port: int) -> Iterator[StreamChain]:
+        for one in self._virtual_services(chain, tls=True):
+            found = effective(self._db, one.key)
+            for route in found.tls if found is not None else ():
+                for match in route.match:
+                    if self._applies(one, match, listen_port):
+                        prefixes = match.destination_subnets if listen_port else ()
+                        target = self.target(route.route, chain.port, f"{one.key.name}.{one.key.namespace}")
+                        yield StreamChain(target, chain.protocol, prefixes or chain.prefixes, match.sni_hosts, one.key)
+
+    def _tcp(self, chain: ServiceChain, listen_port: int) -> Iterator[StreamChain]:
+        for one in self._virtual_services(chain, tls=False):
+            found = effective(self._db, one.key)
+            for route in found.tcp if found is not None else ():
+                matches = [match for match in route.match if self._applies(one, match, listen_port)]
+                if route.match and not matches:
+                    continue
+                target = self.target(route.route, chain.port, f"{one.key.name}.{one.key.namespace}")
+                if not matches or not listen_port or any(not match.destination_subnets for match in matches):
+                    yield StreamChain(target, chain.protocol, chain.prefixes, (), one.key)
+                    return
+                subnets = tuple(dict.fromkeys(subnet for match in matches for subnet in match.destination_subnets))
+                yield StreamChain(target, chain.protocol, subnets, (), one.key)
+
+    def _virtual_services(self, chain: ServiceChain, *, tls: bool) -> Iterable[Outline]:
+        """Those that route the service's byte streams, those for the closest host first."""
+        candidates = candidates_of_host(self._db, chain.service.hostname.lower())
+        if not candidates:
+            return ()
+        listener = self._scope.listeners[chain.egress]
+        namespace = self._view.namespace
+        found = [
+            each
+            for each in candidates
+            if (each.outline.has_tls if tls else each.outline.has_tcp)
+            and each.outline.is_seen_from(namespace)
+            and listener.imports_virtual_service(each.outline.key.namespace, each.outline.hosts)
+        ]
+        found.sort(key=lambda each: (each.specificity, each.outline.rank(namespace)))
+        return [each.outline for each in found]
+
+    def _applies(self, one: Outline, match: _Match, listen_port: int) -> bool:
+        if match.port not in (0, listen_port):
+            return False
+        source = source_of(self._db, one.key, self._view.namespace, self._view.labels)
+        return applies(match, source, MESH)
+
+    def target(self, routes: tuple[RouteDestination, ...], port: int, several: str) -> Target:
+        """Where a route leads. `port` is that of destinations which name none and have several; `several` is what
+        statistics call a route with several destinations. What does not exist is refused."""
+        weighted = [each for each in routes if each.weight > 0] if len(routes) > 1 else list(routes)
+        if not weighted:
+            return BLACK_HOLE
+        resolved = [self._destination(each.destination, port) for each in weighted]
+        first_name, first_port, first_rules, _ = resolved[0]
+        clusters = tuple(
+            WeightedCluster(name if exists else BLACK_HOLE_CLUSTER, each.weight)
+            for each, (name, _, _, exists) in zip(weighted, resolved, strict=True)
+        )
+        prefix = first_name if len(clusters) == 1 else several
+        return Target(clusters, prefix, first_rules, first_port, weighted[0].destination.subset)
+
+    def _destination(self, destination: Destination, port: int) -> tuple[str, int, Rules, bool]:
+        """The cluster of a destination, its port and rules, and whether the client has that cluster."""
+        key = self._scope.services.get(destination.host)
+        found = service(self._db, key) if key is not None else None
+        if destination.port is not None:
+            port = destination.port.number
+        elif found is not None and len(found.ports) == 1:
+            port = found.ports[0].port
+        name = outbound_cluster(port, destination.subset, destination.host)
+        if key is None:
+            return name, port, (), False
+        rules = self._rules.of(destination.host, key.namespace)
+        clusters = service_clusters(self._db, key, rules, self._is_gateway)
+        exists = self._scope.sees_port(key, port) and any(cluster.name == name for cluster in clusters)
+        return name, port, rules, exists
