@@ -1,0 +1,1 @@
+"""Envoy's own messages where users write them: inside EnvoyFilters."""
