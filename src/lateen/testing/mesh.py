@@ -70,8 +70,8 @@ class Mesh:
     def apply(self, *resources: str | Mapping[str, Any], cluster: str = "") -> None:
         """Adds or replaces resources, given as YAML (of several documents) or as data, in one change.
 
-        `apiVersion` may be left out; a namespaced object without a namespace is in `default`. Raises `Rejected` when one
-        is not valid; warnings are let be.
+        `apiVersion` may be left out; a namespaced object without a namespace is in `default`. Raises `Rejected` when
+        one is not valid; warnings are let be.
         """
         documents = [document for each in resources for document in _documents(each)]
         with self.engine.change() as tx:
@@ -112,11 +112,11 @@ class Mesh:
         role: Role = Role.SIDECAR,
         addresses: tuple[str, ...] = ("10.99.0.1",),
         service_account: str = "default",
-        locality: Locality = Locality(),
+        locality: Locality | None = None,
         network: str = "",
         cluster: str = "",
         node: str = "",
-        traits: Traits = Traits(),
+        traits: Traits | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> Proxy:
         """A proxy as it would present itself, by `name.namespace`."""
@@ -127,12 +127,12 @@ class Mesh:
             labels=tuple(sorted((labels or {}).items())),
             service_account=service_account,
             addresses=addresses,
-            locality=locality,
+            locality=locality or Locality(),
             network=network,
             cluster_id=cluster or CLUSTER_ID.default,
             node=node,
             dns_domain=f"{id.rpartition('.')[2]}.svc.cluster.local",
-            traits=traits,
+            traits=traits or Traits(),
             metadata=tuple(sorted((metadata or {}).items())),
         )
 
@@ -142,7 +142,7 @@ class Mesh:
 
     def get(self, function: Callable[Concatenate[Reader, P], R] | Query[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of a query, or of any function of a reader."""
-        asked = function if isinstance(function, Query) else query(function)
+        asked: Query[P, R] = function if isinstance(function, Query) else query(function)
         return self.engine.get(asked, *args, **kwargs)
 
     def views(self, proxy: Proxy) -> tuple[View, ...]:
@@ -167,6 +167,37 @@ class Mesh:
     def make(self, recipe: Recipe) -> Resource:
         """The resource of a recipe."""
         return self.engine.get(recipe.query, *recipe.args)
+
+
+def endpoint_slice(
+    service: str,
+    namespace: str = "default",
+    *,
+    ports: Mapping[str, int],
+    addresses: tuple[str, ...] = (),
+    pods: Mapping[str, str] | None = None,
+    name: str = "",
+    ready: bool = True,
+) -> dict[str, Any]:
+    """The EndpointSlice of a Service: bare addresses, and pods by name with their addresses; ports by name."""
+    conditions = {"ready": ready}
+    backends: list[dict[str, Any]] = [{"addresses": [address], "conditions": conditions} for address in addresses]
+    backends += [
+        {"addresses": [address], "conditions": conditions, "targetRef": {"kind": "Pod", "name": pod}}
+        for pod, address in (pods or {}).items()
+    ]
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": name or f"{service}-1",
+            "namespace": namespace,
+            "labels": {"kubernetes.io/service-name": service},
+        },
+        "addressType": "IPv6" if any(":" in address for each in backends for address in each["addresses"]) else "IPv4",
+        "endpoints": backends,
+        "ports": [{"name": port, "port": number, "protocol": "TCP"} for port, number in ports.items()],
+    }
 
 
 def _documents(resource: str | Mapping[str, Any]) -> list[dict[str, Any]]:
