@@ -1,0 +1,163 @@
+"""TLS of connections to services: the mesh's own (ISTIO_MUTUAL), and what DestinationRules originate (SIMPLE, MUTUAL).
+
+Everything here is made of serialised messages (`translate/wire.py`): a mesh has one of these per cluster.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Any, Final
+
+from envoy.config.core.v3 import base_pb2, proxy_protocol_pb2
+from envoy.extensions.transport_sockets.proxy_protocol.v3 import upstream_proxy_protocol_pb2
+from envoy.extensions.transport_sockets.raw_buffer.v3 import raw_buffer_pb2
+from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
+
+from lateen.api.networking.destination_rule import ClientTLSSettings, ProxyProtocolVersion, TLSmode
+from lateen.engine import Reader, query
+from lateen.model.proxy import Certificates
+from lateen.translate.tls import alpn
+from lateen.translate.tls.parameters import TlsDemands, client_parameters, tls_demands
+from lateen.translate.tls.secret_references import CA_SUFFIX, credential, mesh_roots, workload_certificate
+from lateen.translate.wire import embedded, packed, text, unsigned
+
+_CONTEXT: Final = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+_SOCKET: Final = "envoy.transport_sockets.tls"
+_SanType = common_pb2.SubjectAltNameMatcher
+
+
+@query
+def mesh_context(db: Reader, certificates: Certificates, protocols: tuple[str, ...]) -> bytes:
+    """An `UpstreamTlsContext` of the mesh's TLS without server name and identities: the same for all services."""
+    context = tls_pb2.UpstreamTlsContext()
+    common = context.common_tls_context
+    # tlsDefaults are not for the mesh's own TLS.
+    common.tls_params.CopyFrom(client_parameters(TlsDemands(compliance=tls_demands(db).compliance)))
+    common.tls_certificate_sds_secret_configs.append(workload_certificate(certificates))
+    validation = common.combined_validation_context
+    validation.default_validation_context.SetInParent()
+    validation.validation_context_sds_secret_config.CopyFrom(mesh_roots(certificates))
+    common.alpn_protocols.extend(protocols)
+    return _serialised(context)
+
+
+def mesh_tls(context: bytes, sni: str, identities: Iterable[str]) -> bytes:
+    """A `TransportSocket` of the mesh's mutual TLS to one service.
+
+    The server must show one of the identities; any of the mesh's will do when there are none.
+    """
+    names = b"".join(embedded(15, _san_matcher(identity)) for identity in identities)
+    # common_tls_context.combined_validation_context.default_validation_context
+    expected = embedded(1, embedded(8, embedded(1, names))) if names else b""
+    return tls_socket(context + text(2, sni) + expected)
+
+
+def originated_tls(settings: ClientTLSSettings, names: tuple[str, ...], demands: TlsDemands, is_http2: bool) -> bytes:
+    """A `TransportSocket` for SIMPLE and MUTUAL. `names` stand in for `subjectAltNames` where there are none."""
+    context = tls_pb2.UpstreamTlsContext(sni=settings.sni)
+    common = context.common_tls_context
+    common.tls_params.CopyFrom(client_parameters(demands))
+    if settings.mode is TLSmode.MUTUAL:
+        _add_certificate(common, settings)
+    _add_validation(common, settings, settings.subject_alt_names or names)
+    if is_http2:
+        common.alpn_protocols.extend(alpn.H2)
+    return tls_socket(_serialised(context))
+
+
+def tls_socket(context: bytes) -> bytes:
+    """A `TransportSocket` of a serialised `UpstreamTlsContext`."""
+    return text(1, _SOCKET) + embedded(3, packed(_CONTEXT, context))
+
+
+def _raw_buffer() -> Any:
+    socket = base_pb2.TransportSocket(name="envoy.transport_sockets.raw_buffer")
+    socket.typed_config.Pack(raw_buffer_pb2.RawBuffer())
+    return socket
+
+
+PLAIN: Final[bytes] = _raw_buffer().SerializeToString(deterministic=True)
+"""A `TransportSocket` without TLS."""
+
+
+def with_proxy_protocol(socket: bytes, version: ProxyProtocolVersion) -> bytes:
+    """A `TransportSocket` that sends the PROXY protocol's header before anything else."""
+    outer = upstream_proxy_protocol_pb2.ProxyProtocolUpstreamTransport()
+    outer.config.version = getattr(proxy_protocol_pb2.ProxyProtocolConfig, version.value)
+    outer.transport_socket.MergeFromString(socket)
+    wrapped = base_pb2.TransportSocket(name="envoy.transport_sockets.upstream_proxy_protocol")
+    wrapped.typed_config.Pack(outer, deterministic=True)
+    return _serialised(wrapped)
+
+
+# google.protobuf.Struct {"tlsMode": "istio"}: what endpoints carry whose proxy takes the mesh's TLS.
+_MUTUAL: Final = embedded(1, text(1, "tlsMode") + embedded(2, text(3, "istio")))
+
+
+def by_endpoint(mutual: bytes, plain: bytes) -> bytes:
+    """A cluster's `transport_socket_matches`: each endpoint is spoken to as it says it can be (auto mTLS)."""
+    mutual_match = text(1, "tlsMode-istio") + embedded(2, _MUTUAL) + embedded(3, mutual)
+    plain_match = text(1, "tlsMode-disabled") + embedded(2, b"") + embedded(3, plain)
+    return embedded(43, mutual_match) + embedded(43, plain_match)
+
+
+def for_all(socket: bytes) -> bytes:
+    """A cluster's `transport_socket`."""
+    return embedded(24, socket)
+
+
+def verifies_authority(settings: ClientTLSSettings) -> bool:
+    """Whether the server's certificate is to be for the host that the request names: nothing else was said of it."""
+    return not settings.sni and not settings.subject_alt_names and not settings.insecure_skip_verify
+
+
+def _add_certificate(common: Any, settings: ClientTLSSettings) -> None:
+    if settings.credential_name:
+        common.tls_certificate_sds_secret_configs.append(credential(settings.credential_name))
+        return
+    certificate = common.tls_certificates.add()
+    certificate.certificate_chain.filename = settings.client_certificate
+    certificate.private_key.filename = settings.private_key
+
+
+def _add_validation(common: Any, settings: ClientTLSSettings, names: tuple[str, ...]) -> None:
+    if settings.insecure_skip_verify:
+        common.validation_context.SetInParent()
+        return
+    if settings.credential_name:
+        combined = common.combined_validation_context
+        combined.validation_context_sds_secret_config.CopyFrom(credential(settings.credential_name + CA_SUFFIX))
+        validation = combined.default_validation_context
+        validation.SetInParent()
+    else:
+        validation = common.validation_context
+        if settings.ca_certificates in ("", "system"):
+            validation.system_root_certs.SetInParent()
+        else:
+            validation.trusted_ca.filename = settings.ca_certificates
+        if settings.ca_crl:
+            validation.crl.filename = settings.ca_crl
+    for name in names:
+        validation.match_typed_subject_alt_names.add().MergeFromString(_san_matcher(name))
+
+
+def _san_matcher(name: str) -> bytes:
+    """A `SubjectAltNameMatcher` of exactly this name, of the type that it looks to be of."""
+    return unsigned(1, _san_type(name)) + embedded(2, embedded(1, name.encode()))
+
+
+def _san_type(name: str) -> int:
+    if "://" in name:
+        return int(_SanType.URI)
+    if "@" in name:
+        return int(_SanType.EMAIL)
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return int(_SanType.DNS)
+    return int(_SanType.IP_ADDRESS)
+
+
+def _serialised(message: Any) -> bytes:
+    return bytes(message.SerializeToString(deterministic=True))

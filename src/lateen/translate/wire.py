@@ -1,0 +1,51 @@
+"""Protobuf's wire format, as far as joining prepared parts needs it.
+
+Concatenating serialised messages merges them: of a scalar the last counts, messages are merged, lists are joined. So
+what is the same in thousands of resources is serialised once, and what differs is appended: several times faster than
+building each resource as a message.
+"""
+
+from __future__ import annotations
+
+import struct
+
+_LENGTH_DELIMITED = 2
+_FIXED64 = 1
+_CONTINUES = 0x80
+
+
+def embedded(number: int, body: bytes) -> bytes:
+    """A field of a message, string or bytes type, in a message. `number` is the field's."""
+    return varint(number << 3 | _LENGTH_DELIMITED) + varint(len(body)) + body
+
+
+def text(number: int, value: str) -> bytes:
+    """A string field; nothing when it is empty, as proto3 has it."""
+    return embedded(number, value.encode()) if value else b""
+
+
+def unsigned(number: int, value: int) -> bytes:
+    """An enum, bool or unsigned field; nothing when it is zero."""
+    return varint(number << 3) + varint(value) if value else b""
+
+
+def double(number: int, value: float) -> bytes:
+    """A double field, zero or not (as members of a oneof are)."""
+    return varint(number << 3 | _FIXED64) + struct.pack("<d", value)
+
+
+def varint(value: int) -> bytes:
+    """A number in base 128, the lowest digits first."""
+    if value < _CONTINUES:
+        return bytes((value,))
+    digits = bytearray()
+    while value >= _CONTINUES:
+        digits.append(value & (_CONTINUES - 1) | _CONTINUES)
+        value >>= 7
+    digits.append(value)
+    return bytes(digits)
+
+
+def packed(message_type: str, body: bytes) -> bytes:
+    """The body of a google.protobuf.Any."""
+    return text(1, f"type.googleapis.com/{message_type}") + embedded(2, body)
