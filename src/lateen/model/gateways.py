@@ -17,7 +17,6 @@ from lateen.model.protocol import Protocol, declared_protocol
 from lateen.model.proxy import GatewayView, Labels
 
 _PASSTHROUGH = frozenset({TLSmode.PASSTHROUGH, TLSmode.AUTO_PASSTHROUGH})
-_KNOWN_SCHEMES = ("kubernetes://", "kubernetes-gateway://", "builtin://", "configmap://")
 _AUTHORITIES = "-cacert"
 
 
@@ -139,7 +138,7 @@ def authorities_resource(tls: ServerTLSSettings) -> str:
 
 
 def _resource(credential: str) -> str:
-    return credential if credential.startswith(_KNOWN_SCHEMES) else f"kubernetes://{credential}"
+    return credential if "://" in credential else f"kubernetes://{credential}"
 
 
 @query

@@ -17,7 +17,7 @@ from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.http.set_filter_state.v3 import set_filter_state_pb2
 from envoy.extensions.filters.http.stateful_session.v3 import stateful_session_pb2
 
-_SNIFFED_ALPN = "istio-http/1.1,istio"
+from lateen.translate.tls.alpn import MESH_HTTP1
 
 
 def add_http_filters(
@@ -50,7 +50,7 @@ def _grpc_stats() -> Any:
 def _announced_alpn() -> Any:
     config = set_filter_state_pb2.Config()
     value = config.on_request_headers.add(object_key="envoy.network.application_protocols")
-    value.format_string.text_format_source.inline_string = _SNIFFED_ALPN
+    value.format_string.text_format_source.inline_string = ",".join(MESH_HTTP1)
     return config
 
 
