@@ -13,6 +13,7 @@ from lateen.api.objects import Object
 from lateen.api.schema.decode import Decoder
 from lateen.api.schema.fault import Fault
 from lateen.api.schema.message import Message
+from lateen.api.type.status import Status
 
 Validate = Callable[[Object[Any]], Iterator[Fault]]
 
@@ -48,6 +49,8 @@ class Kind:
     short_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     """Beside name and age."""
+    status: type[Message] = Status
+    """Of the mesh's own kinds: the type of `status`, which the mesh writes."""
     description: str = ""
     """One line about what it is for."""
 
@@ -73,6 +76,11 @@ class Kind:
     def api_versions(self) -> tuple[str, ...]:
         """As objects carry them, the best first."""
         return tuple(f"{self.group}/{version}" if self.group else version for version in self.versions)
+
+    @property
+    def needs_spec(self) -> bool:
+        """An object without a spec is not valid."""
+        return self.spec_decoder.decode({})[0] is None
 
     @cached_property
     def spec_decoder(self) -> Decoder[Message]:

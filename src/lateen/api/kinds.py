@@ -33,6 +33,7 @@ from lateen.api.security.peer_authentication import PeerAuthentication
 from lateen.api.security.request_authentication import RequestAuthentication
 from lateen.api.telemetry import telemetry_validation
 from lateen.api.telemetry.telemetry import Telemetry
+from lateen.api.type.status import ServiceEntryStatus
 
 NETWORKING: Final = "networking.istio.io"
 SECURITY: Final = "security.istio.io"
@@ -85,6 +86,7 @@ MESH_KINDS: Final = (
         plural="serviceentries",
         versions=_TRAFFIC,
         spec=ServiceEntry,
+        status=ServiceEntryStatus,
         short_names=("se",),
         columns=(
             Column("Hosts", ".spec.hosts", "The hosts of the service"),

@@ -6,6 +6,7 @@ import click
 
 from lateen import __version__
 from lateen.cli.cluster import cluster
+from lateen.cli.validate import validate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -15,6 +16,7 @@ def main() -> None:
 
 
 main.add_command(cluster)
+main.add_command(validate)
 
 
 if __name__ == "__main__":

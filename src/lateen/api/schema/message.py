@@ -59,6 +59,11 @@ def other_name(name: str) -> Meta:
     return Meta(extra={"other_name": name})
 
 
+def text_format(name: str) -> Meta:
+    """A string of a form that Kubernetes knows and checks: `date-time`."""
+    return Meta(extra={"format": name})
+
+
 UInt32 = Annotated[int, Meta(ge=0, le=4294967295)]
 Int32 = Annotated[int, Meta(ge=-2147483648, le=2147483647)]
 UInt64 = Annotated[int, Meta(ge=0, le=18446744073709551615)]

@@ -45,6 +45,8 @@ class Text(msgspec.Struct, frozen=True):
     pattern: str | None = None
     base64: bool = False
     """Stands for bytes."""
+    format: str = ""
+    """As Kubernetes names it: `date-time`."""
     rules: tuple[Rule, ...] = ()
 
 
@@ -136,7 +138,7 @@ def _shape(info: inspect.Type, extra: Mapping[str, Any]) -> Shape:
         case inspect.FloatType():
             return Number(False, info.ge, info.le, info.gt, info.lt, rules)
         case inspect.StrType():
-            return Text(info.min_length, info.max_length, info.pattern, rules=rules)
+            return Text(info.min_length, info.max_length, info.pattern, format=extra.get("format", ""), rules=rules)
         case inspect.BytesType():
             return Text(info.min_length, info.max_length, base64=True, rules=rules)
         case inspect.EnumType():

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cel_expr_python import cel
-
 from lateen.api.objects import Object
 from lateen.api.schema.fault import Fault, error, warning
 from lateen.api.telemetry.telemetry import AccessLogging, Metrics, TagOperation, Telemetry, Tracing
@@ -55,6 +53,9 @@ def _access_logging(logging: AccessLogging, path: str) -> Iterator[Fault]:
 
 def _wrong_expression(expression: str) -> str:
     """What is wrong with the syntax of a CEL expression. What its names mean is Envoy's to know."""
+    # Loading the library takes longer than loading all of this package, and few resources need it.
+    from cel_expr_python import cel
+
     try:
         cel.NewEnv().compile(expression, disable_check=True)
     except RuntimeError as problem:
