@@ -90,10 +90,6 @@ def _gateways(value: Object[VirtualService]) -> tuple[Hashable, ...]:
     return full_gateway_names(value.spec.gateways, value.metadata.namespace) if value.spec.hosts else ()
 
 
-def _asks_for_labels(value: Object[VirtualService]) -> tuple[Hashable, ...]:
-    return (True,) if any(match.source_labels for match in value.spec.matches) else ()
-
-
 def _delegates(value: Object[VirtualService]) -> tuple[Hashable, ...]:
     """Namespace and name of those it delegates to."""
     found = (route.delegate for route in value.spec.http if route.delegate is not None)
@@ -122,7 +118,6 @@ VIRTUAL_SERVICES: Table[Key, Object[VirtualService]] = Table(
         "wildcard": _has_wildcards,
         "gateway": _gateways,
         "delegate": _delegates,
-        "asks_for_labels": _asks_for_labels,
     },
 )
 DESTINATION_RULES: Table[Key, Object[DestinationRule]] = Table(
@@ -167,3 +162,5 @@ REJECTED: Table[ObjectRef, tuple[Fault, ...]] = Table("rejected")
 """Faults of the newest version of an object, where that version was rejected."""
 WARNINGS: Table[ObjectRef, tuple[Fault, ...]] = Table("warnings")
 """What validation warned about in objects that were taken."""
+REJECTED_GENERATIONS: Table[ObjectRef, int] = Table("rejectedgenerations")
+"""`metadata.generation` of the versions that `REJECTED` tells of: status says which version it is about."""
