@@ -1,0 +1,212 @@
+"""`lateen translate`: what Envoy would be told, from manifests alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from lateen.api.objects import ObjectRef
+from lateen.api.schema.fault import Fault
+from lateen.cli.output import print_data
+from lateen.engine import Engine, QueryError, Reader, query
+from lateen.model.expected_proxy import expected_proxies
+from lateen.model.inputs import PODS, REJECTED, WARNINGS, WORKLOAD_ENTRIES
+from lateen.model.proxy import Proxy, Role
+from lateen.sources.files.mesh_settings_source import MeshSettingsSource
+from lateen.sources.files.source import FileSource
+from lateen.sources.source import Source
+from lateen.sources.store import STORED, Store
+from lateen.translate.catalog import listing, views
+from lateen.translate.envoy_types import decoded, readable
+from lateen.translate.resource import ResourceType
+
+_TYPES = {
+    "clusters": ResourceType.CDS,
+    "endpoints": ResourceType.EDS,
+    "listeners": ResourceType.LDS,
+    "routes": ResourceType.RDS,
+    "secrets": ResourceType.SDS,
+    "extensions": ResourceType.ECDS,
+}
+_SHORT = {type_.name.lower(): name for name, type_ in _TYPES.items()}
+
+
+@click.command(short_help="The Envoy configuration of a workload, from manifests alone.")
+@click.option(
+    "-f",
+    "--filename",
+    "filenames",
+    multiple=True,
+    required=True,
+    metavar="FILE|DIR|-",
+    help="Manifests: Services, Pods or workloads, and the mesh's resources. May be given several times.",
+)
+@click.option(
+    "--proxy", "proxy_name", required=True, metavar="NAME[.NAMESPACE]", help="A pod, a workload or a WorkloadEntry."
+)
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    type=click.Choice(sorted(_SHORT)),
+    help="Only resources of this type. May be given several times; default: all but secrets.",
+)
+@click.option(
+    "--role",
+    type=click.Choice(["sidecar", "router"]),
+    help="What the proxy is. Default: a router if a Gateway selects it.",
+)
+@click.option("-n", "--namespace", default="default", show_default=True, help="Of what names none.")
+@click.option(
+    "--mesh-config",
+    "mesh_config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="MeshConfig, as YAML.",
+)
+@click.option("-o", "--output", type=click.Choice(["json", "yaml"]), default="yaml", show_default=True)
+def translate(
+    filenames: tuple[str, ...],
+    proxy_name: str,
+    types: tuple[str, ...],
+    role: str | None,
+    namespace: str,
+    mesh_config: Path | None,
+    output: str,
+) -> None:
+    """The Envoy configuration that a workload would get from these manifests, without any cluster.
+
+    What the cluster's controllers would make of the manifests (pods of Deployments, EndpointSlices of Services,
+    namespaces) is added where it is missing. Faults of the manifests go to standard error; what they leave is
+    translated all the same, and the exit status is 1.
+
+    \b
+    Examples:
+      lateen translate -f bookinfo.yaml -f routes/ --proxy productpage-v1.default
+      lateen translate -f mesh/ --proxy reviews-v1.default --type rds -o json
+      kubectl get svc,pod,endpointslice,vs,dr -A -o yaml | lateen translate -f - --proxy web-0.shop
+    """
+    with contextlib.ExitStack() as stack:
+        paths = [_path(name, stack) for name in filenames]
+        engine, store = asyncio.run(_load(paths, namespace, mesh_config))
+    failed = _report(engine, store)
+    proxy = _proxy(engine, proxy_name, namespace)
+    if role is not None:
+        proxy = msgspec.structs.replace(proxy, role=Role(role))
+    wanted = [_SHORT[type_] for type_ in types] or [name for name in _TYPES if name != "secrets"]
+    data: dict[str, Any] = {}
+    for name in wanted:
+        found, faults = _resources(engine, _TYPES[name], proxy)
+        data[name] = found
+        for fault in faults:
+            click.echo(f"error: {fault}", err=True)
+        failed = failed or bool(faults)
+    print_data(data if len(wanted) > 1 else data[wanted[0]], output)
+    if failed:
+        raise SystemExit(1)
+
+
+def _path(name: str, stack: contextlib.ExitStack) -> Path:
+    if name != "-":
+        path = Path(name)
+        if not path.exists():
+            raise click.BadParameter(f"{name}: no such file or directory", param_hint="-f")
+        return path
+    directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="lateen-"))
+    path = Path(directory) / "standard-input.yaml"
+    path.write_bytes(sys.stdin.buffer.read())
+    return path
+
+
+async def _load(paths: list[Path], namespace: str, mesh_config: Path | None) -> tuple[Engine, Store]:
+    """The engine with everything that the files hold."""
+    engine = Engine()
+    store = Store(engine)
+    sources: list[Source] = [FileSource(paths, tuple(STORED), namespace=namespace)]
+    if mesh_config is not None:
+        sources.append(MeshSettingsSource(mesh_config, None))
+    readings = [asyncio.create_task(source.run(store.sink(source))) for source in sources]
+    synced = asyncio.create_task(store.synced())
+    done, _ = await asyncio.wait({*readings, synced}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (*readings, synced):
+        task.cancel()
+    await asyncio.gather(*readings, synced, return_exceptions=True)
+    for task in done - {synced}:
+        task.result()
+    return engine, store
+
+
+def _report(engine: Engine, store: Store) -> bool:
+    """Tells what is wrong with the manifests; returns whether something was left out."""
+    failed = False
+    for problems in store.problems.values():
+        for where, problem in problems.items():
+            click.echo(f"error: {where}: {problem}", err=True)
+            failed = True
+    with_faults = engine.get(_faults)
+    for severity, ref, faults in with_faults:
+        failed = failed or severity == "error"
+        where = store.origin(ref)
+        for fault in faults:
+            located = f"{ref}: {fault.path}: {fault.message}" if fault.path else f"{ref}: {fault.message}"
+            click.echo(f"{severity}: {f'{where}: ' if where else ''}{located}", err=True)
+    return failed
+
+
+@query
+def _faults(db: Reader) -> tuple[tuple[str, ObjectRef, tuple[Fault, ...]], ...]:
+    rejected = [("error", ref, REJECTED.get(db, ref) or ()) for ref in REJECTED.keys(db)]
+    warned = [("warning", ref, WARNINGS.get(db, ref) or ()) for ref in WARNINGS.keys(db)]
+    return (*rejected, *warned)
+
+
+def _proxy(engine: Engine, given: str, namespace: str) -> Proxy:
+    """The proxy that is meant. Of several pods of a workload, which agree in all that matters, the first."""
+    name, _, place = given.rpartition(".")
+    for tried in ((name, place), (given, namespace)) if name else ((given, namespace),):
+        if found := engine.get(expected_proxies, tried[1], tried[0]):
+            return found[0]
+    known = engine.get(_workloads)
+    listed = "\n  ".join(known[:20]) + ("\n  ..." if len(known) > 20 else "")
+    there = f"there are:\n  {listed}" if known else "there are neither pods nor workloads in the manifests"
+    raise click.ClickException(f"no workload {given}; {there}")
+
+
+@query
+def _workloads(db: Reader) -> tuple[str, ...]:
+    keys = (*PODS.keys(db), *WORKLOAD_ENTRIES.keys(db))
+    return tuple(sorted({f"{key.name}.{key.namespace}" for key in keys}))
+
+
+def _resources(engine: Engine, type_: ResourceType, proxy: Proxy) -> tuple[list[dict[str, Any]], list[str]]:
+    """The resources of a type as data, sorted by name, and what could not be made."""
+    found: dict[str, dict[str, Any]] = {}
+    faults: list[str] = []
+    for view in engine.get(views, proxy):
+        try:
+            recipes = engine.get(listing, type_, view)
+        except QueryError as error:
+            faults.append(f"{type_.name}: {error}")
+            continue
+        for recipe in recipes:
+            try:
+                found[recipe.name] = readable(decoded(type_, engine.get(recipe.query, *recipe.args)))
+            except QueryError as error:
+                faults.append(f"{type_.name} {recipe.name}: {error}")
+    if type_ is ResourceType.SDS:
+        for secret in found.values():
+            _redact(secret)
+    return [found[name] for name in sorted(found)], faults
+
+
+def _redact(secret: dict[str, Any]) -> None:
+    """Private keys are not for terminals and logs."""
+    certificate = secret.get("tls_certificate", {})
+    if "private_key" in certificate:
+        certificate["private_key"] = {"inline_string": "[redacted]"}
