@@ -20,6 +20,7 @@ import msgspec
 from lateen.api.networking.sidecar import CaptureMode
 from lateen.engine import Reader, query
 from lateen.model.endpoints import endpoints
+from lateen.model.names import outbound_route, sniffed_route
 from lateen.model.protocol import Protocol
 from lateen.model.proxy import Interception, Traits
 from lateen.model.proxy_ports import proxy_ports
@@ -223,7 +224,7 @@ class _Plan:
         if listener.protocol is Protocol.HTTP_PROXY:
             addresses = fixed or self._form.wildcards
             entry = self._entries.setdefault((addresses[0], port), _Entry(addresses, binds, True))
-            entry.http = HttpChain(_route_name(addresses[0], port), is_proxy=True)
+            entry.http = HttpChain(outbound_route(port, addresses[0]), is_proxy=True)
             return
         for found in self._services(listener):
             # A service with several ports is meant to be routed by a VirtualService.
@@ -292,7 +293,10 @@ class _Plan:
             self._conflicts.append(ListenerConflict(found.key, listen_port, taken.service, reason))
             return
         alone = not entry.is_shared and port.protocol.is_sniffed
-        route = f"{found.hostname}:{listen_port}" if alone else _route_name(entry.addresses[0], listen_port)
+        if alone:
+            route = sniffed_route(found.hostname, listen_port)
+        else:
+            route = outbound_route(listen_port, entry.addresses[0])
         sniffed = bool(entry.streams) or port.protocol.is_sniffed or entry.addresses == self._form.wildcards
         grpc_web = port.protocol is Protocol.GRPC_WEB
         entry.http = HttpChain(route, sniffed, alone and not found.mesh_external, grpc_web=grpc_web)
@@ -319,10 +323,6 @@ class _Plan:
         entry.streams.append(ServiceChain(found.key, port.port, port.protocol, self._egress, prefixes, names))
         if entry.http is not None and not entry.http.sniffed:
             entry.http = msgspec.structs.replace(entry.http, sniffed=True)
-
-
-def _route_name(address: str, port: int) -> str:
-    return str(port) if port else address
 
 
 def _virtual_addresses(found: Service, form: ListenForm) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ VIRTUAL_OUTBOUND = "virtualOutbound"
 VIRTUAL_INBOUND = "virtualInbound"
 BLOCK_ALL = "block_all"
 ALLOW_ANY = "allow_any"
+HTTP_PROXY_ROUTE = "http_proxy"
+"""Of the generic HTTP proxy at loopback (MeshConfig.proxyHttpPort)."""
 
 
 def outbound_cluster(port: int, subset: str, hostname: str) -> str:
@@ -21,6 +23,16 @@ def sni_dnat_cluster(port: int, subset: str, hostname: str) -> str:
 
 def inbound_cluster(port: int) -> str:
     return f"inbound|{port}||"
+
+
+def outbound_route(port: int, bind: str = "") -> str:
+    """Of all HTTP services on a port; of a unix domain socket (`unix://PATH`) where there is no port."""
+    return str(port) if port else bind
+
+
+def sniffed_route(hostname: str, port: int) -> str:
+    """Of one service with a listener of its own, on a port that nobody declared."""
+    return f"{hostname}:{port}"
 
 
 def gateway_route(port: int, bind: str = "") -> str:
