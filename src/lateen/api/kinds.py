@@ -17,7 +17,12 @@ from lateen.api.kubernetes.secret import Secret
 from lateen.api.kubernetes.service import Service
 from lateen.api.kubernetes.service_account import ServiceAccount
 from lateen.api.kubernetes.workloads import CronJob, DaemonSet, Deployment, Job, ReplicaSet, StatefulSet
-from lateen.api.networking import gateway_validation, proxy_config_validation, virtual_service_validation
+from lateen.api.networking import (
+    envoy_filter_validation,
+    gateway_validation,
+    proxy_config_validation,
+    virtual_service_validation,
+)
 from lateen.api.networking.destination_rule import DestinationRule
 from lateen.api.networking.envoy_filter import EnvoyFilter
 from lateen.api.networking.gateway import Gateway
@@ -138,6 +143,7 @@ MESH_KINDS: Final = (
         plural="envoyfilters",
         versions=("v1alpha3",),
         spec=EnvoyFilter,
+        validate=envoy_filter_validation.validate,
         description="Changes to the configuration that proxies are sent.",
     ),
     Kind(

@@ -24,7 +24,13 @@ class _KeywordOnly(msgspec.StructMeta):
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Message(
-    msgspec.Struct, metaclass=_KeywordOnly, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
+    msgspec.Struct,
+    metaclass=_KeywordOnly,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename="camel",
 ):
     """A message of the mesh API: a proto message as an immutable value.
 
@@ -40,7 +46,7 @@ class Message(
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Lenient(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, kw_only=True, rename="camel"):
+class Lenient(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """A message of Kubernetes' own API, declared as far as the mesh reads it: unknown fields are let be."""
 
 

@@ -51,12 +51,15 @@ _BAD: Final = _Bad()
 
 def straighten(value: Any, shape: Shape, path: str, faults: list[Fault]) -> Any:
     """The strict form of a value. Faults, located below `path`, are appended; then the result means nothing."""
-    return _Walk(faults).any(value, shape, path)
+    is_proto = not isinstance(shape, MessageShape) or shape.strict
+    return _Walk(faults, is_proto).any(value, shape, path)
 
 
 class _Walk:
-    def __init__(self, faults: list[Fault]) -> None:
+    def __init__(self, faults: list[Fault], is_proto: bool) -> None:
         self._faults = faults
+        self._is_proto = is_proto
+        """Numbers may be strings, and enums numbers. In Kubernetes' own kinds they may not."""
 
     def _bad(self, path: str, message: str) -> _Bad:
         if len(self._faults) < MOST_FAULTS:
@@ -164,7 +167,7 @@ class _Walk:
         number: int | float | None = None
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             number = value
-        elif isinstance(value, str):
+        elif isinstance(value, str) and self._is_proto:
             number = _read_number(value, shape.is_integer)
         if number is None:
             return self._bad(path, _expected(expected, value))
@@ -185,7 +188,7 @@ class _Walk:
     def _choice(self, value: Any, shape: Choice, path: str) -> Any:
         if isinstance(value, str) and value in shape.values:
             return value
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(shape.values):
+        if self._is_proto and type(value) is int and 0 <= value < len(shape.values):
             return shape.values[value]
         hint = _closest(value, shape.values) if isinstance(value, str) else ""
         return self._bad(path, f"expected one of {', '.join(shape.values)}, got {_shown(value)}{hint}")
