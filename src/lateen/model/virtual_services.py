@@ -161,15 +161,3 @@ def virtual_services_of_gateway(db: Reader, gateway: str, namespace: str) -> tup
         if one is not None and one.is_seen_from(namespace):
             found.append(one)
     return tuple(sorted(found, key=lambda one: one.rank(namespace)))
-
-
-@query
-def source_label_keys(db: Reader) -> tuple[str, ...]:
-    """The keys of all labels that matches ask of the calling workload (sourceLabels), sorted."""
-    found: set[str] = set()
-    for key in VIRTUAL_SERVICES.where(db, "asks_for_labels", True):
-        one = VIRTUAL_SERVICES.get(db, key)
-        if one is not None:
-            for match in one.spec.matches:
-                found.update(match.source_labels)
-    return tuple(sorted(found))

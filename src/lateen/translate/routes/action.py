@@ -1,0 +1,114 @@
+"""The RouteAction of an HTTP route that forwards: to which clusters, rewritten how, with which limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from lateen.api.networking.destination_rule import ConsistentHashLB
+from lateen.api.networking.virtual_service import Destination, HTTPRewrite, HTTPRoute, HTTPRouteDestination, Percent
+from lateen.api.schema.duration import Duration
+from lateen.model.names import BLACK_HOLE_CLUSTER
+from lateen.model.route_targets import Target, target
+from lateen.translate.routes.durations import set_duration
+from lateen.translate.routes.hash_policy import hash_policy
+from lateen.translate.routes.headers import add_header_operations, authority_of
+from lateen.translate.routes.percent import set_percent
+from lateen.translate.routes.retry import retry_policy
+from lateen.translate.routes.settings import RouteSettings
+
+_NO_LIMIT = Duration(0)
+
+
+class Destinations(NamedTuple):
+    """What the destinations of a VirtualService are to one client."""
+
+    clusters: Mapping[Target, str]
+    lost: tuple[str, ...]
+    """Clusters that the client does not have."""
+    consistent_hash: Callable[[Target], ConsistentHashLB | None]
+
+    def cluster(self, destination: Destination) -> str:
+        """The cluster of a destination; one that refuses everything where the client has none."""
+        name = self.clusters[target(destination)]
+        return BLACK_HOLE_CLUSTER if name in self.lost else name
+
+
+def set_action(out: Any, route: HTTPRoute, destinations: Destinations, settings: RouteSettings) -> None:
+    """Fills the RouteAction of a Route, and the Route's headers with those of its only destination."""
+    action = out.route
+    set_limits(action, route.timeout)
+    if route.rewrite is not None:
+        _set_rewrite(action, route.rewrite)
+    authority = (route.rewrite.authority if route.rewrite is not None else "") or authority_of(route.headers)
+    hashed = False
+    if len(route.route) == 1:
+        only = route.route[0]
+        action.cluster = destinations.cluster(only.destination)
+        add_header_operations(out, only.headers)
+        authority = authority or authority_of(only.headers)
+        hashed = _add_hash_policy(action, only, destinations)
+    else:
+        _add_weighted(action, route, destinations)
+    if authority:
+        action.host_rewrite_literal = authority
+        action.append_x_forwarded_host = settings.forwards_host
+    _add_mirrors(action, route, destinations)
+    policy = retry_policy(route.retries or settings.retries, hashed=hashed)
+    if policy is not None:
+        action.retry_policy.CopyFrom(policy)
+
+
+def set_limits(action: Any, timeout: Duration | None) -> None:
+    """Sets the time a request may take (none: as long as it likes), which also bounds what gRPC clients ask for."""
+    set_duration(action.timeout, timeout or _NO_LIMIT)
+    set_duration(action.max_grpc_timeout, timeout or _NO_LIMIT)
+
+
+def _set_rewrite(action: Any, rewrite: HTTPRewrite) -> None:
+    if rewrite.uri_regex_rewrite is not None:
+        action.regex_rewrite.pattern.regex = rewrite.uri_regex_rewrite.match
+        action.regex_rewrite.substitution = rewrite.uri_regex_rewrite.rewrite
+    elif rewrite.uri:
+        action.prefix_rewrite = rewrite.uri
+
+
+def _add_weighted(action: Any, route: HTTPRoute, destinations: Destinations) -> None:
+    weighted = action.weighted_clusters
+    for share in route.route:
+        if not share.weight:
+            continue
+        cluster = weighted.clusters.add(name=destinations.cluster(share.destination))
+        cluster.weight.value = share.weight
+        add_header_operations(cluster, share.headers)
+        if authority := authority_of(share.headers):
+            cluster.host_rewrite_literal = authority
+        _add_hash_policy(action, share, destinations)
+
+
+def _add_hash_policy(action: Any, share: HTTPRouteDestination, destinations: Destinations) -> bool:
+    consistent = destinations.consistent_hash(target(share.destination))
+    policy = hash_policy(consistent) if consistent is not None else None
+    if policy is not None and policy not in action.hash_policy:
+        action.hash_policy.append(policy)
+    return policy is not None
+
+
+def _add_mirrors(action: Any, route: HTTPRoute, destinations: Destinations) -> None:
+    if route.mirror is not None:
+        share = route.mirror_percentage
+        if share is None and route.mirror_percent is not None:
+            share = Percent(value=route.mirror_percent)
+        _add_mirror(action, route.mirror, share, destinations)
+    for mirror in route.mirrors:
+        _add_mirror(action, mirror.destination, mirror.percentage, destinations)
+
+
+def _add_mirror(action: Any, destination: Destination, share: Percent | None, destinations: Destinations) -> None:
+    percent = share.value if share is not None else 100.0
+    cluster = destinations.cluster(destination)
+    if percent <= 0 or cluster == BLACK_HOLE_CLUSTER:
+        return
+    mirror = action.request_mirror_policies.add(cluster=cluster)
+    set_percent(mirror.runtime_fraction.default_value, percent)
+    mirror.trace_sampled.value = False
