@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ class Health(Enum):
 
 class Endpoint(msgspec.Struct, frozen=True, gc=False):
     address: str
-    """IP address, host name (DNS resolutions) or `unix://` path."""
+    """IP address, host name (DNS resolutions) or `unix://` path; empty where only the network's gateway is known."""
     port: int
     """Of the workload; 0 for unix sockets."""
     port_name: str
@@ -45,4 +46,24 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False):
     workload: str = ""
     namespace: str = ""
     hostname: str = ""
+    """What a pod of a headless Service is called under the Service's name."""
     node: str = ""
+    additional_addresses: tuple[str, ...] = ()
+    """Of the other address family, of workloads that have both."""
+
+    def label(self, name: str) -> str | None:
+        """A label of the workload; those about its place are what the mesh knows of the place."""
+        place = _PLACE.get(name)
+        if place is not None and (found := place(self)):
+            return found
+        return next((value for key, value in self.labels if key == name), None)
+
+
+_PLACE: Mapping[str, Callable[[Endpoint], str]] = {
+    "topology.kubernetes.io/region": lambda endpoint: endpoint.locality.region,
+    "topology.kubernetes.io/zone": lambda endpoint: endpoint.locality.zone,
+    "topology.istio.io/subzone": lambda endpoint: endpoint.locality.subzone,
+    "topology.istio.io/network": lambda endpoint: endpoint.network,
+    "topology.istio.io/cluster": lambda endpoint: endpoint.cluster_id,
+    "kubernetes.io/hostname": lambda endpoint: endpoint.node,
+}
