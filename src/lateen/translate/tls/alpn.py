@@ -14,3 +14,5 @@ MESH_HTTP = ("istio-http/1.0", "istio-http/1.1", "istio-h2")
 """What tells a server that a connection of the mesh carries HTTP."""
 H2 = ("h2",)
 """HTTP/2 outside of the mesh."""
+MESH_ALPN = ("istio", "istio-peer-exchange", *MESH_HTTP)
+"""Whatever tells a server that a connection is of the mesh."""
