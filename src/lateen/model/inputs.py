@@ -71,6 +71,18 @@ def _host(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
     return (value.spec.host,)
 
 
+def _credentials(value: Object[Gateway]) -> tuple[Hashable, ...]:
+    """Names of the Secrets that its servers name, whatever their namespace."""
+    named = (
+        name
+        for server in value.spec.servers
+        if server.tls is not None
+        for name in (server.tls.credential_name, *server.tls.credential_names, server.tls.ca_cert_credential_name)
+    )
+    secrets = (name.rpartition("/")[2] for name in named if name)
+    return tuple(dict.fromkeys(each for name in secrets for each in (name, f"{name.removesuffix('-cacert')}-cacert")))
+
+
 def _exported_to(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
     """Namespaces by name."""
     return tuple(namespace for namespace in dict.fromkeys(value.spec.export_to) if namespace not in ("*", "."))
@@ -123,7 +135,7 @@ VIRTUAL_SERVICES: Table[Key, Object[VirtualService]] = Table(
 DESTINATION_RULES: Table[Key, Object[DestinationRule]] = Table(
     "destinationrules", indexes={"namespace": _namespace, "host": _host, "exported_to": _exported_to}
 )
-GATEWAYS: Table[Key, Object[Gateway]] = Table("gateways", indexes={"namespace": _namespace})
+GATEWAYS: Table[Key, Object[Gateway]] = Table("gateways", indexes={"namespace": _namespace, "credential": _credentials})
 SERVICE_ENTRIES: Table[Key, Object[ServiceEntry]] = Table(
     "serviceentries", indexes={"namespace": _namespace, "host": _hosts}
 )
