@@ -18,7 +18,7 @@ from lateen.api.kubernetes.namespace import Namespace
 from lateen.api.kubernetes.node import Node
 from lateen.api.kubernetes.pod import Pod
 from lateen.api.kubernetes.secret import Secret
-from lateen.api.kubernetes.service import Service
+from lateen.api.kubernetes.service import NETWORK_LABEL, Service
 from lateen.api.mesh.mesh_config import MeshConfig
 from lateen.api.mesh.mesh_networks import MeshNetworks
 from lateen.api.networking.destination_rule import DestinationRule
@@ -51,6 +51,11 @@ def _name(value: Service) -> tuple[Hashable, ...]:
 
 def _external_name(value: Service) -> tuple[Hashable, ...]:
     return (value.spec.external_name,) if value.spec.type == "ExternalName" and value.spec.external_name else ()
+
+
+def _gateway_of_network(value: Service) -> tuple[Hashable, ...]:
+    """Services that are gateways into a network are all in one bucket."""
+    return (True,) if value.metadata.labels.get(NETWORK_LABEL) else ()
 
 
 def _service_of_slice(value: EndpointSlice) -> tuple[Hashable, ...]:
@@ -113,7 +118,8 @@ def _delegates(value: Object[VirtualService]) -> tuple[Hashable, ...]:
 NAMESPACES: Table[Key, Namespace] = Table("namespaces")
 NODES: Table[Key, Node] = Table("nodes")
 SERVICES: Table[Key, Service] = Table(
-    "services", indexes={"namespace": _namespace, "name": _name, "external_name": _external_name}
+    "services",
+    indexes={"namespace": _namespace, "name": _name, "external_name": _external_name, "network": _gateway_of_network},
 )
 ENDPOINT_SLICES: Table[Key, EndpointSlice] = Table("endpointslices", indexes={"service": _service_of_slice})
 PODS: Table[Key, Pod] = Table("pods", indexes={"namespace": _namespace, "address": _pod_addresses})

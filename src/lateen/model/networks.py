@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lateen.api.kubernetes.service import Service
+from lateen.api.kubernetes.service import NETWORK_LABEL, Service
 from lateen.api.mesh.mesh_networks import IstioNetworkGateway
 from lateen.api.objects import Key
 from lateen.engine import Reader, query
@@ -17,9 +17,6 @@ from lateen.model.inputs import CLUSTER_ID, DOMAIN, MESH_NETWORKS, NAMESPACES, S
 from lateen.model.localities import parse_locality
 from lateen.model.mesh import root_namespace
 
-NETWORK_LABEL = "topology.istio.io/network"
-"""On a workload: its network. On the system namespace: that of the whole cluster. On a Service: that it is a gateway
-into this network."""
 GATEWAY_PORT_LABEL = "networking.istio.io/gatewayPort"
 """On a gateway's Service: the port for traffic from other networks."""
 DEFAULT_GATEWAY_PORT = 15443
@@ -95,21 +92,14 @@ def network_gateways(db: Reader) -> tuple[NetworkGateway, ...]:
         for gateway in _declared(db, network, each)
     ]
     own = CLUSTER_ID.get(db)
-    for key in SERVICES.keys(db):
+    for key in SERVICES.where(db, "network", True):
         declared.extend(_labelled(db, key, own))
     found = (each for each in declared if _is_address(each.address))
     return tuple(sorted(dict.fromkeys(found), key=msgspec.structs.astuple))
 
 
-@query
-def _gateway_service(db: Reader, key: Key) -> Service | None:
-    """A Service that may be a network's gateway."""
-    found = SERVICES.get(db, key)
-    return found if found is not None and NETWORK_LABEL in found.metadata.labels else None
-
-
 def _labelled(db: Reader, key: Key, own: str) -> tuple[NetworkGateway, ...]:
-    found = _gateway_service(db, key)
+    found = SERVICES.get(db, key)
     if found is None:
         return ()
     labels = found.metadata.labels

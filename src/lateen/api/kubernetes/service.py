@@ -7,6 +7,9 @@ import msgspec
 from lateen.api.objects import Metadata
 from lateen.api.schema.message import Lenient
 
+NETWORK_LABEL = "topology.istio.io/network"
+"""On a Service: it is a gateway into this network. On a workload, or the system namespace: the network it is in."""
+
 
 class ServicePort(Lenient, frozen=True):
     name: str = ""
