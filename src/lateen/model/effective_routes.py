@@ -35,7 +35,7 @@ class Source(NamedTuple):
     """A client, as far as the matches of a VirtualService ask for it: clients they cannot tell apart are equal."""
 
     namespace: str = ""
-    """Empty when no match asks for it."""
+    """Empty for all that no match asks for."""
     labels: Labels = ()
 
 
@@ -44,7 +44,8 @@ class Asked(NamedTuple):
 
     labels: tuple[str, ...] = ()
     """Keys, sorted."""
-    namespace: bool = False
+    namespaces: tuple[str, ...] = ()
+    """Those that are told from others, sorted."""
 
 
 def source_of(db: Reader, key: Key, namespace: str, labels: Labels) -> Source:
@@ -63,7 +64,20 @@ def asked_of_clients(db: Reader, key: Key) -> Asked:
         return _NOTHING
     matches = found.matches
     labels = {label for match in matches for label in match.source_labels}
-    return Asked(tuple(sorted(labels)), any(match.source_namespace for match in matches))
+    namespaces = {match.source_namespace for match in matches} - {""}
+    return Asked(tuple(sorted(labels)), tuple(sorted(namespaces)))
+
+
+@query
+def routed_namespaces(db: Reader) -> frozenset[str]:
+    """The namespaces of clients that some VirtualService for sidecars tells from others: to all others, all are one."""
+    found: set[str] = set()
+    for key in VIRTUAL_SERVICES.where(db, "gateway", MESH):
+        one = outline(db, key)
+        if one is not None:
+            found |= one.export_to
+            found.update(asked_of_clients(db, key).namespaces)
+    return frozenset(found - {"*"})
 
 
 _NOTHING = Asked()

@@ -142,13 +142,18 @@ def chosen(
 
 @query
 def hosts_without_service(db: Reader) -> tuple[str, ...]:
-    """Hosts of the sidecars' VirtualServices that no service has, sorted: names that only routes make sense of."""
+    """Hosts of the sidecars' VirtualServices that no service has, sorted: names that only routes make sense of.
+
+    A wildcard that covers a service is about the services it covers and about nothing else.
+    """
     known = {key.hostname.lower() for key in service_keys(db)}
     found: set[str] = set()
     for key in VIRTUAL_SERVICES.where(db, "gateway", MESH):
         one = outline(db, key)
         if one is not None and one.has_http:
             found.update(host for host in one.hosts if host not in known)
+    wide = [host for host in found if hosts.is_wildcard(host)]
+    found.difference_update(pattern for pattern in wide if any(hosts.covers(pattern, host) for host in known))
     return tuple(sorted(found))
 
 

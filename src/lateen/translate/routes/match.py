@@ -106,7 +106,7 @@ def _add_parameters(out: Any, parameters: Mapping[str, StringMatch]) -> None:
 
 
 def _claim_matcher(claim: tuple[str, ...], match: StringMatch) -> Any:
-    """Matches a claim that is a string, or a list that holds one. Any value will do where only presence is asked for."""
+    """Matches a claim that is a string or a list that holds one; any value where only presence is asked for."""
     matcher = metadata_pb2.MetadataMatcher(filter=_JWT_FILTER)
     for key in (_JWT_PAYLOAD, *claim):
         matcher.path.add(key=key)

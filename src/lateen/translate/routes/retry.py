@@ -22,8 +22,8 @@ _BY_STATUS = "retriable-status-codes"
 def retry_policy(retries: HTTPRetry | None, *, hashed: bool) -> Any | None:
     """A RetryPolicy; None when retries are disabled (attempts 0). Without a word on retries: the usual ones.
 
-    `hashed` when the destination balances by consistent hashing: then a retry goes where the request belongs rather than
-    to a host that was not tried.
+    `hashed` when the destination balances by consistent hashing: then a retry goes where the request belongs rather
+    than to a host that was not tried.
     """
     if retries is not None and retries.attempts <= 0:
         return None

@@ -1,0 +1,216 @@
+"""Which virtual hosts a sidecar's route configurations have, in blocks by namespace that views share.
+
+All that is the client's own is resolved here; what is made of it (`virtual_host`) is shared by all clients. A block is
+the services of one namespace on one port, so that a change of one service or VirtualService touches few of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from lateen.api.networking.destination_rule import TrafficPolicy
+from lateen.api.objects import Key
+from lateen.engine import Reader, query
+from lateen.model import hosts
+from lateen.model.destination_rules import ClientRules, Rules, merged_rule
+from lateen.model.effective_routes import destinations, routed_namespaces, source_of
+from lateen.model.gateway_names import MESH
+from lateen.model.inputs import DOMAIN
+from lateen.model.protocol import Protocol
+from lateen.model.proxy import Labels, OutboundView
+from lateen.model.route_targets import Holder, holder, lost
+from lateen.model.scope import EgressListener, ScopeKey, scope_of
+from lateen.model.selecting_labels import projected, source_labels
+from lateen.model.service import Resolution, ServiceKey
+from lateen.model.services import service
+from lateen.model.virtual_services import candidates_of_host, chosen, hosts_without_service
+from lateen.translate.routes.domains import Claim, Form, contested
+from lateen.translate.routes.http_routes import Routing
+from lateen.translate.routes.route_table import Block
+from lateen.translate.routes.virtual_hosts import DomainForm, VirtualHost
+
+_HTTP = 80
+"""Hosts without a service are reached here."""
+
+
+class Client(NamedTuple):
+    """A sidecar as far as it makes a difference to its virtual hosts."""
+
+    holder: Holder
+    namespace: str
+    """Empty for all that no VirtualService tells from others."""
+    labels: Labels
+
+
+class Place(NamedTuple):
+    """A port of a listener of a client."""
+
+    client: Client
+    listener: int
+    """Index among the scope's."""
+    port: int
+    form: DomainForm
+
+
+def route_client(db: Reader, view: OutboundView) -> Client:
+    """A view without what makes no difference here."""
+    namespace = view.namespace if view.namespace in routed_namespaces(db) else ""
+    return Client(holder(db, view), namespace, projected(view.labels, source_labels(db)))
+
+
+@query
+def http_ports(db: Reader, scope: ScopeKey, listener: int) -> Mapping[int, Mapping[str, tuple[ServiceKey, ...]]]:
+    """The services that speak HTTP (or nobody knows what) on each port of a listener, by the namespace in their host.
+
+    Hosts that are not Kubernetes' are under "".
+    """
+    egress = scope_of(db, scope).listeners[listener]
+    domain = DOMAIN.get(db)
+    found: dict[int, dict[str, list[ServiceKey]]] = {}
+    for host, key in egress.services.items():
+        one = service(db, key)
+        if one is None or one.resolution is Resolution.ALIAS:
+            continue
+        name = hosts.kubernetes_name(host, domain)
+        home = name[1] if name is not None else ""
+        for port in one.ports:
+            if (port.protocol.is_http or port.protocol.is_sniffed) and _listens(egress, port.port):
+                found.setdefault(port.port, {}).setdefault(home, []).append(key)
+    return {port: {home: tuple(found[port][home]) for home in sorted(found[port])} for port in sorted(found)}
+
+
+def _listens(egress: EgressListener, port: int) -> bool:
+    return egress.port in (None, 0, port) or egress.protocol is Protocol.HTTP_PROXY
+
+
+def blocks(db: Reader, place: Place, namespace: str) -> Iterator[Block]:
+    """The virtual hosts of a port, for clients of a namespace."""
+    ports = http_ports(db, place.client.holder.scope, place.listener)
+    for home, keys in ports.get(place.port, {}).items():
+        yield service_block(db, place, keys, bool(home) and home == namespace)
+    extra = extra_block(db, place)
+    if extra.hosts:
+        yield extra
+
+
+@query
+def service_block(db: Reader, place: Place, keys: tuple[ServiceKey, ...], bare: bool) -> Block:
+    """The virtual hosts of some services. With `bare` they go by their names alone, too."""
+    resolver = _Resolver(db, place)
+    return Block(tuple(resolver.of_service(key, bare) for key in keys))
+
+
+@query
+def extra_block(db: Reader, place: Place) -> Block:
+    """The virtual hosts of hosts that have no service."""
+    resolver = _Resolver(db, place)
+    return Block(tuple(resolver.of_host(host, key) for host, key in extra_hosts(db, place)))
+
+
+@query
+def extra_hosts(db: Reader, place: Place) -> tuple[tuple[str, Key], ...]:
+    """Hosts without a service that can be reached on a port, with the VirtualService that counts.
+
+    That is port 80, and ports that a service named beside them (or a wildcard service around them) has.
+    """
+    client, port = place.client, place.port
+    listener = scope_of(db, client.holder.scope).listeners[place.listener]
+    here = http_ports(db, client.holder.scope, place.listener).get(port, {})
+    present = {key.hostname for keys in here.values() for key in keys}
+    wide = [host for host in present if hosts.is_wildcard(host)]
+    found = []
+    for host in hosts_without_service(db):
+        one = chosen(candidates_of_host(db, host), client.namespace, listener)
+        if one is None:
+            continue
+        beside = not present.isdisjoint(one.hosts) or any(hosts.covers(pattern, host) for pattern in wide)
+        if port == _HTTP or listener.port == port or beside:
+            found.append((host, one.key))
+    return tuple(found)
+
+
+@query
+def dropped_domains(db: Reader, place: Place) -> Mapping[str, tuple[str, ...]]:
+    """By host: the domains that another virtual host of the same route configuration has."""
+    everywhere = contested(db)
+    if not everywhere:
+        return {}
+    here = http_ports(db, place.client.holder.scope, place.listener).get(place.port, {})
+    services = {key for keys in here.values() for key in keys}
+    extra = {host for host, _ in extra_hosts(db, place)}
+    found: dict[str, list[str]] = {}
+    for domain, claims in everywhere.items():
+        present = [claim for claim in claims if _is_present(claim, services, extra)]
+        for claim in present[1:]:
+            # Of names without a namespace a client sees one at most, so they contend with other forms alone.
+            if claim.host != present[0].host and not (claim.form is present[0].form is Form.SHORT and _is_bare(domain)):
+                found.setdefault(claim.host, []).append(domain)
+    return {host: tuple(found[host]) for host in sorted(found)}
+
+
+def _is_present(claim: Claim, services: set[ServiceKey], extra: set[str]) -> bool:
+    return claim.service in services if claim.service is not None else claim.host in extra
+
+
+def _is_bare(domain: str) -> bool:
+    return "." not in domain.removeprefix("*.")
+
+
+def lone_block(db: Reader, place: Place, host: str) -> Block | None:
+    """The only virtual host of a listener that is one service's alone; None when the service is not there."""
+    key = scope_of(db, place.client.holder.scope).listeners[place.listener].services.get(host)
+    return service_block(db, place, (key,), False) if key is not None else None
+
+
+class _Resolver:
+    """Resolves hosts for one client. Lives inside one query."""
+
+    def __init__(self, db: Reader, place: Place) -> None:
+        self._db = db
+        self._client, index, self._port, self._form = place
+        self._scope = scope_of(db, self._client.holder.scope)
+        self._listener = self._scope.listeners[index]
+        self._rules = ClientRules(db, self._client.holder.rules)
+        self._dropped = dropped_domains(db, place) if self._form is not DomainForm.ANY else {}
+
+    def of_service(self, key: ServiceKey, bare: bool) -> VirtualHost:
+        host = key.hostname
+        dropped = self._dropped.get(host, ())
+        candidates = candidates_of_host(self._db, host)
+        one = chosen(candidates, self._client.namespace, self._listener) if candidates else None
+        if one is not None:
+            return VirtualHost(host, self._port, key, self._form, bare, dropped, self._routing(one.key))
+        rules = self._rules.of(host, key.namespace)
+        hashed = rules if rules and is_hashed(self._db, rules) else ()
+        return VirtualHost(host, self._port, key, self._form, bare, dropped, None, hashed)
+
+    def of_host(self, host: str, key: Key) -> VirtualHost:
+        dropped = self._dropped.get(host, ())
+        return VirtualHost(host, self._port, None, self._form, False, dropped, self._routing(key))
+
+    def _routing(self, key: Key) -> Routing:
+        client = self._client
+        source = source_of(self._db, key, client.namespace, client.labels)
+        missing = lost(self._db, key, self._port, client.holder)
+        return Routing(key, self._port, MESH, source, missing, tuple(self._hashed(key)))
+
+    def _hashed(self, key: Key) -> Iterator[tuple[str, Rules]]:
+        for host in dict.fromkeys(found[0] for found in destinations(self._db, key)):
+            meant = self._scope.services.get(host)
+            rules = self._rules.of(host, meant.namespace) if meant is not None else ()
+            if rules and is_hashed(self._db, rules):
+                yield host, rules
+
+
+@query
+def is_hashed(db: Reader, rules: Rules) -> bool:
+    """Whether rules ask for consistent hashing of any port or subset."""
+    merged = merged_rule(db, rules)
+    policies = (merged.policy, *(subset.traffic_policy for subset in merged.subsets))
+    return any(policy is not None and _asks_for_hashing(policy) for policy in policies)
+
+
+def _asks_for_hashing(policy: TrafficPolicy) -> bool:
+    balancers = (policy.load_balancer, *(port.load_balancer for port in policy.port_level_settings))
+    return any(balancer is not None and balancer.consistent_hash is not None for balancer in balancers)

@@ -1,0 +1,81 @@
+"""Route configurations, put together from the bytes of their virtual hosts."""
+
+from __future__ import annotations
+
+import msgspec
+from envoy.config.route.v3 import route_components_pb2, route_pb2
+
+from lateen.engine import Reader, query
+from lateen.model.names import ALLOW_ANY, BLOCK_ALL
+from lateen.translate.resource import Resource, resource_of_bytes
+from lateen.translate.routes.action import set_limits
+from lateen.translate.routes.match import everything
+from lateen.translate.routes.settings import route_settings
+from lateen.translate.routes.virtual_hosts import VIRTUAL_HOSTS, VirtualHost, virtual_host
+from lateen.translate.routes.wire import field
+
+_LARGEST_BODY = 1024 * 1024
+_BAD_GATEWAY = 502
+
+
+class Block(msgspec.Struct, frozen=True, cache_hash=True):
+    """Virtual hosts that route configurations share."""
+
+    hosts: tuple[VirtualHost, ...]
+
+
+class Remainder(msgspec.Struct, frozen=True):
+    """What happens to requests for hosts that have no virtual host."""
+
+    cluster: str = ""
+    """Where they go; refused when empty."""
+
+
+class RouteTable(msgspec.Struct, frozen=True, cache_hash=True):
+    """All that makes a difference to a route configuration. Views that agree on it share the resource."""
+
+    blocks: tuple[Block, ...]
+    remainder: Remainder | None = None
+    """None: such requests are not found."""
+    ignores_port: bool = True
+    """Of the authority."""
+
+
+@query
+def block_bytes(db: Reader, block: Block) -> bytes:
+    """The `virtual_hosts` fields of a block."""
+    return b"".join([virtual_host(db, wanted) for wanted in block.hosts])
+
+
+@query
+def route_configuration(db: Reader, name: str, table: RouteTable) -> Resource:
+    """The route configuration of a listener."""
+    parts = [configuration_head(name, ignores_port=table.ignores_port)]
+    parts += [block_bytes(db, block) for block in table.blocks]
+    if table.remainder is not None:
+        parts.append(_remainder(db, table.remainder))
+    return resource_of_bytes(name, b"".join(parts))
+
+
+def configuration_head(name: str, *, ignores_port: bool) -> bytes:
+    """A route configuration without its virtual hosts."""
+    config = route_pb2.RouteConfiguration(name=name, ignore_port_in_host_matching=ignores_port)
+    config.validate_clusters.value = False
+    config.max_direct_response_body_size_bytes.value = _LARGEST_BODY
+    return bytes(config.SerializeToString(deterministic=True))
+
+
+def _remainder(db: Reader, remainder: Remainder) -> bytes:
+    settings = route_settings(db)
+    name = ALLOW_ANY if remainder.cluster else BLOCK_ALL
+    route = route_components_pb2.Route(name=name, match=everything())
+    if remainder.cluster:
+        route.route.cluster = remainder.cluster
+        route.route.append_x_forwarded_host = settings.forwards_host
+        set_limits(route.route, None)
+    else:
+        route.direct_response.status = _BAD_GATEWAY
+    host = route_components_pb2.VirtualHost(
+        name=name, domains=("*",), routes=(route,), include_request_attempt_count=settings.counts_attempts
+    )
+    return field(VIRTUAL_HOSTS, bytes(host.SerializeToString(deterministic=True)))

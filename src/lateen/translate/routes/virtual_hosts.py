@@ -1,0 +1,85 @@
+"""Virtual hosts as bytes, each one shared by every route configuration and view that has it."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from envoy.config.route.v3 import route_components_pb2
+
+from lateen.engine import Reader, query
+from lateen.model.destination_rules import Rules
+from lateen.model.service import ServiceKey
+from lateen.model.services import service
+from lateen.translate.routes.default_route import default_route
+from lateen.translate.routes.domains import compliant, service_domains, with_port
+from lateen.translate.routes.http_routes import Routing, http_routes
+from lateen.translate.routes.settings import route_settings
+from lateen.translate.routes.wire import field
+
+VIRTUAL_HOSTS = 2
+"""Field number of RouteConfiguration.virtual_hosts."""
+
+
+class DomainForm(Enum):
+    """How domains are written."""
+
+    PLAIN = "plain"
+    """Without ports, which the route configuration ignores."""
+    WITH_PORT = "with port"
+    """With the port, and without it too where that is 80: in route configurations for several ports."""
+    ANY = "any"
+    """A lone virtual host, for whatever arrives."""
+
+
+class VirtualHost(NamedTuple):
+    """All that makes a difference to a virtual host."""
+
+    host: str
+    port: int
+    service: ServiceKey | None
+    """None for a host that only a VirtualService makes sense of."""
+    form: DomainForm = DomainForm.PLAIN
+    bare: bool = False
+    """Clients of the service's own namespace: they write its name alone."""
+    dropped: tuple[str, ...] = ()
+    """Domains that another virtual host has."""
+    routing: Routing | None = None
+    rules: Rules = ()
+    """DestinationRules of the service that ask for consistent hashing; only without a VirtualService."""
+
+
+@query
+def virtual_host(db: Reader, wanted: VirtualHost) -> bytes:
+    """A `virtual_hosts` field of a route configuration; empty when nothing can be reached by it."""
+    routes = b""
+    if wanted.routing is not None:
+        found = http_routes(db, wanted.routing)
+        routes = found.specific + found.catch_all
+    if not routes and wanted.service is not None:
+        routes = default_route(db, wanted.host, wanted.port, wanted.rules)
+    domains = _domains(db, wanted)
+    if not routes or not domains:
+        return b""
+    head = route_components_pb2.VirtualHost(
+        name=with_port(compliant(wanted.host), wanted.port),
+        domains=domains,
+        include_request_attempt_count=route_settings(db).counts_attempts,
+    )
+    return field(VIRTUAL_HOSTS, bytes(head.SerializeToString(deterministic=True)) + routes)
+
+
+def _domains(db: Reader, wanted: VirtualHost) -> list[str]:
+    if wanted.form is DomainForm.ANY:
+        return ["*"]
+    if wanted.service is None:
+        plain = [compliant(wanted.host)]
+    else:
+        found = service(db, wanted.service)
+        listed = service_domains(db, found, bare=wanted.bare) if found is not None else ()
+        plain = list(dict.fromkeys(name for _, name in listed))
+    plain = [name for name in plain if name not in wanted.dropped]
+    if wanted.form is DomainForm.PLAIN:
+        return plain
+    ported = [with_port(name, wanted.port) for name in plain]
+    return plain + ported if wanted.port == 80 else ported
