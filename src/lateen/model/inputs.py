@@ -7,7 +7,7 @@ the bucket it looked into and on nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from lateen.api.extensions.traffic_extension import TrafficExtension
@@ -77,15 +77,22 @@ def _host(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
 
 
 def _credentials(value: Object[Gateway]) -> tuple[Hashable, ...]:
-    """Names of the Secrets that its servers name, whatever their namespace."""
-    named = (
+    """Names of the Secrets with certificates that its servers name, whatever their namespace."""
+    return _secret_names(
         name
         for server in value.spec.servers
         if server.tls is not None
-        for name in (server.tls.credential_name, *server.tls.credential_names, server.tls.ca_cert_credential_name)
+        for name in (server.tls.credential_name, *server.tls.credential_names)
     )
-    secrets = (name.rpartition("/")[2] for name in named if name)
-    return tuple(dict.fromkeys(each for name in secrets for each in (name, f"{name.removesuffix('-cacert')}-cacert")))
+
+
+def _authorities(value: Object[Gateway]) -> tuple[Hashable, ...]:
+    """Names of the Secrets with authorities alone."""
+    return _secret_names(server.tls.ca_cert_credential_name for server in value.spec.servers if server.tls is not None)
+
+
+def _secret_names(references: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.rpartition("/")[2] for name in references if name))
 
 
 def _exported_to(value: Object[DestinationRule]) -> tuple[Hashable, ...]:

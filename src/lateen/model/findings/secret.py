@@ -20,12 +20,15 @@ def secret_findings(db: Reader, key: Key) -> tuple[Fault, ...]:
     if secret is None:
         return ()
     if key.name.endswith(AUTHORITIES_SUFFIX):
-        return _faults(authorities, db, key) if _is_named(db, key) else ()
-    return _faults(credential, db, key) if secret.type == TLS_TYPE or _is_named(db, key) else ()
+        return _faults(authorities, db, key) if _stands_for_authorities(db, key) else ()
+    if secret.type == TLS_TYPE or GATEWAYS.where(db, "credential", key.name):
+        return _faults(credential, db, key)
+    return _faults(authorities, db, key) if GATEWAYS.where(db, "authorities", key.name) else ()
 
 
-def _is_named(db: Reader, key: Key) -> bool:
-    return bool(GATEWAYS.where(db, "credential", key.name))
+def _stands_for_authorities(db: Reader, key: Key) -> bool:
+    short = key.name.removesuffix(AUTHORITIES_SUFFIX)
+    return any(GATEWAYS.where(db, index, name) for name in (key.name, short) for index in ("authorities", "credential"))
 
 
 def _faults(check: Callable[[Reader, Key], object], db: Reader, key: Key) -> tuple[Fault, ...]:
