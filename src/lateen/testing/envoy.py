@@ -111,7 +111,7 @@ def _bootstrap(found: Mapping[ResourceType, list[Resource]], directory: Path) ->
     for number, resource in enumerate(found.get(ResourceType.RDS, ())):
         listener = bootstrap.static_resources.listeners.add(name=f"rds-{number}")
         listener.address.socket_address.address = "127.0.0.1"
-        listener.address.socket_address.port_value = 1
+        listener.address.socket_address.port_value = number + 1
         manager = hcm_pb2.HttpConnectionManager(stat_prefix="judge")
         manager.route_config.CopyFrom(decoded(ResourceType.RDS, resource))
         # The clusters a route names are another resource's matter here.
