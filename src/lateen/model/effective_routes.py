@@ -53,7 +53,8 @@ def source_of(db: Reader, key: Key, namespace: str, labels: Labels) -> Source:
     asked = asked_of_clients(db, key)
     if asked == _NOTHING:
         return _ANYBODY
-    return Source(namespace if asked.namespace else "", tuple(pair for pair in labels if pair[0] in asked.labels))
+    known = namespace if namespace in asked.namespaces else ""
+    return Source(known, tuple(pair for pair in labels if pair[0] in asked.labels))
 
 
 @query

@@ -14,7 +14,7 @@ from lateen.translate.routes.http_routes import ROUTES
 from lateen.translate.routes.match import everything
 from lateen.translate.routes.retry import retry_policy
 from lateen.translate.routes.settings import route_settings
-from lateen.translate.routes.wire import field
+from lateen.translate.wire import embedded
 
 NAME = "default"
 
@@ -31,7 +31,7 @@ def default_route(db: Reader, hostname: str, port: int, rules: Rules) -> bytes:
     if policy is not None:
         route.route.hash_policy.append(policy)
     constant = _constant_part(db, policy is not None)
-    return field(ROUTES, constant + bytes(route.SerializeToString(deterministic=True)))
+    return embedded(ROUTES, constant + bytes(route.SerializeToString(deterministic=True)))
 
 
 @query

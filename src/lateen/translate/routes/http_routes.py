@@ -8,12 +8,13 @@ from envoy.config.route.v3 import route_components_pb2
 
 from lateen.api.networking.destination_rule import ConsistentHashLB
 from lateen.api.networking.virtual_service import HTTPMatchRequest, HTTPRoute
-from lateen.api.objects import Key
+from lateen.api.objects import Key, ObjectRef
 from lateen.engine import Reader, query
 from lateen.model.destination_rules import Rules
-from lateen.model.effective_routes import Source, applies, effective
+from lateen.model.effective_routes import KIND, Source, applies, effective
 from lateen.model.route_targets import Target, target_clusters
 from lateen.model.traffic_policy import effective_policy
+from lateen.translate.metadata import NAMESPACE, config_path
 from lateen.translate.routes.action import Destinations, set_action
 from lateen.translate.routes.cors import CORS_FILTER, cors_policy
 from lateen.translate.routes.faults import FAULT_FILTER, http_fault
@@ -21,7 +22,7 @@ from lateen.translate.routes.headers import add_header_operations
 from lateen.translate.routes.match import is_catch_all, set_match
 from lateen.translate.routes.redirect import set_direct_response, set_redirect
 from lateen.translate.routes.settings import RouteSettings, route_settings
-from lateen.translate.routes.wire import field
+from lateen.translate.wire import embedded
 
 ROUTES = 3
 """Field number of VirtualHost.routes."""
@@ -66,7 +67,7 @@ def http_routes(db: Reader, routing: Routing) -> RouteBytes:
             if match is not None and not _can_hold(match, routing):
                 continue
             message = _route(route, match, routing, destinations, settings)
-            encoded = field(ROUTES, message.SerializeToString(deterministic=True))
+            encoded = embedded(ROUTES, message.SerializeToString(deterministic=True))
             if is_catch_all(message.match):
                 return RouteBytes(b"".join(specific), encoded)
             specific.append(encoded)
@@ -111,9 +112,8 @@ def _route(
     else:
         set_action(out, route, destinations, settings)
     out.decorator.operation = _operation(out, routing)
-    key = routing.virtual_service
-    config = f"/apis/networking.istio.io/v1/namespaces/{key.namespace}/virtual-service/{key.name}"
-    out.metadata.filter_metadata["istio"].fields["config"].string_value = config
+    config = config_path(ObjectRef(KIND, routing.virtual_service))
+    out.metadata.filter_metadata[NAMESPACE].fields["config"].string_value = config
     if route.fault is not None and (fault := http_fault(route.fault)) is not None:
         out.typed_per_filter_config[FAULT_FILTER].Pack(fault)
     if route.cors_policy is not None:

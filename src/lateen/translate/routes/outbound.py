@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from lateen.engine import Reader, query
 from lateen.model.listeners import UNIX, listen_form, outbound_plan
-from lateen.model.names import BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER
+from lateen.model.names import BLACK_HOLE_CLUSTER, HTTP_PROXY_ROUTE, PASSTHROUGH_CLUSTER
 from lateen.model.proxy import OutboundView
+from lateen.model.proxy_ports import proxy_ports
 from lateen.model.route_targets import Holder, cluster_of, held_clusters, target
 from lateen.model.scope import OutboundTraffic, Scope, scope_of
 from lateen.translate.resource import Recipe
@@ -20,7 +21,7 @@ class Wanted(NamedTuple):
     """What a listener refers to by the name of a route configuration."""
 
     name: str
-    """`80`, `reviews.default.svc.cluster.local:80` (one service alone), `unix:///socket`."""
+    """`80`, `reviews.default.svc.cluster.local:80` (one service alone), `unix:///socket`, `http_proxy`."""
     is_proxy: bool
     """Requests are for any port of the services."""
 
@@ -32,6 +33,8 @@ def listing(db: Reader, view: OutboundView) -> tuple[Recipe, ...]:
     plan = outbound_plan(db, client.holder.scope, listen_form(view.traits, view.cluster_id))
     chains = (listener.http for listener in plan.listeners if listener.http is not None)
     wanted = {chain.route_name: Wanted(chain.route_name, chain.is_proxy) for chain in chains}
+    if proxy_ports(db).http_proxy:
+        wanted[HTTP_PROXY_ROUTE] = Wanted(HTTP_PROXY_ROUTE, True)
     return tuple(
         Recipe(name, route_configuration, (name, route_table(db, client, view.namespace, wanted[name])))
         for name in sorted(wanted)
@@ -42,7 +45,7 @@ def listing(db: Reader, view: OutboundView) -> tuple[Recipe, ...]:
 def route_table(db: Reader, client: Client, namespace: str, wanted: Wanted) -> RouteTable:
     """What a route configuration has for clients of a namespace."""
     scope = scope_of(db, client.holder.scope)
-    if wanted.name.startswith(UNIX):
+    if wanted.name == HTTP_PROXY_ROUTE or wanted.name.startswith(UNIX):
         return _all_ports(db, client, namespace, scope, _index(scope, 0, wanted.name))
     host, _, number = wanted.name.rpartition(":")
     port = int(number)

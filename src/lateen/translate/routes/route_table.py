@@ -12,7 +12,7 @@ from lateen.translate.routes.action import set_limits
 from lateen.translate.routes.match import everything
 from lateen.translate.routes.settings import route_settings
 from lateen.translate.routes.virtual_hosts import VIRTUAL_HOSTS, VirtualHost, virtual_host
-from lateen.translate.routes.wire import field
+from lateen.translate.wire import embedded
 
 _LARGEST_BODY = 1024 * 1024
 _BAD_GATEWAY = 502
@@ -78,4 +78,4 @@ def _remainder(db: Reader, remainder: Remainder) -> bytes:
     host = route_components_pb2.VirtualHost(
         name=name, domains=("*",), routes=(route,), include_request_attempt_count=settings.counts_attempts
     )
-    return field(VIRTUAL_HOSTS, bytes(host.SerializeToString(deterministic=True)))
+    return embedded(VIRTUAL_HOSTS, bytes(host.SerializeToString(deterministic=True)))

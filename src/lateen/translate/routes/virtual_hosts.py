@@ -15,7 +15,7 @@ from lateen.translate.routes.default_route import default_route
 from lateen.translate.routes.domains import compliant, service_domains, with_port
 from lateen.translate.routes.http_routes import Routing, http_routes
 from lateen.translate.routes.settings import route_settings
-from lateen.translate.routes.wire import field
+from lateen.translate.wire import embedded
 
 VIRTUAL_HOSTS = 2
 """Field number of RouteConfiguration.virtual_hosts."""
@@ -66,7 +66,7 @@ def virtual_host(db: Reader, wanted: VirtualHost) -> bytes:
         domains=domains,
         include_request_attempt_count=route_settings(db).counts_attempts,
     )
-    return field(VIRTUAL_HOSTS, bytes(head.SerializeToString(deterministic=True)) + routes)
+    return embedded(VIRTUAL_HOSTS, bytes(head.SerializeToString(deterministic=True)) + routes)
 
 
 def _domains(db: Reader, wanted: VirtualHost) -> list[str]:
