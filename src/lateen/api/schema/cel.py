@@ -139,17 +139,23 @@ def _quantifier(combine: Callable[[Any], Any]) -> Macro:
     """A macro over what the predicate says of each item (of a list) or key (of a map)."""
 
     def macro(target: Evaluate, name: str, predicate: Evaluate) -> Evaluate:
-        return lambda env: combine(_boolean(predicate({**env, name: item})) for item in target(env))
+        return lambda env: combine(_boolean(predicate({**env, name: item})) for item in _collection(target(env)))
 
     return macro
 
 
+def _collection(value: Any) -> Any:
+    if isinstance(value, (list, tuple, dict)):
+        return value
+    raise CelError("neither a list nor a map")
+
+
 def _filter(target: Evaluate, name: str, predicate: Evaluate) -> Evaluate:
-    return lambda env: [item for item in target(env) if _boolean(predicate({**env, name: item}))]
+    return lambda env: [item for item in _collection(target(env)) if _boolean(predicate({**env, name: item}))]
 
 
 def _map(target: Evaluate, name: str, transform: Evaluate) -> Evaluate:
-    return lambda env: [transform({**env, name: item}) for item in target(env)]
+    return lambda env: [transform({**env, name: item}) for item in _collection(target(env))]
 
 
 _MACROS: Final[dict[str, Macro]] = {
@@ -211,7 +217,7 @@ def is_url(text: str) -> bool:
         return False
     rest = text[scheme.end() :].partition("?")[0]
     if not rest.startswith("/"):
-        return bool(rest)
+        return True
     try:
         parts = urllib.parse.urlsplit(text)
         _ = parts.port
@@ -245,14 +251,14 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
 
 _METHODS: Final[dict[str, Callable[..., Any]]] = {
     "size": len,
-    "contains": lambda text, part: operator.contains(text, part),
-    "startsWith": lambda text, part: text.startswith(part),
-    "endsWith": lambda text, part: text.endswith(part),
+    "contains": str.__contains__,
+    "startsWith": str.startswith,
+    "endsWith": str.endswith,
     "matches": lambda text, pattern: re2.search(pattern, text) is not None,
     "substring": _substring,
-    "split": lambda text, separator: text.split(separator),
-    "indexOf": lambda text, part: text.find(part),
-    "lowerAscii": lambda text: text.lower(),
+    "split": str.split,
+    "indexOf": str.find,
+    "lowerAscii": lambda text: "".join(char.lower() if char.isascii() else char for char in text),
     "sum": sum,
     "getScheme": lambda url: url.scheme,
     "getHost": lambda url: url.netloc.rpartition("@")[2],
