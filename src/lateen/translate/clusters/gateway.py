@@ -1,0 +1,72 @@
+"""Clusters of gateways: those of services, and, where a server lets the server name choose the destination
+(AUTO_PASSTHROUGH), one more of each service that is named like what clients of the mesh ask for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lateen.api.networking.gateway import TLSmode
+from lateen.engine import Reader, query
+from lateen.model.destination_rules import RuleClient, rule_client
+from lateen.model.gateways import gateway_servers
+from lateen.model.names import sni_dnat_cluster
+from lateen.model.outbound_clusters import Discovery, OutboundCluster, clusters_in_scope
+from lateen.model.proxy import GatewayView
+from lateen.model.scope import ScopeKey, scope_key
+from lateen.model.services import service
+from lateen.model.traffic_policy import effective_policy
+from lateen.translate.clusters import fixed
+from lateen.translate.clusters.mesh_defaults import mesh_defaults
+from lateen.translate.clusters.outbound import declared, naming, service_recipes
+from lateen.translate.clusters.settings import settings_of, shape_of
+from lateen.translate.clusters.stat_names import stat_name
+from lateen.translate.resource import Recipe, Resource, resource_of_bytes
+
+_LOCAL: Final = frozenset({Discovery.EDS})
+"""What the mesh knows the endpoints of: nothing else is reached through a gateway between networks."""
+
+
+@query
+def listing(db: Reader, view: GatewayView) -> tuple[Recipe, ...]:
+    """Every cluster of a gateway."""
+    recipes = (*service_recipes(db, view), fixed.black_hole_recipe())
+    if not forwards_by_server_name(db, view):
+        return recipes
+    return recipes + sni_dnat_recipes(db, scope_key(db, view), rule_client(db, view.namespace, view.labels))
+
+
+@query
+def forwards_by_server_name(db: Reader, view: GatewayView) -> bool:
+    """Whether some server of the gateway is AUTO_PASSTHROUGH."""
+    return any(
+        server.tls is not None and server.tls.mode is TLSmode.AUTO_PASSTHROUGH for server in gateway_servers(db, view)
+    )
+
+
+@query
+def sni_dnat_recipes(db: Reader, scope: ScopeKey, client: RuleClient) -> tuple[Recipe, ...]:
+    """The clusters for server names, of all gateways with this scope that follow these rules."""
+    return tuple(
+        Recipe(sni_dnat_cluster(each.port, each.subset, each.service.hostname), sni_dnat, (each,))
+        for each in clusters_in_scope(db, scope, client, True)
+        if each.discovery in _LOCAL and not _is_external(db, each)
+    )
+
+
+@query
+def sni_dnat(db: Reader, each: OutboundCluster) -> Resource:
+    """A cluster for one server name: bytes go on as they come, for the TLS in them is between client and server.
+
+    Shares the load assignment of the outbound cluster.
+    """
+    found, port = declared(db, each)
+    name = sni_dnat_cluster(each.port, each.subset, found.hostname)
+    policy = effective_policy(db, each.rules, each.port, each.subset)
+    statistics = stat_name(mesh_defaults(db).outbound_stat_name, name, found, port, subset=each.subset)
+    shape = shape_of(found, port, each.discovery, is_gateway=True)
+    return resource_of_bytes(name, naming(each, found, name, statistics) + settings_of(db, policy, shape))
+
+
+def _is_external(db: Reader, each: OutboundCluster) -> bool:
+    found = service(db, each.service)
+    return found is None or found.mesh_external
