@@ -9,25 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from lateen.api.networking.destination_rule import TrafficPolicy
 from lateen.api.objects import Key
 from lateen.engine import Reader, query
 from lateen.model import hosts
-from lateen.model.destination_rules import ClientRules, Rules, merged_rule
-from lateen.model.effective_routes import destinations, routed_namespaces, source_of
+from lateen.model.effective_routes import routed_namespaces
 from lateen.model.gateway_names import MESH
 from lateen.model.inputs import DOMAIN
 from lateen.model.protocol import Protocol
 from lateen.model.proxy import Labels, OutboundView
-from lateen.model.route_targets import Holder, holder, lost
+from lateen.model.route_targets import Holder, holder
 from lateen.model.scope import EgressListener, ScopeKey, scope_of
 from lateen.model.selecting_labels import projected, source_labels
 from lateen.model.service import Resolution, ServiceKey
 from lateen.model.services import service
 from lateen.model.virtual_services import candidates_of_host, chosen, hosts_without_service
 from lateen.translate.routes.domains import Claim, Form, contested
-from lateen.translate.routes.http_routes import Routing
 from lateen.translate.routes.route_table import Block
+from lateen.translate.routes.routings import Routings
 from lateen.translate.routes.virtual_hosts import DomainForm, VirtualHost
 
 _HTTP = 80
@@ -168,49 +166,24 @@ class _Resolver:
 
     def __init__(self, db: Reader, place: Place) -> None:
         self._db = db
-        self._client, index, self._port, self._form = place
-        self._scope = scope_of(db, self._client.holder.scope)
-        self._listener = self._scope.listeners[index]
-        self._rules = ClientRules(db, self._client.holder.rules)
+        client, index, self._port, self._form = place
+        self._namespace = client.namespace
+        self._listener = scope_of(db, client.holder.scope).listeners[index]
+        self._routings = Routings(db, client.holder, client.namespace, client.labels)
         self._dropped = dropped_domains(db, place) if self._form is not DomainForm.ANY else {}
 
     def of_service(self, key: ServiceKey, bare: bool) -> VirtualHost:
         host = key.hostname
         dropped = self._dropped.get(host, ())
         candidates = candidates_of_host(self._db, host)
-        one = chosen(candidates, self._client.namespace, self._listener) if candidates else None
-        if one is not None:
-            return VirtualHost(host, self._port, key, self._form, bare, dropped, self._routing(one.key))
-        rules = self._rules.of(host, key.namespace)
-        hashed = rules if rules and is_hashed(self._db, rules) else ()
-        return VirtualHost(host, self._port, key, self._form, bare, dropped, None, hashed)
+        one = chosen(candidates, self._namespace, self._listener) if candidates else None
+        if one is None:
+            rules = self._routings.hash_rules(host, key.namespace)
+            return VirtualHost(host, self._port, key, self._form, bare, dropped, None, rules)
+        routing = self._routings.of(one.key, self._port, MESH)
+        return VirtualHost(host, self._port, key, self._form, bare, dropped, routing)
 
     def of_host(self, host: str, key: Key) -> VirtualHost:
         dropped = self._dropped.get(host, ())
-        return VirtualHost(host, self._port, None, self._form, False, dropped, self._routing(key))
-
-    def _routing(self, key: Key) -> Routing:
-        client = self._client
-        source = source_of(self._db, key, client.namespace, client.labels)
-        missing = lost(self._db, key, self._port, client.holder)
-        return Routing(key, self._port, MESH, source, missing, tuple(self._hashed(key)))
-
-    def _hashed(self, key: Key) -> Iterator[tuple[str, Rules]]:
-        for host in dict.fromkeys(found[0] for found in destinations(self._db, key)):
-            meant = self._scope.services.get(host)
-            rules = self._rules.of(host, meant.namespace) if meant is not None else ()
-            if rules and is_hashed(self._db, rules):
-                yield host, rules
-
-
-@query
-def is_hashed(db: Reader, rules: Rules) -> bool:
-    """Whether rules ask for consistent hashing of any port or subset."""
-    merged = merged_rule(db, rules)
-    policies = (merged.policy, *(subset.traffic_policy for subset in merged.subsets))
-    return any(policy is not None and _asks_for_hashing(policy) for policy in policies)
-
-
-def _asks_for_hashing(policy: TrafficPolicy) -> bool:
-    balancers = (policy.load_balancer, *(port.load_balancer for port in policy.port_level_settings))
-    return any(balancer is not None and balancer.consistent_hash is not None for balancer in balancers)
+        routing = self._routings.of(key, self._port, MESH)
+        return VirtualHost(host, self._port, None, self._form, False, dropped, routing)

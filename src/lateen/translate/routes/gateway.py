@@ -1,0 +1,140 @@
+"""The route configurations of a gateway: one per plain text port, and one per HTTPS server that terminates TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+from envoy.config.route.v3 import route_components_pb2
+
+from lateen.api.objects import Key
+from lateen.engine import Reader, query
+from lateen.model import hosts
+from lateen.model.gateways import GatewayServer, gateway_servers
+from lateen.model.proxy import GatewayView
+from lateen.model.route_targets import holder
+from lateen.model.virtual_services import Outline, virtual_services_of_gateway
+from lateen.translate.resource import Recipe, Resource, resource_of_bytes
+from lateen.translate.routes.domains import compliant, with_port
+from lateen.translate.routes.http_routes import Routing, http_routes
+from lateen.translate.routes.route_table import configuration_head
+from lateen.translate.routes.routings import Routings
+from lateen.translate.routes.settings import route_settings
+from lateen.translate.routes.virtual_hosts import VIRTUAL_HOSTS
+from lateen.translate.wire import embedded
+
+
+class GatewayHost(NamedTuple):
+    """All that makes a difference to a virtual host of a gateway."""
+
+    hosts: tuple[str, ...]
+    """Which share their routes, sorted."""
+    port: int
+    routings: tuple[Routing, ...]
+    """The VirtualServices, whose routes follow one another."""
+    redirects: bool
+    """To https."""
+
+
+class GatewayTable(msgspec.Struct, frozen=True, cache_hash=True):
+    """All that makes a difference to a route configuration."""
+
+    hosts: tuple[GatewayHost, ...]
+    port: int
+
+
+@query
+def listing(db: Reader, view: GatewayView) -> tuple[Recipe, ...]:
+    """One route configuration per name that the listeners of the view use."""
+    servers: dict[str, list[GatewayServer]] = {}
+    for server in gateway_servers(db, view):
+        if server.route_name:
+            servers.setdefault(server.route_name, []).append(server)
+    return tuple(
+        Recipe(name, gateway_configuration, (name, gateway_table(db, view, tuple(servers[name]))))
+        for name in sorted(servers)
+    )
+
+
+@query
+def gateway_table(db: Reader, view: GatewayView, servers: tuple[GatewayServer, ...]) -> GatewayTable:
+    """What the servers that share a route configuration expose, as far as VirtualServices route it."""
+    routings = Routings(db, holder(db, view), view.namespace, view.labels)
+    found: dict[str, list[Routing]] = {}
+    redirecting: set[str] = set()
+    resolved: dict[tuple[Key, str], Routing] = {}
+    for server in servers:
+        name = f"{server.gateway.namespace}/{server.gateway.name}"
+        for one in virtual_services_of_gateway(db, name, view.namespace):
+            if not one.has_http:
+                continue
+            for host in shared_hosts(server, one):
+                routing = resolved.get((one.key, name))
+                if routing is None:
+                    routing = routings.of(one.key, server.number, name, tls=server.terminates_tls)
+                    resolved[one.key, name] = routing
+                present = found.setdefault(host, [])
+                if routing not in present:
+                    present.append(routing)
+                if server.redirects_to_https:
+                    redirecting.add(host)
+        if server.redirects_to_https:
+            for each in server.hosts:
+                found.setdefault(each.name, [])
+                redirecting.add(each.name)
+    port = servers[0].number
+    return GatewayTable(tuple(_collapsed(found, redirecting, port)), port)
+
+
+def shared_hosts(server: GatewayServer, one: Outline) -> tuple[str, ...]:
+    """The hosts that a server exposes and a VirtualService routes: of two that overlap the narrower."""
+    shared: dict[str, None] = {}
+    for exposed in server.hosts:
+        if exposed.namespace not in ("", one.key.namespace):
+            continue
+        for routed in one.hosts:
+            if hosts.covers(exposed.name, routed):
+                shared[routed] = None
+            elif hosts.covers(routed, exposed.name):
+                shared[exposed.name] = None
+    return tuple(shared)
+
+
+def _collapsed(found: dict[str, list[Routing]], redirecting: set[str], port: int) -> Iterator[GatewayHost]:
+    """Hosts with the same routes in one virtual host, sorted by the first of each."""
+    together: dict[tuple[tuple[Routing, ...], bool], list[str]] = {}
+    for host in sorted(found):
+        together.setdefault((tuple(found[host]), host in redirecting), []).append(host)
+    for (routings, redirects), members in together.items():
+        yield GatewayHost(tuple(members), port, routings, redirects)
+
+
+@query
+def gateway_configuration(db: Reader, name: str, table: GatewayTable) -> Resource:
+    """The route configuration of a gateway's listener. Without any host, everything is not found."""
+    body = b"".join([gateway_virtual_host(db, wanted) for wanted in table.hosts]) or _nothing(table.port)
+    return resource_of_bytes(name, configuration_head(name, ignores_port=True) + body)
+
+
+@query
+def gateway_virtual_host(db: Reader, wanted: GatewayHost) -> bytes:
+    """A `virtual_hosts` field of a route configuration; empty when nothing can be reached by it."""
+    found = [http_routes(db, routing) for routing in wanted.routings]
+    # What lets every request through must not hide the routes of another VirtualService.
+    routes = b"".join([each.specific for each in found]) + next((e.catch_all for e in found if e.catch_all), b"")
+    if not routes and not wanted.redirects:
+        return b""
+    host = route_components_pb2.VirtualHost(
+        name=with_port(compliant(wanted.hosts[0]), wanted.port),
+        domains=[compliant(host) for host in wanted.hosts],
+        include_request_attempt_count=route_settings(db).counts_attempts,
+    )
+    if wanted.redirects:
+        host.require_tls = route_components_pb2.VirtualHost.ALL
+    return embedded(VIRTUAL_HOSTS, bytes(host.SerializeToString(deterministic=True)) + routes)
+
+
+def _nothing(port: int) -> bytes:
+    host = route_components_pb2.VirtualHost(name=with_port("blackhole", port), domains=("*",))
+    return embedded(VIRTUAL_HOSTS, bytes(host.SerializeToString(deterministic=True)))
