@@ -107,6 +107,7 @@ def _bootstrap(found: Mapping[ResourceType, list[Resource]], directory: Path) ->
     for number, resource in enumerate(found.get(ResourceType.LDS, ())):
         listener = decoded(ResourceType.LDS, resource)
         listener.name = f"{number}/{listener.name}"
+        _move(listener, number)
         bootstrap.static_resources.listeners.append(listener)
     for number, resource in enumerate(found.get(ResourceType.RDS, ())):
         listener = bootstrap.static_resources.listeners.add(name=f"rds-{number}")
@@ -125,6 +126,15 @@ def _bootstrap(found: Mapping[ResourceType, list[Resource]], directory: Path) ->
     for resource in found.get(ResourceType.ECDS, ()):
         decoded(ResourceType.ECDS, resource)
     return bootstrap
+
+
+def _move(listener: Any, number: int) -> None:
+    """Gives a listener a port of its own: listeners of different proxies may share theirs."""
+    for address in (listener.address, *(each.address for each in listener.additional_addresses)):
+        if address.HasField("socket_address"):
+            address.socket_address.port_value = 1 + number
+        elif address.HasField("pipe"):
+            address.pipe.path += f".{number}"
 
 
 def _has_names(assignment: Any) -> bool:
