@@ -63,7 +63,8 @@ def parse(raw: Mapping[str, Any] | bytes, cluster: str = "") -> Parsed:
 
 def parse_as(kind: Kind, raw: Mapping[str, Any], cluster: str = "") -> Parsed:
     """Reads an object that is known to be of this kind, whatever it says itself: items of a list do not say."""
-    metadata, faults = _METADATA.decode(raw.get("metadata") or {}, "metadata")
+    given = raw.get("metadata")
+    metadata, faults = _METADATA.decode({} if given is None else given, "metadata")
     if metadata is None:
         return Parsed(kind, _key(raw, cluster), None, faults)
     if kind.namespaced and not metadata.namespace:

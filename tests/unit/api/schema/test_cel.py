@@ -41,13 +41,13 @@ EVERY_RULE = sorted({rule.expression for kind in MESH_KINDS for rule in rules_of
 TEXTS = [
     "", "*", "a", "a*", "0s", "1ms", "999us", "1h", "http://a", "https://a:80/b", "ftp://a", "a/b:v1", "oci://r/i@sha256:0",
     "unix:///a", "unix://a", "unix://@a", "unix:///a/", "unix://", "HTTP", "STATIC", "NONE", "DNS", "1.1.1.1",
-    "1.1.1.1/8",     "::1", "~/*", "./*", "ns/host", "a.b.c", "http://[::1]:80/", "http://a b", "//a", "80",
+    "1.1.1.1/8", "::1", "~/*", "./*", "ns/host", "a.b.c", "http://[::1]:80/", "http://a b", "//a", "80",
 ]  # fmt: skip
 NUMBERS = [-1, 0, 1, 80, 65535, 65536, 1.5]
 FIELDS = [
     "selector", "targetRef", "targetRefs", "workloadSelector", "endpoints", "resolution", "addresses", "address",
-    "ports", "network", "weight", "wasm", "lua", "operation", "value", "valueFrom", "jwks", "jwksUri", "serviceAccounts",
-    "principals", "notNamespaces", "hosts", "exec", "httpGet", "tcpSocket", "number", "host", "credentialName",
+    "ports", "network", "weight", "wasm", "lua", "operation", "value", "valueFrom", "jwks", "jwksUri",
+    "serviceAccounts", "principals", "notNamespaces", "hosts", "exec", "httpGet", "tcpSocket", "number", "host", "credentialName",
     "credentialNames", "tlsCertificates", "mode", "portLevelMtls",
 ]  # fmt: skip
 
