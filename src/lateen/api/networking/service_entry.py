@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from lateen.api.networking.workload_entry import WorkloadEntry
 from lateen.api.networking.workload_selector import WorkloadSelector
-from lateen.api.schema.message import Message, Rule, UInt32, rules
+from lateen.api.schema.message import Message, Rule, UInt32, map_keys, rules
 
 _PORT_RANGE = rules(("0 < self && self <= 65535", "port must be between 1-65535"))
 
@@ -80,6 +80,7 @@ class ServiceEntry(Message, frozen=True):
     ports: Annotated[
         tuple[ServicePort, ...],
         Meta(max_length=256),
+        map_keys("name"),
         rules(("self.all(l1, self.exists_one(l2, l1.number == l2.number))", "port number cannot be duplicated")),
     ] = ()
     """Ports of the service."""
