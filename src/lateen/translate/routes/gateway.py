@@ -11,12 +11,12 @@ from envoy.config.route.v3 import route_components_pb2
 from lateen.api.objects import Key
 from lateen.engine import Reader, query
 from lateen.model import hosts
+from lateen.model.domains import compliant, with_port
 from lateen.model.gateways import GatewayServer, gateway_servers
 from lateen.model.proxy import GatewayView
 from lateen.model.route_targets import holder
 from lateen.model.virtual_services import Outline, virtual_services_of_gateway
 from lateen.translate.resource import Recipe, Resource, resource_of_bytes
-from lateen.translate.routes.domains import compliant, with_port
 from lateen.translate.routes.http_routes import Routing, http_routes
 from lateen.translate.routes.route_table import configuration_head
 from lateen.translate.routes.routings import Routings

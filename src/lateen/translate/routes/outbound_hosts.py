@@ -12,6 +12,7 @@ from typing import NamedTuple
 from lateen.api.objects import Key
 from lateen.engine import Reader, query
 from lateen.model import hosts
+from lateen.model.domains import Claim, Form, contested
 from lateen.model.effective_routes import routed_namespaces
 from lateen.model.gateway_names import MESH
 from lateen.model.inputs import DOMAIN
@@ -23,7 +24,6 @@ from lateen.model.selecting_labels import projected, source_labels
 from lateen.model.service import Resolution, ServiceKey
 from lateen.model.services import service
 from lateen.model.virtual_services import candidates_of_host, chosen, hosts_without_service
-from lateen.translate.routes.domains import Claim, Form, contested
 from lateen.translate.routes.route_table import Block
 from lateen.translate.routes.routings import Routings
 from lateen.translate.routes.virtual_hosts import DomainForm, VirtualHost

@@ -9,10 +9,10 @@ from envoy.config.route.v3 import route_components_pb2
 
 from lateen.engine import Reader, query
 from lateen.model.destination_rules import Rules
+from lateen.model.domains import compliant, service_domains, with_port
 from lateen.model.service import ServiceKey
 from lateen.model.services import service
 from lateen.translate.routes.default_route import default_route
-from lateen.translate.routes.domains import compliant, service_domains, with_port
 from lateen.translate.routes.http_routes import Routing, http_routes
 from lateen.translate.routes.settings import route_settings
 from lateen.translate.wire import embedded

@@ -127,3 +127,12 @@ def contested(db: Reader) -> Mapping[str, tuple[Claim, ...]]:
 def _precedence(claim: Claim) -> tuple[int, bool, str, str, str]:
     namespace = claim.service.namespace if claim.service is not None else ""
     return (claim.form, claim.declared, claim.created, claim.host, namespace)
+
+
+def lost_domains(db: Reader, key: ServiceKey) -> tuple[tuple[str, str], ...]:
+    """The domains of a service that belong to another host wherever both are seen, each with that host."""
+    return tuple(
+        (domain, claims[0].host)
+        for domain, claims in contested(db).items()
+        if claims[0].host != key.hostname and any(claim.service == key for claim in claims[1:])
+    )
