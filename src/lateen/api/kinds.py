@@ -18,10 +18,15 @@ from lateen.api.kubernetes.service import Service
 from lateen.api.kubernetes.service_account import ServiceAccount
 from lateen.api.kubernetes.workloads import CronJob, DaemonSet, Deployment, Job, ReplicaSet, StatefulSet
 from lateen.api.networking import (
+    destination_rule_validation,
     envoy_filter_validation,
     gateway_validation,
     proxy_config_validation,
+    service_entry_validation,
+    sidecar_validation,
     virtual_service_validation,
+    workload_entry_validation,
+    workload_group_validation,
 )
 from lateen.api.networking.destination_rule import DestinationRule
 from lateen.api.networking.envoy_filter import EnvoyFilter
@@ -32,7 +37,11 @@ from lateen.api.networking.sidecar import Sidecar
 from lateen.api.networking.virtual_service import VirtualService
 from lateen.api.networking.workload_entry import WorkloadEntry
 from lateen.api.networking.workload_group import WorkloadGroup
-from lateen.api.security import authorization_policy_validation, request_authentication_validation
+from lateen.api.security import (
+    authorization_policy_validation,
+    peer_authentication_validation,
+    request_authentication_validation,
+)
 from lateen.api.security.authorization_policy import AuthorizationPolicy
 from lateen.api.security.peer_authentication import PeerAuthentication
 from lateen.api.security.request_authentication import RequestAuthentication
@@ -71,6 +80,7 @@ MESH_KINDS: Final = (
         plural="destinationrules",
         versions=_TRAFFIC,
         spec=DestinationRule,
+        validate=destination_rule_validation.validate,
         short_names=("dr",),
         columns=(Column("Host", ".spec.host", "The service"),),
         description="How clients connect to a service: load balancing, pools, outlier detection, TLS, subsets.",
@@ -91,6 +101,7 @@ MESH_KINDS: Final = (
         plural="serviceentries",
         versions=_TRAFFIC,
         spec=ServiceEntry,
+        validate=service_entry_validation.validate,
         status=ServiceEntryStatus,
         short_names=("se",),
         columns=(
@@ -106,6 +117,7 @@ MESH_KINDS: Final = (
         plural="sidecars",
         versions=_TRAFFIC,
         spec=Sidecar,
+        validate=sidecar_validation.validate,
         description="What the proxies of some workloads accept, and what they see of the mesh.",
     ),
     Kind(
@@ -114,6 +126,7 @@ MESH_KINDS: Final = (
         plural="workloadentries",
         versions=_TRAFFIC,
         spec=WorkloadEntry,
+        validate=workload_entry_validation.validate,
         short_names=("we",),
         columns=(Column("Address", ".spec.address", "The address of the workload"),),
         description="A workload that is no pod: a virtual machine, for example.",
@@ -124,6 +137,7 @@ MESH_KINDS: Final = (
         plural="workloadgroups",
         versions=_TRAFFIC,
         spec=WorkloadGroup,
+        validate=workload_group_validation.validate,
         short_names=("wg",),
         description="A template for the WorkloadEntries of workloads that register themselves.",
     ),
@@ -152,6 +166,7 @@ MESH_KINDS: Final = (
         plural="peerauthentications",
         versions=("v1", "v1beta1"),
         spec=PeerAuthentication,
+        validate=peer_authentication_validation.validate,
         short_names=("pa",),
         columns=(Column("Mode", ".spec.mtls.mode", "What is asked of clients: STRICT, PERMISSIVE or DISABLE"),),
         description="Whether workloads ask their clients for mutual TLS.",
