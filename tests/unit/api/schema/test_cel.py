@@ -47,8 +47,8 @@ NUMBERS = [-1, 0, 1, 80, 65535, 65536, 1.5]
 FIELDS = [
     "selector", "targetRef", "targetRefs", "workloadSelector", "endpoints", "resolution", "addresses", "address",
     "ports", "network", "weight", "wasm", "lua", "operation", "value", "valueFrom", "jwks", "jwksUri",
-    "serviceAccounts", "principals", "notNamespaces", "hosts", "exec", "httpGet", "tcpSocket", "number", "host", "credentialName",
-    "credentialNames", "tlsCertificates", "mode", "portLevelMtls",
+    "serviceAccounts", "principals", "notNamespaces", "hosts", "exec", "httpGet", "tcpSocket", "number", "host",
+    "credentialName", "credentialNames", "tlsCertificates", "mode", "portLevelMtls",
 ]  # fmt: skip
 
 
