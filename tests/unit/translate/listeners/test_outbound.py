@@ -307,7 +307,10 @@ def test_tls_routes_by_server_name() -> None:
     mesh.add(
         "VirtualService",
         "v",
-        {"hosts": ["a", "x.example.com", "*.y.example.com"], "tls": [{"match": [match], "route": [{"destination": {"host": "b", "subset": "s"}}]}]},
+        {
+            "hosts": ["a", "x.example.com", "*.y.example.com"],
+            "tls": [{"match": [match], "route": [{"destination": {"host": "b", "subset": "s"}}]}],
+        },
     )
     mesh.add("DestinationRule", "b", {"host": "b", "subsets": [{"name": "s", "labels": {"v": "1"}}]})
     listener = mesh.listeners()["10.0.0.1_443"]

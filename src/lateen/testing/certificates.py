@@ -1,0 +1,92 @@
+"""A certificate authority for tests, and the files in which proxies find what it issues."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from lateen.model.proxy import Certificates
+
+_BEGIN = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+_END = datetime.datetime(2120, 1, 1, tzinfo=datetime.UTC)
+_PEM = serialization.Encoding.PEM
+
+
+class Pair(NamedTuple):
+    """A certificate and its private key, as PEM."""
+
+    certificate: str
+    key: str
+
+
+class Authority:
+    """Issues certificates. All of them, its own included, are valid for a century."""
+
+    def __init__(self, name: str = "test root") -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        self._certificate = self._builder(self._name, self._key).add_extension(
+            x509.BasicConstraints(ca=True, path_length=None), critical=True
+        )
+        self.root = self._certificate.sign(self._key, hashes.SHA256()).public_bytes(_PEM).decode()
+        """Its own certificate, as PEM."""
+
+    def issue(self, *names: str) -> Pair:
+        """A certificate for SPIFFE IDs (`spiffe://...`), IP addresses and host names."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+        builder = self._builder(subject, key).add_extension(
+            x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
+        )
+        private = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        return Pair(builder.sign(self._key, hashes.SHA256()).public_bytes(_PEM).decode(), private.decode())
+
+    def revocations(self) -> str:
+        """An empty list of revoked certificates, as PEM."""
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self._name)
+        signed = builder.last_update(_BEGIN).next_update(_END).sign(self._key, hashes.SHA256())
+        return signed.public_bytes(_PEM).decode()
+
+    def workload(self, directory: Path, identity: str) -> Certificates:
+        """The files (SDS) that a proxy with this SPIFFE ID watches for its certificate and its roots."""
+        pair = self.issue(identity)
+        chain, key = {"inline_string": pair.certificate}, {"inline_string": pair.key}
+        files = {
+            "default": {"tls_certificate": {"certificate_chain": chain, "private_key": key}},
+            "ROOTCA": {"validation_context": {"trusted_ca": {"inline_string": self.root}}},
+        }
+        directory.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for name, secret in files.items():
+            type_ = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
+            path = directory / f"{name.lower()}.json"
+            path.write_text(json.dumps({"resources": [{"@type": type_, "name": name, **secret}]}))
+            paths.append(str(path))
+        return Certificates(*paths)
+
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(_BEGIN)
+            .not_valid_after(_END)
+        )
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    if "://" in name:
+        return x509.UniformResourceIdentifier(name)
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
