@@ -83,7 +83,6 @@ def mesh_context(certificates: Certificates, demands: ServerDemands, alpn: tuple
     )
     parameters.tls_maximum_protocol_version = common_pb2.TlsParameters.TLSv1_3
     parameters.cipher_suites.extend(demands.mesh.cipher_suites or _MESH_CIPHERS)
-    parameters.ecdh_curves.extend(demands.mesh.ecdh_curves)
     comply(parameters, demands.general.compliance)
     return context
 
