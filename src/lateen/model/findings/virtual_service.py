@@ -9,7 +9,7 @@ from lateen.api.objects import Key, Object
 from lateen.api.schema.fault import Fault, Severity
 from lateen.engine import Reader, query
 from lateen.model import hosts
-from lateen.model.destination_rules import destination_rules, merged_rule
+from lateen.model.destination_rules import destination_rules, merged_rule, rule_client
 from lateen.model.effective_routes import delegated_routes
 from lateen.model.fault import ConfigError
 from lateen.model.gateway_names import MESH, full_gateway_name
@@ -141,16 +141,17 @@ def _destination(db: Reader, found: Object[VirtualService], path: str, target: D
     namespace = found.metadata.namespace
     host = unaliased(db, hosts.resolved(target.host, namespace, DOMAIN.get(db)).lower())
     meant = _service(db, namespace, host)
-    if meant is None:
+    if meant is None or meant.hostname.lower() != host:
+        # A wildcard service around it has no cluster for this very host.
         yield _error(f"{path}.host", f"no service {host!r} is visible in namespace {namespace}", NOT_FOUND)
         return
     if target.port is not None and meant.port(target.port.number) is None:
         ports = ", ".join(str(port.port) for port in meant.ports)
         yield _error(f"{path}.port.number", f"{host!r} has no port {target.port.number}, only {ports}")
-    elif target.port is None and len(meant.ports) > 1 and not found.spec.hosts == (target.host,):
+    elif target.port is None and len(meant.ports) > 1 and found.spec.hosts != (target.host,):
         yield from _needs_port(db, found, path, host, meant)
     if target.subset:
-        rules = destination_rules(db, host, meant.namespace, namespace, ())
+        rules = destination_rules(db, host, meant.namespace, rule_client(db, namespace, ()))
         if merged_rule(db, rules).subset(target.subset) is None:
             text = f"no DestinationRule for {host!r} that namespace {namespace} sees has a subset {target.subset!r}"
             yield _error(f"{path}.subset", text, NOT_FOUND)
