@@ -6,6 +6,7 @@ It knows the protocol from Envoy's protos alone and nothing of our server.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -170,7 +171,9 @@ class AdsClient:
         if error is not None:
             request.error_detail.code = grpc.StatusCode.INVALID_ARGUMENT.value[0]
             request.error_detail.message = error
-        await self._call.write(request.SerializeToString())
+        # A stream that has ended is told of by its reader, with the status.
+        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            await self._call.write(request.SerializeToString())
 
     async def _read(self) -> None:
         try:

@@ -160,11 +160,12 @@ class RunningEnvoy:
 
     # --- looking ---------------------------------------------------------------------------------------------
 
-    def log(self, last: int = 8000) -> str:
-        """The end of what Envoy logged, in bytes."""
+    def log(self, last: int = 60) -> str:
+        """The last lines that Envoy logged, each cut to a readable length (it begins by listing all extensions)."""
         if self._directory is None:
             return ""
-        return (Path(self._directory.name) / "log").read_bytes()[-last:].decode(errors="replace")
+        lines = (Path(self._directory.name) / "log").read_text(errors="replace").splitlines()
+        return "\n".join(line[:400] for line in lines[-last:])
 
     def admin(self, path: str) -> str:
         """GETs a path of the admin interface. Raises OSError when there is no answer, ValueError unless it is 200."""

@@ -1,0 +1,52 @@
+"""A response that a proxy has rejected, and what in the mesh it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import NamedTuple
+
+import msgspec
+
+from lateen.engine import Engine
+from lateen.translate.resource import Recipe, ResourceType
+
+EXPLAINED = 10
+"""Rejected resources whose origins are looked up; an explanation costs all that was read."""
+
+
+class Origin(NamedTuple):
+    """One input of the engine."""
+
+    table: str
+    """Name of a table of `lateen.model.inputs`, which is the plural of the kind."""
+    key: Hashable
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """A NACK. The proxy keeps what it had; it is not sent the same again until something changes."""
+
+    proxy: str
+    type: ResourceType
+    names: tuple[str, ...]
+    """Of the resources to blame: those the message names, or all of the response when it names none."""
+    message: str
+    """In the proxy's words."""
+    origins: tuple[Origin, ...] = ()
+    """What these resources were made from."""
+
+
+def blamed(message: str, names: frozenset[str]) -> tuple[str, ...]:
+    """The names that occur in a message, longest match first; all of them when none does."""
+    found = [name for name in names if name and name in message]
+    found = [name for name in found if not any(name != other and name in other for other in found)]
+    return tuple(sorted(found or names))
+
+
+def origins(engine: Engine, recipes: list[Recipe]) -> tuple[Origin, ...]:
+    """The input values that resources were made from, each once."""
+    found: dict[Origin, None] = {}
+    for recipe in recipes[:EXPLAINED]:
+        for read, _ in engine.explain(recipe.query, *recipe.args).inputs:
+            if read.is_value:
+                found[Origin(read.table.name, read.key)] = None
+    return tuple(found)

@@ -1,0 +1,248 @@
+"""The gRPC side: aggregated discovery (and each type's own service), delta and state of the world.
+
+Messages are bytes both ways: responses are the shared bytes of the parcels, requests are parsed to what sessions need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
+from typing import NamedTuple
+
+import grpc
+import grpc.aio
+import msgspec
+
+from lateen.translate.resource import ResourceType
+from lateen.xds.authentication import Authenticator, NoAuthentication, Refused, check
+from lateen.xds.connection import Connection
+from lateen.xds.delta import DeltaProtocol
+from lateen.xds.limits import Limits
+from lateen.xds.node import BadNode, proxy_of
+from lateen.xds.parcel import Parcels
+from lateen.xds.push import PushLoop
+from lateen.xds.rate import Rate
+from lateen.xds.rejection import Rejection
+from lateen.xds.request import BadRequest, Decoded, decode_delta, decode_sotw
+from lateen.xds.session import Session
+from lateen.xds.sotw import SotwProtocol
+
+log = logging.getLogger(__name__)
+
+_SERVICES: Mapping[str, tuple[ResourceType | None, str]] = {
+    "envoy.service.discovery.v3.AggregatedDiscoveryService": (None, "AggregatedResources"),
+    "envoy.service.cluster.v3.ClusterDiscoveryService": (ResourceType.CDS, "Clusters"),
+    "envoy.service.endpoint.v3.EndpointDiscoveryService": (ResourceType.EDS, "Endpoints"),
+    "envoy.service.listener.v3.ListenerDiscoveryService": (ResourceType.LDS, "Listeners"),
+    "envoy.service.route.v3.RouteDiscoveryService": (ResourceType.RDS, "Routes"),
+    "envoy.service.secret.v3.SecretDiscoveryService": (ResourceType.SDS, "Secrets"),
+    "envoy.service.extension.v3.ExtensionConfigDiscoveryService": (ResourceType.ECDS, "ExtensionConfigs"),
+}
+"""Service to its type (None: all) and what its methods are named after."""
+
+
+class Listener(NamedTuple):
+    """Where to listen, and how to know who calls."""
+
+    address: str
+    """`host:port`; port 0 takes a free one."""
+    credentials: grpc.ServerCredentials | None = None
+    """None: plaintext."""
+    authenticator: Authenticator = NoAuthentication()
+
+
+class Counters(msgspec.Struct):
+    """What has happened since the start."""
+
+    streams: int = 0
+    requests: int = 0
+    rejections: int = 0
+    """Responses that proxies have rejected."""
+    ended: Counter[str] = msgspec.field(default_factory=Counter)
+    """Streams that the server ended, by status."""
+    unknown_types: Counter[str] = msgspec.field(default_factory=Counter)
+    """Requests for types that nothing is known of, by type URL. They are left unanswered."""
+
+
+class XdsServer:
+    """`rejected` is called with every NACK. Start the push loop beside it."""
+
+    def __init__(
+        self,
+        push: PushLoop,
+        parcels: Parcels | None = None,
+        *,
+        limits: Limits | None = None,
+        rejected: Callable[[Rejection], None] = lambda _: None,
+    ) -> None:
+        self.push = push
+        self.inventory = push.inventory
+        self.parcels = parcels or Parcels()
+        self.counters = Counters()
+        self._limits = limits or Limits()
+        self._rejected = rejected
+        self._numbers = count(1)
+        self._connections: dict[int, Connection] = {}
+        self._servers: list[grpc.aio.Server] = []
+
+    async def start(self, *listeners: Listener) -> tuple[int, ...]:
+        """Listens; returns the ports, in the order of the listeners. Raises OSError when one cannot be had."""
+        ports = []
+        for listener in listeners:
+            server = grpc.aio.server(handlers=[_Handlers(self, listener.authenticator)], options=_options(self._limits))
+            try:
+                if listener.credentials is None:
+                    port = server.add_insecure_port(listener.address)
+                else:
+                    port = server.add_secure_port(listener.address, listener.credentials)
+            except RuntimeError as error:
+                raise OSError(f"cannot listen on {listener.address}: {error}") from None
+            await server.start()
+            self._servers.append(server)
+            ports.append(port)
+        return tuple(ports)
+
+    async def stop(self, grace: float = 0) -> None:
+        """Ends all streams, those that end by themselves within `grace` seconds excepted."""
+        servers, self._servers = self._servers, []
+        await asyncio.gather(*(server.stop(grace) for server in servers))
+
+    def connections(self) -> Sequence[Connection]:
+        """Of all proxies that have said who they are, oldest first."""
+        return tuple(self._connections.values())
+
+    # --- one stream ------------------------------------------------------------------------------------------
+
+    async def serve(
+        self,
+        protocol: DeltaProtocol | SotwProtocol,
+        type_: ResourceType | None,
+        authenticator: Authenticator,
+        call: grpc.aio.ServicerContext[bytes, bytes],
+    ) -> None:
+        """Until the proxy ends the stream, or is told why it is ended."""
+        try:
+            await self._serve(protocol, type_, authenticator, call)
+        except (BadRequest, BadNode) as error:
+            await self._end(call, grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except Refused as error:
+            code = grpc.StatusCode.UNAUTHENTICATED if error.unauthenticated else grpc.StatusCode.PERMISSION_DENIED
+            await self._end(call, code, str(error))
+
+    async def _serve(
+        self,
+        protocol: DeltaProtocol | SotwProtocol,
+        type_: ResourceType | None,
+        authenticator: Authenticator,
+        call: grpc.aio.ServicerContext[bytes, bytes],
+    ) -> None:
+        decode = decode_delta if isinstance(protocol, DeltaProtocol) else decode_sotw
+        self.counters.streams += 1
+        if len(self._connections) >= self._limits.streams:
+            await self._end(call, grpc.StatusCode.RESOURCE_EXHAUSTED, f"{self._limits.streams} proxies are connected")
+        identity = await authenticator.authenticate(call)
+        try:
+            async with asyncio.timeout(self._limits.first_request):
+                data = await call.read()
+        except TimeoutError:
+            await self._end(call, grpc.StatusCode.DEADLINE_EXCEEDED, "no request came")
+            return
+        if data is grpc.aio.EOF:
+            return
+        first = decode(data, type_)
+        if first.node is None:
+            raise BadRequest("the first request does not say which node it is of")
+        proxy = proxy_of(first.node)
+        check(proxy, identity)
+        session = Session(proxy, protocol, self.inventory, self.parcels, self._limits, self._take_rejection)
+        connection = Connection(next(self._numbers), session, call.peer())
+        self._connections[connection.number] = connection
+        self.push.attach(session, connection)
+        writer = asyncio.create_task(connection.write(call.write))
+        try:
+            self._take(connection, Decoded(first.type_url, first.request, None))
+            del first, data
+            await self._read(connection, lambda data: decode(data, type_), call)
+        finally:
+            self.push.detach(session)
+            del self._connections[connection.number]
+            session.close()
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+    async def _read(
+        self, connection: Connection, decode: Callable[[bytes], Decoded], call: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> None:
+        clock = self.push.clock
+        rate = Rate(self._limits.requests_per_second, self._limits.request_burst, clock())
+        while (data := await call.read()) is not grpc.aio.EOF:
+            self._take(connection, decode(data))
+            if wait := rate.take(clock()):
+                # What is not read fills the proxy's own window: it slows down nobody else.
+                await asyncio.sleep(wait)
+
+    def _take(self, connection: Connection, decoded: Decoded) -> None:
+        self.counters.requests += 1
+        if decoded.request is None:
+            url = decoded.type_url if len(self.counters.unknown_types) < 100 else "others"
+            self.counters.unknown_types[url[:200]] += 1
+            return
+        connection.session.receive(decoded.request)
+        connection.advance(self.push.clock())
+        if self.inventory.is_behind:
+            self.push.changed()
+
+    def _take_rejection(self, rejection: Rejection) -> None:
+        self.counters.rejections += 1
+        named = ", ".join(rejection.names[:5]) + (", ..." if len(rejection.names) > 5 else "")
+        log.warning("%s rejects %s %s: %s", rejection.proxy, rejection.type.name, named, rejection.message)
+        self._rejected(rejection)
+
+    async def _end(self, call: grpc.aio.ServicerContext[bytes, bytes], code: grpc.StatusCode, why: str) -> None:
+        self.counters.ended[code.name] += 1
+        log.info("stream of %s ended: %s: %s", call.peer(), code.name, why)
+        await call.abort(code, why)
+
+
+class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """Finds the method of a call; requests and responses stay bytes."""
+
+    def __init__(self, server: XdsServer, authenticator: Authenticator) -> None:
+        self._methods = dict(_methods(server, authenticator))
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        return self._methods.get(handler_call_details.method)
+
+
+def _methods(server: XdsServer, authenticator: Authenticator) -> Iterator[tuple[str, grpc.RpcMethodHandler]]:
+    for service, (type_, suffix) in _SERVICES.items():
+        for prefix, protocol in (("Delta", DeltaProtocol()), ("Stream", SotwProtocol())):
+            yield f"/{service}/{prefix}{suffix}", _method(server, protocol, type_, authenticator)
+
+
+def _method(
+    server: XdsServer,
+    protocol: DeltaProtocol | SotwProtocol,
+    type_: ResourceType | None,
+    authenticator: Authenticator,
+) -> grpc.RpcMethodHandler:
+    async def call(_: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
+        await server.serve(protocol, type_, authenticator, context)
+
+    return grpc.stream_stream_rpc_method_handler(call)
+
+
+def _options(limits: Limits) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", limits.request_size),
+        ("grpc.max_send_message_length", -1),
+        # A peer that is gone without a word is noticed within 40 seconds.
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.so_reuseport", 0),
+    ]

@@ -1,0 +1,219 @@
+"""One proxy's stream as a state machine: requests in, responses out, no I/O and no clock of its own.
+
+Order is make before break. What others refer to (clusters, then endpoints and secrets) is sent first and without
+waiting, since Envoy acknowledges a cluster only after its endpoints. Listeners and routes follow when that has been
+acknowledged (or rejected, or `patience` is over), and what nothing refers to any more is removed last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+
+from lateen.model.proxy import Proxy
+from lateen.translate.resource import Resource, ResourceType
+from lateen.xds.conversation import Conversation, Outstanding
+from lateen.xds.delta import DeltaProtocol
+from lateen.xds.inventory import Inventory
+from lateen.xds.limits import Limits
+from lateen.xds.parcel import Parcel, Parcels
+from lateen.xds.plan import plan
+from lateen.xds.rejection import Rejection, blamed, origins
+from lateen.xds.request import BadRequest, DeltaRequest, Request
+from lateen.xds.sotw import SotwProtocol
+
+FIRST = (ResourceType.CDS, ResourceType.EDS, ResourceType.SDS)
+"""Sent without waiting, in this order."""
+AWAITED = (ResourceType.CDS, ResourceType.EDS)
+"""To be acknowledged before those that refer to them are sent."""
+SECOND = (ResourceType.LDS, ResourceType.RDS, ResourceType.ECDS)
+
+
+class Session:
+    """`receive` takes a request; `advance` gives what is to be sent now. Call `advance` after a request, after the
+    inventory has published something this session follows, and when `deadline` has come.
+    """
+
+    def __init__(
+        self,
+        proxy: Proxy,
+        protocol: DeltaProtocol | SotwProtocol,
+        inventory: Inventory,
+        parcels: Parcels,
+        limits: Limits,
+        rejected: Callable[[Rejection], None] = lambda _: None,
+    ) -> None:
+        self.proxy = proxy
+        self.protocol = protocol
+        self.rejections: dict[ResourceType, Rejection] = {}
+        """The latest of each type, until something of that type is accepted."""
+        self.deadline: float | None = None
+        """When to call `advance` even if nothing happens (a time as given to `advance`)."""
+        self.pushes = 0
+        self._inventory = inventory
+        self._parcels = parcels
+        self._limits = limits
+        self._rejected = rejected
+        self._conversations: dict[ResourceType, Conversation] = {}
+        self._closed = False
+        self._views = inventory.follow_views(proxy, self).views
+
+    # --- in --------------------------------------------------------------------------------------------------
+
+    def receive(self, request: Request) -> None:
+        """Raises BadRequest when the request goes beyond the limits."""
+        conversation = self._conversation(request.type)
+        if request.nonce:
+            self._acknowledge(conversation, request)
+        subscription = self.protocol.subscription(conversation, request, self._inventory.subscriptions)
+        if subscription is not None:
+            self._check(request, len(subscription.names))
+            feeds = tuple(self._inventory.feed(request.type, view) for view in self._views or ())
+            conversation.want(subscription, feeds, self)
+
+    def views_changed(self, views: tuple[Hashable, ...]) -> None:
+        """The inventory found the proxy's views (anew)."""
+        self._views = views
+        for conversation in self._conversations.values():
+            if conversation.subscription is not None:
+                feeds = tuple(self._inventory.feed(conversation.type, view) for view in views)
+                conversation.want(conversation.subscription, feeds, self)
+
+    def _conversation(self, type_: ResourceType) -> Conversation:
+        found = self._conversations.get(type_)
+        if found is None:
+            found = self._conversations[type_] = Conversation(type_)
+        return found
+
+    def _acknowledge(self, conversation: Conversation, request: Request) -> None:
+        outstanding = conversation.outstanding.get(request.nonce)
+        if outstanding is None:
+            return
+        outstanding.remaining -= 1
+        if not outstanding.remaining:
+            del conversation.outstanding[request.nonce]
+            conversation.acknowledged = request.nonce
+        if request.error is None:
+            if not outstanding.remaining and outstanding.parcel.names and not conversation.outstanding:
+                self.rejections.pop(request.type, None)
+            return
+        names = blamed(request.error, outstanding.parcel.names)
+        recipes = [r for name in names for feed in conversation.wanted if (r := feed.recipe(name)) is not None]
+        rejection = Rejection(
+            self.proxy.id, request.type, names, request.error, origins(self._inventory.engine, recipes)
+        )
+        self.rejections[request.type] = rejection
+        self._rejected(rejection)
+
+    def _check(self, request: Request, count: int) -> None:
+        names = request.subscribe if isinstance(request, DeltaRequest) else request.names
+        if count > self._limits.names:
+            raise BadRequest(f"{count} names of {request.type.name} are asked for; the limit is {self._limits.names}")
+        if any(len(name) > self._limits.name_length for name in names):
+            raise BadRequest(f"a name is longer than {self._limits.name_length} characters")
+
+    # --- out -------------------------------------------------------------------------------------------------
+
+    def advance(self, now: float) -> list[bytes]:
+        """What is to be sent at this time, in order. `now` is in seconds of any clock that does not go back."""
+        if self._closed or self._views is None:
+            return []
+        if self.deadline is not None and now >= self.deadline:
+            # Whatever has not been acknowledged will be no more waited for.
+            self.deadline = None
+            for conversation in self._conversations.values():
+                conversation.outstanding.clear()
+            found = [*self._tell(FIRST), *self._tell(SECOND)]
+        else:
+            found = list(self._tell(FIRST))
+            if self._is_settled(AWAITED):
+                found.extend(self._tell(SECOND))
+        if self._is_settled(AWAITED) and self._is_settled(SECOND):
+            found.extend(self._tell_removals())
+        if self._waits():
+            if self.deadline is None:
+                self.deadline = now + self._limits.patience
+        else:
+            self.deadline = None
+        return found
+
+    def _tell(self, types: tuple[ResourceType, ...]) -> Iterator[bytes]:
+        for type_ in types:
+            conversation = self._conversations.get(type_)
+            if conversation is None or conversation.outstanding:
+                continue
+            if conversation.is_ready and conversation.has_news:
+                yield from self._tell_news(conversation)
+
+    def _tell_news(self, conversation: Conversation) -> Iterator[bytes]:
+        type_ = conversation.type
+        found = plan(conversation, self._parcels)
+        parcels = self.protocol.compose(conversation, found, self._parcels)
+        if conversation.retained or found.removed:
+            self._retain(conversation, found.removed, found.missing)
+        conversation.settle(self)
+        if type_ is ResourceType.CDS:
+            # Envoy warms what it is sent, and is not ready before it is sent the endpoints again.
+            self._resend_endpoints(found.names)
+        yield from self._send(conversation, parcels)
+
+    def _retain(self, conversation: Conversation, removed: dict[str, Resource], missing: frozenset[str]) -> None:
+        if conversation.type not in self.protocol.removed_late:
+            return
+        subscription = conversation.subscription
+        assert subscription is not None
+        conversation.retained = {
+            name: resource
+            for name, resource in {**conversation.retained, **removed}.items()
+            if name not in missing and subscription.matches(name) and not conversation.exists(name)
+        }
+
+    def _resend_endpoints(self, clusters: frozenset[str]) -> None:
+        endpoints = self._conversation(ResourceType.EDS)
+        endpoints.resend = endpoints.resend | clusters if endpoints.resend else clusters
+
+    def _tell_removals(self) -> Iterator[bytes]:
+        for type_ in ResourceType:
+            conversation = self._conversations.get(type_)
+            if conversation is not None and conversation.retained and not conversation.outstanding:
+                parcels = self.protocol.removals(conversation, self._parcels)
+                conversation.retained = {}
+                yield from self._send(conversation, parcels)
+
+    def _send(self, conversation: Conversation, parcels: list[Parcel]) -> Iterator[bytes]:
+        for parcel in parcels:
+            conversation.outstanding[parcel.nonce] = Outstanding(parcel)
+            conversation.sent = parcel
+            conversation.last = parcel.nonce
+            self.pushes += 1
+            yield from parcel.responses
+
+    def _is_settled(self, types: tuple[ResourceType, ...]) -> bool:
+        """Whether the proxy has (or has rejected) all there is of these types, as far as it speaks of them."""
+        for type_ in types:
+            conversation = self._conversations.get(type_)
+            if conversation is None or conversation.subscription is None:
+                continue
+            if conversation.outstanding or not conversation.is_ready or conversation.has_news:
+                return False
+        return True
+
+    def _waits(self) -> bool:
+        return any(c.outstanding or (c.retained and c.subscription) for c in self._conversations.values())
+
+    # --- telling ---------------------------------------------------------------------------------------------
+
+    @property
+    def views(self) -> tuple[Hashable, ...]:
+        return self._views or ()
+
+    def conversations(self) -> Iterator[Conversation]:
+        """Of the types that the proxy has spoken of, for the debug endpoints."""
+        return (c for c in self._conversations.values() if c.subscription is not None)
+
+    def close(self) -> None:
+        """Lets go of everything. Closing twice does nothing."""
+        if not self._closed:
+            self._closed = True
+            for conversation in self._conversations.values():
+                conversation.close(self)
+            self._inventory.unfollow_views(self.proxy, self)

@@ -1,0 +1,186 @@
+"""The server over real gRPC, with a client that knows nothing of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+import grpc.aio
+import pytest
+
+from lateen.testing.ads_client import METHOD, AdsClient
+from lateen.testing.fake_mesh import FakeMesh
+from lateen.translate.resource import ResourceType
+from lateen.xds.inventory import Inventory
+from lateen.xds.limits import Limits
+from lateen.xds.push import PushLoop
+from lateen.xds.rejection import Rejection
+from lateen.xds.server import Listener, XdsServer
+
+NODE = "sidecar~10.0.0.1~web.default~default.svc.cluster.local"
+CDS, EDS, LDS, RDS = ResourceType.CDS, ResourceType.EDS, ResourceType.LDS, ResourceType.RDS
+
+
+class Running:
+    def __init__(self, mesh: FakeMesh, server: XdsServer, address: str, rejections: list[Rejection]) -> None:
+        self.mesh = mesh
+        self.server = server
+        self.address = address
+        self.rejections = rejections
+
+    def changed(self) -> None:
+        self.server.push.changed()
+
+
+@contextlib.asynccontextmanager
+async def running(limits: Limits | None = None) -> AsyncIterator[Running]:
+    mesh = FakeMesh()
+    mesh.set_views("web.default", "out", "in")
+    rejections: list[Rejection] = []
+    push = PushLoop(Inventory(mesh.engine, mesh.catalog))
+    server = XdsServer(push, limits=limits, rejected=rejections.append)
+    (port,) = await server.start(Listener("127.0.0.1:0"))
+    task = asyncio.create_task(push.run())
+    try:
+        yield Running(mesh, server, f"127.0.0.1:{port}", rejections)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await server.stop()
+
+
+@contextlib.contextmanager
+def ended(code: grpc.StatusCode, why: str) -> Iterator[None]:
+    with pytest.raises(grpc.aio.AioRpcError, match=why) as raised:
+        yield
+    assert raised.value.code() is code
+
+
+async def test_a_client_gets_what_it_asks_for_and_follows_changes() -> None:
+    async with running() as here:
+        here.mesh.put(CDS, "out", "a", b"")
+        here.mesh.put(CDS, "in", "b", b"")
+        async with AdsClient(here.address, NODE, follow=False) as client:
+            await client.has(CDS, "a", "b")
+            here.mesh.put(CDS, "out", "c", b"")
+            here.changed()
+            await client.has(CDS, "a", "b", "c")
+            assert client.responses[-1].resources == ("c",)
+            here.mesh.remove(CDS, "out", "a")
+            here.changed()
+            await client.has(CDS, "b", "c")
+        assert here.mesh.engine.statistics().observed > 0
+    assert here.server.connections() == ()
+
+
+async def test_when_the_last_client_has_gone_nothing_is_observed() -> None:
+    async with running() as here:
+        here.mesh.put(CDS, "out", "a", b"")
+        async with AdsClient(here.address, NODE, follow=False) as client:
+            await client.has(CDS, "a")
+        while here.server.connections():
+            await asyncio.sleep(0)
+        assert here.mesh.engine.statistics().observed == 0
+
+
+async def test_a_reconnect_is_sent_only_what_has_changed_meanwhile() -> None:
+    async with running() as here:
+        for name in "abc":
+            here.mesh.put(CDS, "out", name, b"")
+        client = AdsClient(here.address, NODE, follow=False)
+        await client.connect()
+        await client.has(CDS, "a", "b", "c")
+        await client.close()
+        client.responses.clear()
+        here.mesh.remove(CDS, "out", "a")
+        here.mesh.put(CDS, "out", "d", b"")
+        here.changed()
+        await client.connect()
+        await client.has(CDS, "b", "c", "d")
+        await client.close()
+        assert [(r.resources, r.removed) for r in client.responses if r.type is CDS] == [(("d",), ()), ((), ("a",))]
+
+
+async def test_a_rejection_is_reported_with_its_origins_and_not_repeated() -> None:
+    async with running() as here:
+        here.mesh.put(CDS, "out", "good", b"")
+        client = AdsClient(here.address, NODE, follow=False)
+        client.reject = lambda _type, name, _held: "Error adding bad: it is" if name == "bad" else None
+        await client.connect()
+        await client.has(CDS, "good")
+        here.mesh.put(CDS, "out", "bad", b"")
+        here.changed()
+        await client.until(lambda: here.rejections)
+        (rejection,) = here.rejections
+        assert (rejection.proxy, rejection.type, rejection.names) == ("web.default", CDS, ("bad",))
+        assert rejection.message == "Error adding bad: it is"
+        assert ("fakebodies", ("CDS", "bad", "")) in rejection.origins
+        here.mesh.put(CDS, "out", "other", b"")
+        here.changed()
+        await client.has(CDS, "good", "other")
+        assert [r.resources for r in client.responses if "bad" in r.resources] == [("bad",)]
+        await client.close()
+
+
+@pytest.mark.parametrize(
+    ("node", "why"),
+    [
+        ("web", "not of the form role~ip"),
+        ("sidecar~10.0.0.1~web~x", "not of the form name.namespace"),
+        ("zebra~10.0.0.1~web.default~x", "no kind of proxy"),
+        ("sidecar~10.0.0~web.default~x", "not an IP address"),
+    ],
+)
+async def test_a_node_that_makes_no_sense_is_told_so(node: str, why: str) -> None:
+    async with running() as here:
+        client = AdsClient(here.address, node)
+        await client.connect()
+        with ended(grpc.StatusCode.INVALID_ARGUMENT, why):
+            await client.until(lambda: False)
+        await client.close()
+        assert here.server.counters.ended == {"INVALID_ARGUMENT": 1}
+
+
+async def test_garbage_ends_the_stream_and_nobody_elses() -> None:
+    async with running() as here:
+        here.mesh.put(CDS, "out", "a", b"")
+        async with AdsClient(here.address, NODE, follow=False) as client:
+            await client.has(CDS, "a")
+            async with grpc.aio.insecure_channel(here.address) as channel:
+                call = channel.stream_stream(METHOD)()
+                await call.write(b"\xff\xff\xff")
+                with ended(grpc.StatusCode.INVALID_ARGUMENT, "not a DeltaDiscoveryRequest"):
+                    await call.read()
+            here.mesh.put(CDS, "out", "b", b"")
+            here.changed()
+            await client.has(CDS, "a", "b")
+
+
+async def test_one_stream_may_not_ask_for_endlessly_many_names() -> None:
+    async with running(Limits(names=10)) as here:
+        client = AdsClient(here.address, NODE, follow=False)
+        await client.connect()
+        await client.subscribe(EDS, *map(str, range(11)))
+        with pytest.raises(grpc.aio.AioRpcError):
+            await client.until(lambda: False)
+        await client.close()
+        assert here.server.counters.ended == {"INVALID_ARGUMENT": 1}
+
+
+async def test_streams_beyond_the_limit_are_refused() -> None:
+    async with running(Limits(streams=1)) as here:
+        here.mesh.put(CDS, "out", "a", b"")
+        async with AdsClient(here.address, NODE, follow=False) as first:
+            await first.has(CDS, "a")
+            second = AdsClient(here.address, NODE, follow=False)
+            await second.connect()
+            with ended(grpc.StatusCode.RESOURCE_EXHAUSTED, "1 proxies are connected"):
+                await second.until(lambda: False)
+            await second.close()
+
+
+async def test_a_stream_that_says_nothing_is_ended() -> None:
+    async with running(Limits(first_request=0.01)) as here, grpc.aio.insecure_channel(here.address) as channel:
+        call = channel.stream_stream(METHOD)()
+        assert await call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
