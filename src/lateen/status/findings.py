@@ -1,0 +1,81 @@
+"""What is to be said of each resource: all that was found about it anywhere, joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from lateen.api.kinds import MESH_KINDS
+from lateen.api.objects import Key, ObjectRef
+from lateen.api.schema.fault import Fault, Severity
+from lateen.engine import Reader, Table, query
+from lateen.model.findings import envoy_filter, not_enforced, secret
+from lateen.model.inputs import REJECTED, REJECTED_GENERATIONS, WARNINGS
+from lateen.model.tables import TABLES
+
+REPORTED: Table[ObjectRef, tuple[Fault, ...]] = Table("reported")
+"""What came out while proxies were served: configuration that could not be made, and what Envoys rejected."""
+
+_Findings = Callable[[Reader, Key], tuple[Fault, ...]]
+
+_FINDINGS: Final[Mapping[str, _Findings]] = {
+    "AuthorizationPolicy": not_enforced.authorization_policy_findings,
+    "EnvoyFilter": envoy_filter.envoy_filter_findings,
+    "ProxyConfig": not_enforced.proxy_config_findings,
+    "RequestAuthentication": not_enforced.request_authentication_findings,
+    "Secret": secret.secret_findings,
+    "Telemetry": not_enforced.telemetry_findings,
+    "TrafficExtension": not_enforced.traffic_extension_findings,
+    "WasmPlugin": not_enforced.wasm_plugin_findings,
+}
+_TABLES: Final[Mapping[str, Table[Key, Any]]] = {kind.kind: table for kind, table in TABLES.items()}
+SUBJECTS: Final = tuple(kind.kind for kind in MESH_KINDS)
+"""The kinds that have a status of ours."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """All about one resource."""
+
+    generation: int
+    """`metadata.generation` of the newest version."""
+    rejected: bool
+    """The newest version was not taken."""
+    in_force: bool
+    """Some version is."""
+    faults: tuple[Fault, ...] = ()
+    """Errors first."""
+
+    @property
+    def errors(self) -> int:
+        return sum(fault.severity is Severity.ERROR for fault in self.faults)
+
+    @property
+    def warnings(self) -> int:
+        return len(self.faults) - self.errors
+
+
+@query
+def report(db: Reader, ref: ObjectRef) -> Report | None:
+    """Of a resource of any kind; None when it is not there."""
+    table = _TABLES.get(ref.kind)
+    value = table.get(db, ref.key) if table is not None else None
+    rejected = REJECTED.get(db, ref)
+    if value is None and rejected is None:
+        return None
+    found = [*(rejected or ()), *(WARNINGS.get(db, ref) or ()), *(REPORTED.get(db, ref) or ())]
+    if value is not None and (findings := _FINDINGS.get(ref.kind)) is not None:
+        found += findings(db, ref.key)
+    newest = REJECTED_GENERATIONS.get(db, ref)
+    generation = newest if newest is not None or value is None else value.metadata.generation
+    faults = sorted(dict.fromkeys(found), key=lambda fault: (fault.severity is not Severity.ERROR, fault.path))
+    return Report(generation or 0, rejected is not None, value is not None, tuple(faults))
+
+
+@query
+def subjects(db: Reader, kind: str) -> tuple[ObjectRef, ...]:
+    """The resources of a kind that have a status of ours: those of the control plane's own cluster."""
+    there = {ObjectRef(kind, key) for key in _TABLES[kind].keys(db)}
+    there.update(ref for ref in REJECTED.keys(db) if ref.kind == kind)
+    return tuple(sorted(ref for ref in there if not ref.key.cluster))
