@@ -22,7 +22,7 @@ from lateen.model.streams import StreamChain, Streams, to_cluster
 from lateen.model.virtual_services import virtual_services_of_gateway
 
 
-class GatewayChain(msgspec.Struct, frozen=True):
+class GatewayChain(msgspec.Struct, frozen=True, cache_hash=True):
     """One filter chain of a gateway's listener: HTTP (`route_name`) or bytes (`stream`)."""
 
     route_name: str = ""
@@ -90,7 +90,9 @@ def _mesh_chains(db: Reader, view: GatewayView, server: GatewayServer) -> Iterat
     for cluster in outbound_clusters(db, view):
         hostname = cluster.service.hostname
         found = service(db, cluster.service)
-        if found is None or found.mesh_external or not any(hosts.covers(pattern, hostname) for pattern in patterns):
+        if found is None or found.mesh_external or not cluster.is_eds:
+            continue
+        if not any(hosts.covers(pattern, hostname) for pattern in patterns):
             continue
         name = sni_dnat_cluster(cluster.port, cluster.subset, hostname)
         stream = StreamChain(to_cluster(name), Protocol.TCP)

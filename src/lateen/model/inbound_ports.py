@@ -20,7 +20,7 @@ from lateen.model.workloads import WorkloadPort, workload_ports
 _LOWEST_PORT = 1024
 
 
-class InboundPort(msgspec.Struct, frozen=True):
+class InboundPort(msgspec.Struct, frozen=True, cache_hash=True):
     """One port on which traffic for the workload is taken."""
 
     number: int
@@ -35,6 +35,8 @@ class InboundPort(msgspec.Struct, frozen=True):
     addresses: tuple[str, ...]
     binds: bool
     """Has a listener of its own; otherwise it is a part of the one that redirected connections come to."""
+    service: ServiceKey | None = None
+    """None for a Sidecar's port."""
     tls: ServerTLSSettings | None = None
     """TLS for clients outside of the mesh, which the proxy terminates."""
     sidecar: Key | None = None
@@ -90,6 +92,7 @@ def _service_ports(db: Reader, view: InboundView) -> dict[int, InboundPort]:
                 each.service.hostname,
                 addresses,
                 binds=False,
+                service=each.service,
             )
     return found
 

@@ -55,7 +55,7 @@ class ListenForm(NamedTuple):
         return tuple(a for a, used in (("127.0.0.1", self.ipv4 or not self.ipv6), ("::1", self.ipv6)) if used)
 
 
-class ServiceChain(msgspec.Struct, frozen=True):
+class ServiceChain(msgspec.Struct, frozen=True, cache_hash=True):
     """Byte streams of one service."""
 
     service: ServiceKey
@@ -70,7 +70,7 @@ class ServiceChain(msgspec.Struct, frozen=True):
     """Server names (SNI) by which the chain is chosen; empty for any."""
 
 
-class HttpChain(msgspec.Struct, frozen=True):
+class HttpChain(msgspec.Struct, frozen=True, cache_hash=True):
     """HTTP, told apart by routes."""
 
     route_name: str
@@ -83,7 +83,7 @@ class HttpChain(msgspec.Struct, frozen=True):
     grpc_web: bool = False
 
 
-class PlannedListener(msgspec.Struct, frozen=True):
+class PlannedListener(msgspec.Struct, frozen=True, cache_hash=True):
     """One outbound listener, before VirtualServices and DestinationRules have their say."""
 
     addresses: tuple[str, ...]

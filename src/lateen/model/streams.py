@@ -25,6 +25,7 @@ from lateen.model.outbound_clusters import service_clusters
 from lateen.model.protocol import Protocol
 from lateen.model.proxy import ClientView, GatewayView
 from lateen.model.scope import scope
+from lateen.model.service import ServiceKey
 from lateen.model.services import service
 from lateen.model.virtual_services import Outline, candidates_of_host
 
@@ -35,7 +36,7 @@ class WeightedCluster(NamedTuple):
     """Relative to the sum; of a lone cluster without meaning."""
 
 
-class Target(msgspec.Struct, frozen=True):
+class Target(msgspec.Struct, frozen=True, cache_hash=True):
     """Where a byte stream goes."""
 
     clusters: tuple[WeightedCluster, ...]
@@ -46,9 +47,11 @@ class Target(msgspec.Struct, frozen=True):
     port: int = 0
     """Of that destination."""
     subset: str = ""
+    service: ServiceKey | None = None
+    """Where there is one destination alone: its service."""
 
 
-class StreamChain(msgspec.Struct, frozen=True):
+class StreamChain(msgspec.Struct, frozen=True, cache_hash=True):
     """One filter chain that forwards bytes."""
 
     target: Target
@@ -111,7 +114,7 @@ class Streams:
             hostname = chain.service.hostname
             rules = self._rules.of(hostname, chain.service.namespace)
             name = outbound_cluster(chain.port, "", hostname)
-            target = Target((WeightedCluster(name, 1),), name, rules, chain.port)
+            target = Target((WeightedCluster(name, 1),), name, rules, chain.port, service=chain.service)
             yield StreamChain(target, chain.protocol, chain.prefixes, chain.server_names)
 
     def _tls(self, chain: ServiceChain, listen_port: int) -> Iterator[StreamChain]:
@@ -169,12 +172,15 @@ class Streams:
             return BLACK_HOLE
         resolved = [self._destination(each.destination, port) for each in weighted]
         first_name, first_port, first_rules, _ = resolved[0]
+        subset = weighted[0].destination.subset
         clusters = tuple(
             WeightedCluster(name if exists else BLACK_HOLE_CLUSTER, each.weight)
             for each, (name, _, _, exists) in zip(weighted, resolved, strict=True)
         )
-        prefix = first_name if len(clusters) == 1 else several
-        return Target(clusters, prefix, first_rules, first_port, weighted[0].destination.subset)
+        if len(clusters) > 1:
+            return Target(clusters, several, first_rules, first_port, subset)
+        key = self._scope.services.get(weighted[0].destination.host)
+        return Target(clusters, first_name, first_rules, first_port, subset, key)
 
     def _destination(self, destination: Destination, port: int) -> tuple[str, int, Rules, bool]:
         """The cluster of a destination, its port and rules, and whether the client has that cluster."""

@@ -16,8 +16,11 @@ from lateen.api.networking.destination_rule import TunnelSettings
 from lateen.api.schema.duration import Duration
 from lateen.engine import Reader
 from lateen.model.protocol import Protocol
+from lateen.model.services import service
 from lateen.model.streams import Target
 from lateen.model.traffic_policy import effective_policy
+from lateen.translate.clusters.mesh_defaults import mesh_defaults
+from lateen.translate.clusters.stat_names import stat_name
 from lateen.translate.filters import http_connection_manager
 
 
@@ -34,6 +37,7 @@ class Forwarding(msgspec.Struct, frozen=True):
 
 def forwarding(db: Reader, target: Target) -> Forwarding:
     """A target with what its DestinationRules say about connections to it."""
+    target = _named(db, target)
     if not target.rules:
         return Forwarding(target)
     policy = effective_policy(db, target.rules, target.port, target.subset)
@@ -47,6 +51,17 @@ def forwarding(db: Reader, target: Target) -> Forwarding:
         consistent is not None and consistent.use_source_ip,
         policy.tunnel,
     )
+
+
+def _named(db: Reader, target: Target) -> Target:
+    """A target as MeshConfig.outboundClusterStatName has it in statistics."""
+    pattern = mesh_defaults(db).outbound_stat_name
+    found = service(db, target.service) if pattern and target.service is not None else None
+    port = found.port(target.port) if found is not None else None
+    if found is None or port is None:
+        return target
+    prefix = stat_name(pattern, target.stat_prefix, found, port, subset=target.subset)
+    return msgspec.structs.replace(target, stat_prefix=prefix)
 
 
 def add_terminal(chain: Any, to: Forwarding, protocol: Protocol = Protocol.TCP) -> None:

@@ -14,6 +14,7 @@ from lateen.model.gateway_chains import GatewayChain, gateway_chains
 from lateen.model.gateways import gateway_ports
 from lateen.model.listeners import listen_form
 from lateen.model.proxy import Certificates, GatewayView
+from lateen.translate.clusters.stat_names import DELIMITER
 from lateen.translate.filters.http_connection_manager import Place, http_connection_manager
 from lateen.translate.filters.http_settings import http_settings
 from lateen.translate.filters.listener_filters import add_proxy_protocol, add_tls_inspector
@@ -28,7 +29,7 @@ from lateen.translate.tls.downstream import HTTP_ALPN, server_context, server_de
 _LOWEST_PORT = 1024
 
 
-class GatewayListener(msgspec.Struct, frozen=True):
+class GatewayListener(msgspec.Struct, frozen=True, cache_hash=True):
     """One listener of a gateway: all that it is made of."""
 
     name: str
@@ -82,7 +83,7 @@ def _add_chain(db: Reader, message: Any, listener: GatewayListener, given: Gatew
     if given.stream is None:
         manager = http_connection_manager(
             Place.GATEWAY,
-            f"outbound_{listener.name}",
+            f"outbound_{listener.name}{DELIMITER}",
             http_settings(db),
             route_name=given.route_name,
             grpc_web=given.grpc_web,

@@ -17,7 +17,10 @@ from lateen.model.names import INBOUND_PASSTHROUGH_CLUSTER, VIRTUAL_INBOUND, inb
 from lateen.model.protocol import Protocol
 from lateen.model.proxy import Certificates, InboundView, Interception
 from lateen.model.proxy_ports import proxy_ports
-from lateen.model.streams import BLACK_HOLE, to_cluster
+from lateen.model.services import service
+from lateen.model.streams import BLACK_HOLE, Target, WeightedCluster, to_cluster
+from lateen.translate.clusters.mesh_defaults import mesh_defaults
+from lateen.translate.clusters.stat_names import DELIMITER, stat_name
 from lateen.translate.filters.http_connection_manager import Place, http_connection_manager
 from lateen.translate.filters.http_settings import http_settings
 from lateen.translate.filters.listener_filters import (
@@ -43,7 +46,7 @@ from lateen.translate.tls.downstream import (
 )
 
 
-class VirtualInbound(msgspec.Struct, frozen=True):
+class VirtualInbound(msgspec.Struct, frozen=True, cache_hash=True):
     """The listener that redirected connections come to: all that it is made of."""
 
     addresses: tuple[str, ...]
@@ -163,7 +166,7 @@ class _Chains:
         if match.is_http:
             add_manager(chain, self._manager(name))
         else:
-            add_terminal(chain, Forwarding(to_cluster(self._cluster)), self._protocol)
+            add_terminal(chain, Forwarding(self._target()), self._protocol)
 
     def _context(self, match: ChainMatch) -> Any:
         alpn = HTTP_ALPN if match.is_http else ()
@@ -172,13 +175,24 @@ class _Chains:
             return server_context(self._port.tls, self._certificates, demands, alpn)
         return mesh_context(self._certificates, demands, alpn)
 
+    def _target(self) -> Target:
+        """The cluster, under its name in statistics or what MeshConfig makes of it."""
+        port = self._port
+        pattern = mesh_defaults(self._db).inbound_stat_name
+        found = service(self._db, port.service) if pattern and port is not None and port.service is not None else None
+        service_port = found.port(port.service_port) if found is not None and port is not None else None
+        if port is None or found is None or service_port is None:
+            return to_cluster(self._cluster)
+        prefix = stat_name(pattern, self._cluster, found, service_port, target=port.number)
+        return Target((WeightedCluster(self._cluster, 1),), prefix)
+
     def _manager(self, name: str) -> Any:
         port = self._port
         service_port = port.service_port if port is not None else 0
         operation = f"{port.hostname if port is not None else ''}:{service_port}/*"
         return http_connection_manager(
             Place.INBOUND,
-            f"inbound_{name}" if port is not None else self._cluster,
+            (f"inbound_{name}" if port is not None else self._cluster) + DELIMITER,
             http_settings(self._db),
             routes=inbound_route(self._cluster, service_port, operation, self._protocol),
             http2=self._protocol.is_http2,

@@ -18,6 +18,7 @@ from lateen.model.proxy import Interception, OutboundView
 from lateen.model.proxy_ports import proxy_ports
 from lateen.model.scope import scope_key
 from lateen.model.streams import BLACK_HOLE, StreamChain, Streams, Target
+from lateen.translate.clusters.stat_names import DELIMITER
 from lateen.translate.filters.http_connection_manager import Place, http_connection_manager
 from lateen.translate.filters.http_settings import http_settings
 from lateen.translate.filters.listener_filters import add_http_inspector, add_tls_inspector
@@ -33,7 +34,7 @@ RAW_BUFFER = "raw_buffer"
 _PASSTHROUGH_CHAIN = "PassthroughFilterChain"
 
 
-class OutboundListener(msgspec.Struct, frozen=True):
+class OutboundListener(msgspec.Struct, frozen=True, cache_hash=True):
     """One outbound listener for one kind of client: all that it is made of."""
 
     name: str
@@ -132,7 +133,7 @@ def _add_stream(db: Reader, message: Any, stream: StreamChain) -> None:
 def _add_http(db: Reader, message: Any, listener: OutboundListener, http: HttpChain) -> None:
     manager = http_connection_manager(
         Place.OUTBOUND,
-        f"outbound_{listener.name}",
+        f"outbound_{listener.name}{DELIMITER}",
         http_settings(db),
         route_name=http.route_name,
         grpc_web=http.grpc_web,

@@ -166,7 +166,7 @@ def test_ports_are_looked_into_only_where_it_matters() -> None:
 def test_http_knows_its_callers_and_its_routes() -> None:
     listener = Mesh().service("a", port(80, "grpc", 8080)).listeners()["virtualInbound"]
     found = manager(chains(listener, 8080)[0])
-    assert found.stat_prefix == "inbound_0.0.0.0_8080"
+    assert found.stat_prefix == "inbound_0.0.0.0_8080;"
     assert found.forward_client_cert_details == hcm_pb2.HttpConnectionManager.APPEND_FORWARD
     told = found.set_current_client_cert_details
     assert (told.subject.value, told.uri, told.dns, told.cert, told.chain) == (True, True, True, False, False)
@@ -255,6 +255,14 @@ def test_own_tls_of_a_port_where_the_mesh_asks_for_none() -> None:
     context = tls_pb2.DownstreamTlsContext()
     chains(listener, 9443)[0].transport_socket.typed_config.Unpack(context)
     assert context.common_tls_context.tls_certificates[0].certificate_chain.filename == "/c"
+
+
+def test_statistics_are_named_as_configured() -> None:
+    mesh = Mesh().service("a", port(9, "tcp", 99)).mode("DISABLE")
+    mesh.mesh_config("inboundClusterStatName: '%SERVICE%_%TARGET_PORT%'")
+    proxy = tcp_proxy_pb2.TcpProxy()
+    chains(mesh.listeners()["virtualInbound"], 99)[0].filters[-1].typed_config.Unpack(proxy)
+    assert proxy.stat_prefix == "a.apps_99;"
 
 
 def test_replicas_share_everything() -> None:

@@ -335,6 +335,11 @@ def test_connection_policy_of_destination_rules() -> None:
     assert (proxy.tunneling_config.hostname, proxy.tunneling_config.use_post) == ("[fd00::5]:443", True)
 
 
+def test_statistics_are_named_as_configured() -> None:
+    mesh = Mesh().config(outboundClusterStatName="%SERVICE%_%SERVICE_PORT_NAME%").service("a", port(9, "tcp"))
+    assert config_of(mesh.listeners()["10.0.0.1_9"].filter_chains[0]).stat_prefix == "a.apps_tcp;"
+
+
 def test_the_http_proxy_port() -> None:
     listeners = Mesh().config(proxyHttpPort=15002).listeners()
     manager = config_of(listeners["127.0.0.1_15002"].filter_chains[0])
