@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from textwrap import dedent
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
@@ -201,7 +202,7 @@ def endpoint_slice(
 
 
 def _documents(resource: str | Mapping[str, Any]) -> list[dict[str, Any]]:
-    loaded = list(yaml.safe_load_all(resource)) if isinstance(resource, str) else [dict(resource)]
+    loaded = list(yaml.safe_load_all(dedent(resource))) if isinstance(resource, str) else [dict(resource)]
     # Through JSON, as resources come in reality: dates and numbers as keys are YAML's alone.
     plain = [msgspec.json.decode(msgspec.json.encode(document)) for document in loaded if document]
     return [{"apiVersion": _VERSIONS.get(document.get("kind", ""), ""), **document} for document in plain]
