@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from lateen.engine.errors import CycleError, EngineMisuse, QueryError, QueryFailed
+from lateen.engine.errors import CycleError, EngineMisuse, QueryError, QueryFailed, show_call
 from lateen.engine.inputs import Table
 from lateen.engine.node import Dependency, Node, Source
 from lateen.engine.observation import Observation, Observer
@@ -75,11 +75,12 @@ class Engine:
             return
         revision = self.revision + 1
         changed: list[Source] = []
+        overlays = tuple(self._overlays)
         for (table, key), value in transaction.writes.items():
             data = self._data(table)
-            for overlay in self._overlays:
+            for overlay in overlays:
                 overlay.keep_old(table, key, data.values.get(key, ABSENT))
-            changed.extend(data.write(key, value))
+            data.write(key, value, changed)
         self.revision = revision
         for source in changed:
             source.changed_at = revision
@@ -163,11 +164,11 @@ class Engine:
         """The up-to-date node of a query; for readers and observers."""
         node = self._nodes.get((query, args))
         if node is None:
-            node = self._nodes[query, args] = Node(query, args)
+            node = self._nodes[query, args] = Node(query, args, self._count(query))
         if node.stale or node.running:
             self._update(node)
         else:
-            self._count(query).hits += 1
+            node.counts.hits += 1
         return node
 
     def value(self, table: Table[Any, Any], key: Any) -> tuple[Source, Any]:
@@ -205,7 +206,7 @@ class Engine:
             if not differs:
                 node.verified_at = self.revision
                 node.stale = False
-                self._count(node.query).verified += 1
+                node.counts.verified += 1
                 return
         self._compute(node)
 
@@ -229,7 +230,7 @@ class Engine:
         return False
 
     def _compute(self, node: Node) -> None:
-        self._count(node.query).computed += 1
+        node.counts.computed += 1
         self.computations += 1
         reader = Reader(self)
         value: Any = None
@@ -256,7 +257,7 @@ class Engine:
 
     def _remember(self, node: Node, value: Any, error: QueryError | None) -> None:
         if node.verified_at >= 0 and node.same_result(value, error):
-            self._count(node.query).cutoffs += 1
+            node.counts.cutoffs += 1
         else:
             node.value, node.error, node.changed_at = value, error, self.revision
         node.verified_at = self.revision
@@ -390,7 +391,7 @@ def run(
     except (RecursionError, MemoryError, EngineMisuse):
         raise
     except Exception as error:
-        return None, QueryFailed(repr(Node(query, args)), error)
+        return None, QueryFailed(show_call(query.name, args), error)
 
 
 def _positional(query: Query[Any, Any], kwargs: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from lateen.engine.errors import CycleError, QueryError, show_call
 from lateen.engine.inputs import Input
 from lateen.engine.query import Query
+from lateen.engine.statistics import QueryStatistics
 
 if TYPE_CHECKING:
     from lateen.engine.observation import Observer
@@ -34,13 +35,15 @@ class Node:
     """
 
     __slots__ = (
-        "args", "changed_at", "cycle", "deps", "error", "observers", "query", "readers", "running", "stale", "value",
-        "verified_at",
+        "args", "changed_at", "counts", "cycle", "deps", "error", "observers", "query", "readers", "running", "stale",
+        "value", "verified_at",
     )  # fmt: skip
 
-    def __init__(self, query: Query[Any, Any], args: tuple[Any, ...]) -> None:
+    def __init__(self, query: Query[Any, Any], args: tuple[Any, ...], counts: QueryStatistics) -> None:
         self.query = query
         self.args = args
+        self.counts = counts
+        """Of its query, shared with the query's other nodes."""
         self.value: Any = None
         self.error: QueryError | None = None
         self.deps: tuple[Dependency, ...] = ()

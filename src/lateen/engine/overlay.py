@@ -16,6 +16,7 @@ from lateen.engine.inputs import Input, Table
 from lateen.engine.node import Dependency, Node, Source
 from lateen.engine.query import Query
 from lateen.engine.reader import Reader
+from lateen.engine.statistics import QueryStatistics
 from lateen.engine.table_data import ABSENT
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Overlay:
         self._sources: dict[Input, Source] = {}
         self._reached: set[Node] | None = None
         self._reached_at = -1
+        self._counts = QueryStatistics()
+        """Of private results: `computed` tells all there is to tell of them."""
 
     def get(self, query: Query[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The result in this world. Raises the error when that is the result."""
@@ -111,7 +114,7 @@ class Overlay:
     def _compute(self, query: Query[Any, Any], args: tuple[Any, ...], base: Node | None) -> Node:
         from lateen.engine.engine import run
 
-        node = self._results[query, args] = Node(query, args)
+        node = self._results[query, args] = Node(query, args, self._counts)
         node.running = True
         reader = Reader(self)
         self._stack.append(node)

@@ -12,6 +12,10 @@ from lateen.engine.query import Query
 
 R = TypeVar("R")
 
+_FINISHED = (
+    "a reader was used after its query had returned (a generator or closure kept it?): read everything before returning"
+)
+
 
 class World(Protocol):
     """One consistent set of inputs with the results over it: the engine itself, or an overlay."""
@@ -37,14 +41,18 @@ class Reader:
 
     def demand(self, query: Query[Any, R], args: tuple[Any, ...]) -> R:
         """The query's result. Raises its error when that is its result."""
-        reads = self._recording()
+        reads = self._reads
+        if reads is None:
+            raise EngineMisuse(_FINISHED)
         node = self._world.node(query, args)
         reads[node] = None
         result: R = node.result()
         return result
 
     def read_value(self, table: Table[Any, Any], key: Any) -> Any:
-        reads = self._recording()
+        reads = self._reads
+        if reads is None:
+            raise EngineMisuse(_FINISHED)
         source, value = self._world.value(table, key)
         reads[source] = None
         return value
@@ -69,8 +77,5 @@ class Reader:
 
     def _recording(self) -> dict[Dependency, None]:
         if self._reads is None:
-            raise EngineMisuse(
-                "a reader was used after its query had returned (a generator or closure kept it?): "
-                "read everything before returning"
-            )
+            raise EngineMisuse(_FINISHED)
         return self._reads

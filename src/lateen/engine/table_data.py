@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from typing import Any
 
 from lateen.engine.inputs import Input, Table
@@ -75,8 +75,8 @@ class TableData:
         self.buckets[index, bucket] = listing
         return listing
 
-    def write(self, key: Any, value: Any) -> Iterable[Source]:
-        """Sets or (with ABSENT) removes one value; yields the sources whose reading now differs."""
+    def write(self, key: Any, value: Any, changed: list[Source]) -> None:
+        """Sets or (with ABSENT) removes one value; adds the sources whose reading now differs to `changed`."""
         old = self.values.get(key, ABSENT)
         if old is value or (old is not ABSENT and value is not ABSENT and old == value):
             return
@@ -86,22 +86,24 @@ class TableData:
         else:
             self.values[key] = value
         if (source := self.sources.get(key)) is not None:
-            yield source
+            changed.append(source)
         if (old is ABSENT) != (value is ABSENT):
             self.keys.change(key, value is not ABSENT)
             if self.keys.source is not None:
-                yield self.keys.source
-        for place in before ^ after:
-            listing = self.listing(*place)
+                changed.append(self.keys.source)
+        for place in before ^ after if before else after:
+            listing = self.buckets.get(place)
+            if listing is None:
+                listing = self.buckets[place] = Listing()
             listing.change(key, place in after)
             if listing.source is not None:
-                yield listing.source
+                changed.append(listing.source)
             elif not listing.members:
                 del self.buckets[place]
 
     def buckets_of(self, value: Any) -> set[tuple[str, Hashable]]:
         """Every (index, bucket) that a value is in."""
-        if value is ABSENT:
+        if value is ABSENT or not self.table.indexes:
             return set()
         return {(name, bucket) for name, function in self.table.indexes.items() for bucket in function(value)}
 
