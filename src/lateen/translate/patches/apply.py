@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, NamedTuple
 
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.listener.v3 import listener_pb2
@@ -60,12 +60,10 @@ def patched(db: Reader, type_: ResourceType, view: View, recipes: tuple[Recipe, 
     found = [each for each in outlined(db, view.patches, context) if each.apply_to in kinds]
     if not found:
         return recipes
-    routes = _gateway_routes(db, view) if type_ is ResourceType.RDS and isinstance(view, GatewayView) else {}
-    kept = [
-        each
-        for recipe in recipes
-        for each in _patched(db, type_, recipe, found, routes.get(recipe.name) or sidecar_route(recipe.name))
-    ]
+    route_of: Callable[[str], RouteIdentity] = sidecar_route
+    if type_ is ResourceType.RDS and isinstance(view, GatewayView):
+        route_of = _gateway_routes(db, view)
+    kept = [each for recipe in recipes for each in _patched(db, type_, recipe, found, route_of(recipe.name))]
     names = {recipe.name for recipe in kept}
     return (*kept, *(each for each in _added(type_, found, context) if each.name not in names))
 
@@ -88,7 +86,8 @@ def is_home(outline: Outline, context: PatchContext) -> bool:
     return outline.match.context is not PatchContext.ANY or context is not PatchContext.SIDECAR_INBOUND
 
 
-def _gateway_routes(db: Reader, view: GatewayView) -> dict[str, RouteIdentity]:
+def _gateway_routes(db: Reader, view: GatewayView) -> Callable[[str], RouteIdentity]:
+    """The identity of a gateway's route configurations, by name: that of the servers which use it."""
     found: dict[str, RouteIdentity] = {}
     for server in gateway_servers(db, view):
         known = found.get(server.route_name)
@@ -98,7 +97,7 @@ def _gateway_routes(db: Reader, view: GatewayView) -> dict[str, RouteIdentity]:
             found[server.route_name] = RouteIdentity(server.route_name, ports, server.port_name, gateway)
         else:
             found[server.route_name] = RouteIdentity(server.route_name, ports)
-    return found
+    return lambda name: found.get(name) or RouteIdentity(name, ())
 
 
 def _patched(
@@ -213,3 +212,20 @@ def _removed(
         return application(db, type_, name, made_by, args, route, refs).resource is None
     except (ConfigError, QueryFailed):
         return False
+
+
+@query
+def misfits_of(db: Reader, recipes: tuple[Recipe, ...]) -> tuple[tuple[ObjectRef, Fault], ...]:
+    """The patches that had to be left out of some resources, each once."""
+    found = dict.fromkeys(
+        misfit for recipe in recipes if recipe.query is patched_resource for misfit in _misfits(db, recipe)
+    )
+    return tuple(found)
+
+
+def _misfits(db: Reader, recipe: Recipe) -> tuple[tuple[ObjectRef, Fault], ...]:
+    args: tuple[Any, ...] = recipe.args
+    try:
+        return application(db, *args).misfits
+    except (ConfigError, QueryFailed):
+        return ()
