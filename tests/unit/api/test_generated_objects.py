@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from lateen.api.crds import crds
 from lateen.api.kind import Kind
 from lateen.api.kinds import MESH_KINDS
 from lateen.api.parse import parse_as
@@ -30,6 +31,8 @@ from lateen.api.schema.shape import (
     Text,
     messages,
 )
+from lateen.cluster.apiserver.crd.kind import CustomKind, kinds_of
+from lateen.cluster.apiserver.schema.builtin import BuiltinSchemas
 
 _SETTINGS = settings(
     max_examples=12,
@@ -160,6 +163,48 @@ def test_validation_says_yes_or_no_and_never_breaks(kind: Kind, data: st.DataObj
     raw = {"metadata": {"name": "a", "namespace": "b"}, "spec": spec}
     parsed = parse_as(kind, raw)
     assert (parsed.value is None) == any(fault.severity is Severity.ERROR for fault in parsed.faults)
+
+
+# --- the definitions judge as we do ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def customs() -> dict[str, CustomKind]:
+    """The kinds as the local cluster's API server has them from our definitions."""
+    meta = BuiltinSchemas.load().definition("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
+    return {crd["spec"]["names"]["kind"]: kinds_of(crd, meta)[0] for crd in crds()}
+
+
+def judged_by_definition(customs: dict[str, CustomKind], kind: Kind, spec: Any) -> list[Any]:
+    obj = {"apiVersion": kind.api_versions[0], "kind": kind.kind, "metadata": {"name": "a"}, "spec": spec}
+    return list(customs[kind.kind].validate_schema(obj, None))
+
+
+@every_kind
+@_SETTINGS
+@given(data=st.data())
+def test_the_definition_takes_what_we_take(kind: Kind, customs: dict[str, CustomKind], data: st.DataObject) -> None:
+    shape = kind.spec_decoder.shape
+    spec = data.draw(values(shape))
+    _, faults = kind.spec_decoder.decode(spec)
+    assert (judged_by_definition(customs, kind, spec) == []) == (faults == ())
+
+
+@every_kind
+@_SETTINGS
+@given(data=st.data())
+def test_the_definition_refuses_what_we_refuse(kind: Kind, customs: dict[str, CustomKind], data: st.DataObject) -> None:
+    shape = kind.spec_decoder.shape
+    spec = data.draw(values(shape))
+    found = [place for place in places(spec, shape) if not isinstance(place[3], Anything) or place[3].is_object]
+    assume(found)
+    _, container, key, inner = data.draw(st.sampled_from(found))
+    if isinstance(container, dict) and data.draw(st.booleans()):
+        del container[key]
+    else:
+        container[key] = spoilt(inner)
+    _, faults = kind.spec_decoder.decode(spec)
+    assert (judged_by_definition(customs, kind, spec) == []) == (faults == ())
 
 
 # --- what is wrong is told where it is ------------------------------------------------------------------------------

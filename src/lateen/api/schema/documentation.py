@@ -56,6 +56,8 @@ def _members(definition: ast.ClassDef) -> Iterator[tuple[str, str]]:
     name = ""
     for statement in definition.body:
         match statement:
+            case ast.AnnAssign(annotation=annotation) if ast.unparse(annotation).startswith("ClassVar"):
+                name = ""
             case ast.AnnAssign(target=ast.Name(id=found)) | ast.Assign(targets=[ast.Name(id=found)]):
                 name = found
             case ast.Expr(value=ast.Constant(value=str(text))) if name:

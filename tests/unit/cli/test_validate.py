@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from lateen.cli.main import main
+
+GOOD = """\
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: good}
+spec:
+  jwtRules: [{issuer: a}]
+"""
+BAD = """\
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: bad, namespace: shop}
+spec:
+  selector: {}
+  jwtRules:
+  - issuer: a
+    timeout: 5
+"""
+OTHER = "apiVersion: example.com/v1\nkind: Boat\nmetadata: {name: a}\n"
+
+
+def run(*arguments: str, stdin: str = "") -> Result:
+    return CliRunner().invoke(main, ["validate", *arguments], input=stdin)
+
+
+def test_good_manifests_pass() -> None:
+    result = run("-f", "-", stdin=GOOD)
+    assert result.exit_code == 0
+    assert result.output == "1 object judged: 0 errors, 0 warnings\n"
+
+
+def test_errors_are_printed_with_their_place_and_fail(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(f"{GOOD}---\n{BAD}")
+    result = run("-f", str(path))
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        f"{path}:14: error: RequestAuthentication shop/bad: spec.jwtRules[0].timeout: "
+        "expected a duration such as 1.5s, 100ms or 1h30m, got 5",
+        "2 objects judged: 1 error, 0 warnings",
+    ]
+
+
+def test_warnings_are_no_errors() -> None:
+    result = run("-f", "-", stdin=BAD.replace("timeout: 5", "timeout: 5s"))
+    assert result.exit_code == 0
+    assert result.output.splitlines()[0].startswith("-:5: warning: RequestAuthentication shop/bad: spec.selector: ")
+    assert result.output.splitlines()[-1] == "1 object judged: 0 errors, 1 warning"
+
+
+def test_kinds_of_others_are_skipped_and_counted() -> None:
+    result = run("-f", "-", stdin=f"{OTHER}---\n{GOOD}---\n{OTHER}")
+    assert result.exit_code == 0
+    assert result.output == "1 object judged: 0 errors, 0 warnings; 2 objects of other kinds skipped\n"
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "message"),
+    [
+        ("kind: RequestAuthentication", "kind: RequestAuthn", "security.istio.io has no kind RequestAuthn"),
+        ("security.istio.io/v1", "security.istio.io/v7", "RequestAuthentication has no version v7"),
+    ],
+)
+def test_unknown_kinds_and_versions_of_the_mesh_are_errors(replaced: str, by: str, message: str) -> None:
+    result = run("-f", "-", stdin=GOOD.replace(replaced, by))
+    assert result.exit_code == 1
+    assert message in result.output
+
+
+def test_lists_json_and_directories_are_read(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "good.yml").write_text(GOOD)
+    items = [{"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {}} for name in "ab"]
+    (tmp_path / "list.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    (tmp_path / "notes.txt").write_text("no manifest")
+    result = run("-f", str(tmp_path), "-f", "-", stdin=GOOD)
+    assert result.exit_code == 0
+    assert result.output == "4 objects judged: 0 errors, 0 warnings\n"
+
+
+def test_data_for_scripts() -> None:
+    result = run("-f", "-", "-o", "json", stdin=f"{BAD}---\n{OTHER}")
+    assert result.exit_code == 1
+    assert json.loads(result.output) == {
+        "errors": 1,
+        "warnings": 0,
+        "valid": 0,
+        "invalid": 1,
+        "skipped": 1,
+        "findings": [
+            {
+                "file": "-",
+                "line": 8,
+                "kind": "RequestAuthentication",
+                "name": "shop/bad",
+                "path": "spec.jwtRules[0].timeout",
+                "severity": "error",
+                "message": "expected a duration such as 1.5s, 100ms or 1h30m, got 5",
+                "code": "",
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("a: [", 2), ("kind: A\nkind: B\n", 2), ("- 1\n", 1), ("apiVersion: v1\nkind: Pod\n", 1)]
+)
+def test_what_is_no_manifest_is_an_error(text: str, line: int) -> None:
+    result = run("-f", "-", stdin=text)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"-:{line}: error: ")
+
+
+def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    result = run("-f", str(tmp_path / "absent.yaml"))
+    assert result.exit_code == 1
+    assert "absent.yaml: No such file or directory" in result.output
+    result = run("-f", str(tmp_path))
+    assert result.exit_code == 1
+    assert "has no files ending in .yaml, .yml, .json" in result.output
+
+
+def test_aliases_cannot_blow_up_a_file() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    result = run("-f", "-", stdin="\n".join(lines))
+    assert result.exit_code == 1
+    assert "aliases expand to more than" in result.output
