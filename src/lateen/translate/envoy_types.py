@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -69,7 +70,8 @@ def readable(message: Any) -> dict[str, Any]:
     """
     for found in _extensions(message):
         message_class(found)
-    data: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    # By way of text: MessageToDict leaves OrderedDicts among the dicts.
+    data: dict[str, Any] = json.loads(json_format.MessageToJson(message, preserving_proto_field_name=True))
     return data
 
 
