@@ -1,8 +1,8 @@
 """Certificates, keys and authorities out of Kubernetes Secrets, checked before any Envoy sees them.
 
 A Secret holds them as `tls.crt`, `tls.key`, `ca.crt`, `ca.crl` and `tls.ocsp-staple` (type kubernetes.io/tls), or as
-`cert`, `key`, `cacert` and `crl` (Istio: pilot/pkg/credentials/kube). Authorities may be in a Secret of their own, which
-is called `<name>-cacert`. Whether a certificate has expired depends on the clock and is nothing a query may tell:
+`cert`, `key`, `cacert` and `crl` (Istio: pilot/pkg/credentials/kube). Authorities may be in a Secret of their own,
+called `<name>-cacert`. Whether a certificate has expired depends on the clock and is nothing a query may tell:
 `lifetime` gives what to compare the clock with.
 """
 

@@ -148,7 +148,9 @@ VIRTUAL_SERVICES: Table[Key, Object[VirtualService]] = Table(
 DESTINATION_RULES: Table[Key, Object[DestinationRule]] = Table(
     "destinationrules", indexes={"namespace": _namespace, "host": _host, "exported_to": _exported_to}
 )
-GATEWAYS: Table[Key, Object[Gateway]] = Table("gateways", indexes={"namespace": _namespace, "credential": _credentials})
+GATEWAYS: Table[Key, Object[Gateway]] = Table(
+    "gateways", indexes={"namespace": _namespace, "credential": _credentials, "authorities": _authorities}
+)
 SERVICE_ENTRIES: Table[Key, Object[ServiceEntry]] = Table(
     "serviceentries", indexes={"namespace": _namespace, "host": _hosts}
 )
