@@ -55,6 +55,7 @@ def proxy_of(node: Any) -> Proxy:
         node=metadata.text("NODE_NAME"),
         dns_domain=domain,
         traits=_traits(metadata, addresses),
+        metadata=metadata.all_texts(),
     )
 
 
@@ -98,6 +99,15 @@ class _Metadata:
                 raise BadNode(f"metadata {key}.{name[:100]} is not a string")
             found[_bounded(f"a name in metadata {key}", name)] = _bounded(f"metadata {key}.{name}", entry.string_value)
         return found
+
+    def all_texts(self) -> Labels:
+        """What EnvoyFilters may match: all that is a string, sorted; what is beyond the bounds is left out."""
+        found = {
+            name: value.string_value
+            for name, value in self._fields.items()
+            if value.WhichOneof("kind") == "string_value" and max(len(name), len(value.string_value)) <= MAX_VALUE
+        }
+        return tuple(sorted(found.items())[:MAX_LABELS])
 
     def labels(self) -> Labels:
         found = self.texts("LABELS")
