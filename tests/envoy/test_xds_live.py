@@ -218,20 +218,35 @@ async def test_after_a_restart_of_the_server_nothing_is_sent_that_envoy_has() ->
         await asyncio.to_thread(running.stop)
 
 
-async def test_what_envoy_rejects_is_reported_in_its_words_and_the_rest_goes_on() -> None:
+def of_a_kind_envoy_cannot_load(name: str) -> Any:
+    """Well-formed; refused by itself, with its name."""
+    found = cluster(name)
+    found.lb_policy = cluster_pb2.Cluster.CLUSTER_PROVIDED
+    return found
+
+
+def malformed(name: str) -> Any:
+    """Refused before anything in its response is looked at, without its name."""
+    found = cluster(name)
+    found.connect_timeout.seconds = -1
+    return found
+
+
+@pytest.mark.parametrize("bad", [of_a_kind_envoy_cannot_load, malformed])
+async def test_what_envoy_rejects_is_reported_in_its_words_and_the_rest_goes_on(bad: Callable[[str], Any]) -> None:
     async with serving(small_mesh()) as here, envoy(here.port, True) as proxy:
         await until(proxy, lambda: "r" in proxy.routes(), "routes have come")
-        bad = cluster("bad")
-        bad.connect_timeout.seconds = -1
         with here.change():
-            here.mesh.put(CDS, "out", "bad", bad)
-            here.mesh.put(CDS, "out", "c", cluster("c"))
-            here.mesh.put(EDS, "out", "c", assignment("c", 1004))
+            here.mesh.put(CDS, "out", "bad", bad("bad"))
+            for name in "cdefg":
+                here.mesh.put(CDS, "out", name, cluster(name))
+                here.mesh.put(EDS, "out", name, assignment(name, 1004))
             here.mesh.put(RDS, "out", "r", route("r", "c"))
-        await until(proxy, lambda: target(proxy) == "c", "the rest has come")
+        await until(proxy, lambda: target(proxy) == "c", "the route has come")
+        assert set(proxy.clusters()) == {"a", "inbound", *"cdefg"}
         (rejection,) = here.rejections
         assert (rejection.type, rejection.names) == (CDS, ("bad",))
-        assert "bad" in rejection.message
+        assert ("fakebodies", ("CDS", "bad", "")) in rejection.origins
         with here.change():
             here.mesh.remove(CDS, "out", "bad")
             here.mesh.put(EDS, "out", "c", assignment("c", 1004, 1005))

@@ -35,7 +35,7 @@ class Conversation:
 
     __slots__ = (
         "acknowledged", "asked", "before", "held", "last", "must_answer", "named", "outstanding", "resend", "retained",
-        "sent", "subscription", "type", "version", "versions", "wanted",
+        "sent", "subscription", "suspects", "type", "version", "versions", "wanted",
     )  # fmt: skip
 
     def __init__(self, type_: ResourceType) -> None:
@@ -64,6 +64,8 @@ class Conversation:
         """Gone, but not to be removed before what may refer to it has moved on."""
         self.outstanding: dict[str, Outstanding] = {}
         """By nonce."""
+        self.suspects: list[frozenset[str]] = []
+        """Parts of a response that was rejected for an unknown one of its resources: each is to be sent by itself."""
         self.last = ""
         """The nonce of the last response."""
         self.sent: Parcel | None = None

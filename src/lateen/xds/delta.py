@@ -15,6 +15,8 @@ WILDCARD_BY_DEFAULT = frozenset({ResourceType.CDS, ResourceType.LDS})
 
 class DeltaProtocol:
     name = "delta"
+    can_divide = True
+    """A response may have any part of what is new."""
     removed_late = REMOVED_LATE
     """Types whose removals wait until nothing refers to them."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ class Rejection(msgspec.Struct, frozen=True):
     proxy: str
     type: ResourceType
     names: tuple[str, ...]
-    """Of the resources to blame: those the message names, or all of the response when it names none."""
+    """Of the resources to blame: those the message names, or all of the response when it names none of them."""
     message: str
     """In the proxy's words."""
     origins: tuple[Origin, ...] = ()
@@ -36,10 +37,13 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 def blamed(message: str, names: frozenset[str]) -> tuple[str, ...]:
-    """The names that occur in a message, longest match first; all of them when none does."""
-    found = [name for name in names if name and name in message]
-    found = [name for name in found if not any(name != other and name in other for other in found)]
-    return tuple(sorted(found or names))
+    """Those of the names that a message says, sorted."""
+    return tuple(sorted(name for name in names if name in message and _says(message, name)))
+
+
+def _says(message: str, name: str) -> bool:
+    """Whether the name is there by itself, and not as part of a longer one."""
+    return re.search(rf"(?<![\w|.-]){re.escape(name)}(?![\w|-])(?!\.\w)", message) is not None
 
 
 def origins(engine: Engine, recipes: list[Recipe]) -> tuple[Origin, ...]:

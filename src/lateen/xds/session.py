@@ -92,17 +92,24 @@ class Session:
         if not outstanding.remaining:
             del conversation.outstanding[request.nonce]
             conversation.acknowledged = request.nonce
-        if request.error is None:
-            if not outstanding.remaining and outstanding.parcel.names and not conversation.outstanding:
-                self.rejections.pop(request.type, None)
+        if request.error is not None:
+            self._reject(conversation, outstanding.parcel.names, request.error)
+        elif not outstanding.remaining and outstanding.parcel.names and not conversation.outstanding:
+            self.rejections.pop(request.type, None)
+
+    def _reject(self, conversation: Conversation, names: frozenset[str], message: str) -> None:
+        guilty = blamed(message, names)
+        if not guilty and len(names) > 1 and self.protocol.can_divide:
+            # One resource that is malformed has all of its response rejected: the others shall not suffer for it.
+            ordered = sorted(names)
+            middle = len(ordered) // 2
+            conversation.suspects += [frozenset(ordered[:middle]), frozenset(ordered[middle:])]
             return
-        names = blamed(request.error, outstanding.parcel.names)
-        recipes = [r for name in names for feed in conversation.wanted if (r := feed.recipe(name)) is not None]
-        rejection = Rejection(
-            self.proxy.id, request.type, names, request.error, origins(self._inventory.engine, recipes)
-        )
-        self.rejections[request.type] = rejection
-        self._rejected(rejection)
+        guilty = guilty or tuple(sorted(names))
+        recipes = [r for name in guilty for feed in conversation.wanted if (r := feed.recipe(name)) is not None]
+        found = Rejection(self.proxy.id, conversation.type, guilty, message, origins(self._inventory.engine, recipes))
+        self.rejections[conversation.type] = found
+        self._rejected(found)
 
     def _check(self, request: Request, count: int) -> None:
         names = request.subscribe if isinstance(request, DeltaRequest) else request.names
@@ -143,6 +150,8 @@ class Session:
                 continue
             if conversation.is_ready and conversation.has_news:
                 yield from self._tell_news(conversation)
+            if conversation.suspects:
+                yield from self._tell_suspects(conversation)
 
     def _tell_news(self, conversation: Conversation) -> Iterator[bytes]:
         type_ = conversation.type
@@ -155,6 +164,24 @@ class Session:
             # Envoy warms what it is sent, and is not ready before it is sent the endpoints again.
             self._resend_endpoints(found.names)
         yield from self._send(conversation, parcels)
+
+    def _tell_suspects(self, conversation: Conversation) -> Iterator[bytes]:
+        """Parts of a rejected response, each by itself, to find which of them was at fault."""
+        suspects, conversation.suspects = conversation.suspects, []
+        subscription = conversation.subscription
+        assert subscription is not None
+        for names in suspects:
+            resources = [
+                resource
+                for collection in conversation.collections
+                for name in sorted(names)
+                if subscription.matches(name) and (resource := collection.resources.get(name)) is not None
+            ]
+            if not resources:
+                continue
+            if conversation.type is ResourceType.CDS:
+                self._resend_endpoints(frozenset(resource.name for resource in resources))
+            yield from self._send(conversation, [self._parcels.delta(conversation.type, resources)])
 
     def _retain(self, conversation: Conversation, removed: dict[str, Resource], missing: frozenset[str]) -> None:
         if conversation.type not in self.protocol.removed_late:
@@ -193,7 +220,7 @@ class Session:
             conversation = self._conversations.get(type_)
             if conversation is None or conversation.subscription is None:
                 continue
-            if conversation.outstanding or not conversation.is_ready or conversation.has_news:
+            if conversation.outstanding or conversation.suspects or not conversation.is_ready or conversation.has_news:
                 return False
         return True
 

@@ -19,6 +19,7 @@ WHOLE = frozenset({ResourceType.CDS, ResourceType.LDS})
 
 class SotwProtocol:
     name = "sotw"
+    can_divide = False
     removed_late = frozenset({ResourceType.CDS})
 
     def subscription(
@@ -37,6 +38,8 @@ class SotwProtocol:
         if before is None:
             conversation.must_answer = True
             conversation.version = request.version
+        else:
+            conversation.asked = (conversation.asked | (names - before.names)) & names
         found = subscriptions.of(wildcard, names)
         return None if found is before else found
 

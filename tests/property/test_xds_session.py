@@ -1,0 +1,419 @@
+"""The law of sessions: whatever happens in whatever order, a proxy ends with exactly what it subscribed to, is never
+told anything before what it refers to, and is told nothing that it has been told already.
+
+The mesh changes, the network delays both ways, the proxy subscribes, unsubscribes, rejects, reconnects and goes silent.
+The reference client knows the protocol and nothing of the server's state.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Any
+
+from envoy.service.discovery.v3 import discovery_pb2
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from lateen.model.proxy import Proxy, Role
+from lateen.testing.fake_mesh import FakeMesh
+from lateen.translate.resource import ResourceType
+from lateen.xds.delta import DeltaProtocol
+from lateen.xds.inventory import Inventory
+from lateen.xds.limits import Limits
+from lateen.xds.parcel import Parcels
+from lateen.xds.rejection import Rejection
+from lateen.xds.request import DeltaRequest, Request, SotwRequest
+from lateen.xds.session import Session
+from lateen.xds.sotw import SotwProtocol
+
+CDS, EDS, LDS, RDS = ResourceType.CDS, ResourceType.EDS, ResourceType.LDS, ResourceType.RDS
+TYPES = (CDS, EDS, LDS, RDS)
+WILDCARD = (CDS, LDS)
+PROXY = Proxy("web.default", Role.SIDECAR, "default")
+OUT, IN = ("o1", "o2"), ("i1", "i2")
+SERVICES = ("a", "b", "c", "d")
+NAMED = {CDS: (*SERVICES, "none"), EDS: (*SERVICES, "none"), LDS: ("l", "none"), RDS: ("r1", "r2", "none")}
+PATIENCE = 5.0
+
+
+class Client:
+    """What a proxy knows of one stream, and what it keeps from one stream to the next."""
+
+    def __init__(self) -> None:
+        self.held: dict[ResourceType, dict[str, bytes]] = {t: {} for t in TYPES}
+        self.names: dict[ResourceType, set[str]] = {t: set() for t in TYPES}
+        self.told: dict[ResourceType, dict[str, bytes]] = {}
+        """What it was last told of each name it is subscribed to, accepted or not."""
+        self.owed: dict[ResourceType, Counter[str]] = {}
+        """How often each name may come again unchanged: it was asked for, or its cluster was sent."""
+        self.up: deque[Request] = deque()
+        self.down: deque[bytes] = deque()
+        self.begin()
+
+    def begin(self) -> None:
+        self.told = {t: dict(self.held[t]) for t in TYPES}
+        self.owed = {t: Counter() for t in TYPES}
+        self.up.clear()
+        self.down.clear()
+
+    def wants(self, type_: ResourceType, name: str) -> bool:
+        return type_ in WILDCARD or name in self.names[type_]
+
+    def take(self, type_: ResourceType, name: str, body: bytes, superfluous: bool) -> str | None:
+        """Returns why it is rejected, if it is."""
+        if not self.wants(type_, name):
+            return None
+        if superfluous:
+            assert self.owed[type_][name] > 0, f"{type_.name} {name} is sent again"
+            self.owed[type_][name] -= 1
+        self.told[type_][name] = body
+        if type_ is CDS:
+            self.owed[EDS][name] += 1
+        if type_ is RDS:
+            for cluster in refers_to(body):
+                assert cluster in self.told[CDS], f"route to {cluster} before the cluster"
+        if is_bad(body):
+            return f"error in {name}: no good"
+        self.held[type_][name] = body
+        return None
+
+    def lose(self, type_: ResourceType, name: str) -> None:
+        if type_ is CDS:
+            for route, body in self.told[RDS].items():
+                assert name not in refers_to(body), f"{name} is removed while {route} leads to it"
+        self.told[type_].pop(name, None)
+        self.held[type_].pop(name, None)
+
+
+def body_of(name: str, content: str, bad: bool = False) -> bytes:
+    """State of the world tells no names but those in the messages."""
+    return f"{name}={'bad' if bad else ''}|{content}".encode()
+
+
+def is_bad(body: bytes) -> bool:
+    return b"=bad|" in body
+
+
+def refers_to(route: bytes) -> set[str]:
+    """The clusters of a route, whose content is `names|anything`."""
+    return set(route.decode().split("|")[1].split(",")) - {""}
+
+
+def version_of(body: bytes) -> str:
+    return blake2b(body, digest_size=8).hexdigest()
+
+
+BAD = st.sampled_from((False, False, False, True))
+
+
+class SessionMachine(RuleBasedStateMachine):
+    """Steps common to both protocols."""
+
+    protocol: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mesh = FakeMesh()
+        self.mesh.set_views(PROXY.id, "o1", "i1")
+        self.inventory = Inventory(self.mesh.engine, FakeMesh.catalog)
+        self.parcels = Parcels(limit=2_000, chunk=60)
+        self.now = 0.0
+        self.client = Client()
+        self.rejections: list[Rejection] = []
+        self.serial = 0
+        self.forced = False
+        self.session = self.new_session()
+
+    def new_session(self) -> Session:
+        limits = Limits(patience=PATIENCE)
+        return Session(PROXY, self.protocol, self.inventory, self.parcels, limits, self.rejections.append)
+
+    # --- the mesh --------------------------------------------------------------------------------------------
+
+    @rule(
+        view=st.sampled_from(OUT),
+        name=st.sampled_from(SERVICES),
+        cluster=st.integers(0, 2),
+        endpoints=st.integers(0, 2),
+        own=st.booleans(),
+        bad=BAD,
+    )
+    def put_service(self, view: str, name: str, cluster: int, endpoints: int, own: bool, bad: bool) -> None:
+        with self.mesh.together():
+            self.mesh.put(CDS, view, name, body_of(name, f"cluster{cluster}", bad), view if own else "")
+            self.mesh.put(EDS, view, name, body_of(name, f"endpoints{endpoints}"), view if own else "")
+
+    @rule(view=st.sampled_from(OUT), name=st.sampled_from(SERVICES))
+    def remove_service(self, view: str, name: str) -> None:
+        if name not in self.mesh.members.get((CDS, view), {}):
+            return
+        with self.mesh.together():
+            for route in list(self.mesh.members.get((RDS, view), {})):
+                body = self.mesh.bodies[RDS, route, view]
+                if name in refers_to(body):
+                    self.serial += 1
+                    kept = ",".join(sorted(refers_to(body) - {name}))
+                    self.mesh.put(RDS, view, route, body_of(route, f"{kept}|{self.serial}"), view)
+            self.mesh.remove(CDS, view, name)
+            self.mesh.remove(EDS, view, name)
+
+    @rule(
+        view=st.sampled_from(OUT),
+        route=st.sampled_from(("r1", "r2")),
+        names=st.sets(st.sampled_from(SERVICES)),
+        bad=BAD,
+        version=st.integers(0, 1),
+    )
+    def put_route(self, view: str, route: str, names: set[str], bad: bool, version: int) -> None:
+        existing = sorted(names & self.mesh.members.get((CDS, view), {}).keys())
+        self.mesh.put(RDS, view, route, body_of(route, f"{','.join(existing)}|v{version}", bad), view)
+
+    @rule(view=st.sampled_from(OUT), route=st.sampled_from(("r1", "r2")))
+    def remove_route(self, view: str, route: str) -> None:
+        if route in self.mesh.members.get((RDS, view), {}):
+            self.mesh.remove(RDS, view, route)
+
+    @rule(view=st.sampled_from(IN), present=st.booleans(), version=st.integers(0, 1), type_=st.sampled_from(WILDCARD))
+    def change_inbound(self, view: str, present: bool, version: int, type_: ResourceType) -> None:
+        if present:
+            self.mesh.put(type_, view, "inbound", body_of("inbound", str(version)))
+        elif "inbound" in self.mesh.members.get((type_, view), {}):
+            self.mesh.remove(type_, view, "inbound")
+
+    @rule(out=st.sampled_from(OUT), inbound=st.sampled_from(((), ("i1",), ("i2",))))
+    def move(self, out: str, inbound: tuple[str, ...]) -> None:
+        self.mesh.set_views(PROXY.id, out, *inbound)
+
+    # --- the server ------------------------------------------------------------------------------------------
+
+    @rule(steps=st.integers(0, 4), view=st.sampled_from(OUT), version=st.integers(0, 2))
+    def publish(self, steps: int, view: str, version: int) -> None:
+        """The mesh may change in the middle of a refresh."""
+        work = self.inventory.refresh()
+        for _ in range(steps):
+            if next(work, self) is self:
+                break
+        else:
+            if steps:
+                self.put_service(view, "a", version, version, True, False)
+        self.finish_publishing(work)
+
+    def finish_publishing(self, work: Iterator[None]) -> None:
+        for _ in work:
+            pass
+        moved = self.inventory.publish()
+        assert moved <= {self.session}
+        assert not self.inventory.is_behind
+        for _ in moved:
+            self.advance()
+
+    @rule()
+    def receive(self) -> None:
+        if self.client.up:
+            self.session.receive(self.client.up.popleft())
+            self.advance()
+
+    @rule()
+    def run_out_of_patience(self) -> None:
+        self.now += PATIENCE
+        self.advance()
+
+    def advance(self) -> None:
+        overdue = self.session.deadline is not None and self.now >= self.session.deadline
+        unanswered = {t for t in (CDS, EDS) if self.unanswered(t)}
+        found = self.session.advance(self.now)
+        kinds = [type_of(data) for data in found]
+        if not overdue:
+            assert not (unanswered and {LDS, RDS} & set(kinds)), "what refers to others is sent before they are taken"
+        self.client.down.extend(found)
+
+    def unanswered(self, type_: ResourceType) -> bool:
+        return any(c.outstanding for c in self.session.conversations() if c.type is type_)
+
+    # --- the client ------------------------------------------------------------------------------------------
+
+    @rule()
+    def deliver(self) -> None:
+        if self.client.down:
+            self.take_response(self.client.down.popleft())
+
+    @initialize()
+    def connect(self) -> None:
+        self.client.begin()
+        self.first_requests()
+
+    @rule()
+    def reconnect(self) -> None:
+        self.session.close()
+        self.session = self.new_session()
+        self.connect()
+
+    def teardown(self) -> None:
+        """Everything is delivered: the client has exactly what there is."""
+        for _ in range(100):
+            before = (self.session.pushes, len(self.client.up), len(self.client.down), self.inventory.is_behind)
+            self.finish_publishing(self.inventory.refresh())
+            while self.client.down or self.client.up:
+                self.deliver()
+                self.receive()
+            after = (self.session.pushes, len(self.client.up), len(self.client.down), self.inventory.is_behind)
+            if before == after:
+                break
+        else:
+            raise AssertionError("it never ends")
+        assert self.session.deadline is None, "it waits for something"
+        for type_ in TYPES:
+            self.check_state(type_)
+        self.session.close()
+        for _ in self.inventory.refresh():
+            pass
+        self.inventory.publish()
+        assert self.inventory.shared_resources == 0
+        assert not list(self.inventory.feeds())
+        assert self.mesh.engine.statistics().observed == 0
+
+    def check_state(self, type_: ResourceType) -> None:
+        raise NotImplementedError
+
+    def first_requests(self) -> None:
+        raise NotImplementedError
+
+    def take_response(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def expected(self, type_: ResourceType) -> dict[str, bytes]:
+        state = self.mesh.state(PROXY.id, type_)
+        return {name: r.body for name, r in state.items() if self.client.wants(type_, name)}
+
+    def held(self, type_: ResourceType) -> dict[str, bytes]:
+        return self.client.held[type_]
+
+
+class DeltaMachine(SessionMachine):
+    protocol = DeltaProtocol()
+
+    def first_requests(self) -> None:
+        client = self.client
+        for type_ in TYPES:
+            if type_ not in WILDCARD and not client.names[type_]:
+                continue
+            names = sorted(client.names[type_])
+            if type_ in WILDCARD and names:
+                names.append("*")
+            versions = {name: version_of(body) for name, body in client.held[type_].items()}
+            client.owed[type_].update(name for name in names if name not in versions)
+            client.up.append(DeltaRequest(type_, subscribe=tuple(names), initial_versions=versions))
+
+    @rule(data=st.data(), type_=st.sampled_from(TYPES))
+    def subscribe(self, data: st.DataObject, type_: ResourceType) -> None:
+        names = data.draw(st.sets(st.sampled_from(NAMED[type_]), min_size=1))
+        self.client.names[type_] |= names
+        self.client.owed[type_].update(names)
+        self.client.up.append(DeltaRequest(type_, subscribe=tuple(sorted(names))))
+
+    @rule(data=st.data(), type_=st.sampled_from(TYPES))
+    def unsubscribe(self, data: st.DataObject, type_: ResourceType) -> None:
+        names = data.draw(st.sets(st.sampled_from(NAMED[type_]), min_size=1)) & self.client.names[type_]
+        if not names:
+            return
+        self.client.names[type_] -= names
+        if type_ in WILDCARD:
+            self.client.owed[type_].update(names)
+        else:
+            for name in names:
+                self.client.told[type_].pop(name, None)
+                self.client.held[type_].pop(name, None)
+        self.client.up.append(DeltaRequest(type_, unsubscribe=tuple(sorted(names))))
+
+    def take_response(self, data: bytes) -> None:
+        client = self.client
+        response = discovery_pb2.DeltaDiscoveryResponse.FromString(data)
+        type_ = ResourceType(response.type_url)
+        errors = []
+        for resource in response.resources:
+            assert resource.resource.type_url == type_.value
+            assert resource.version == version_of(resource.resource.value)
+            again = client.told[type_].get(resource.name) == resource.resource.value
+            errors.append(client.take(type_, resource.name, resource.resource.value, again))
+        for name in response.removed_resources:
+            if client.wants(type_, name) and name not in client.told[type_]:
+                assert client.owed[type_][name] > 0, f"{type_.name} {name} is removed again"
+                client.owed[type_][name] -= 1
+            client.lose(type_, name)
+        said = "; ".join(error for error in errors if error)
+        client.up.append(DeltaRequest(type_, nonce=response.nonce, error=said or None))
+
+    def check_state(self, type_: ResourceType) -> None:
+        expected, held = self.expected(type_), self.held(type_)
+        assert held.keys() - expected.keys() == set()
+        for name, body in expected.items():
+            if is_bad(body):
+                assert self.client.told[type_][name] == body
+            else:
+                assert held[name] == body
+
+
+class SotwMachine(SessionMachine):
+    protocol = SotwProtocol()
+
+    def __init__(self) -> None:
+        self.last: dict[ResourceType, tuple[str, str]] = {}
+        """(nonce, accepted version) of each type."""
+        super().__init__()
+
+    def first_requests(self) -> None:
+        self.last = {type_: ("", version) for type_, (_, version) in self.last.items()}
+        for type_ in TYPES:
+            if type_ in WILDCARD or self.client.names[type_]:
+                self.request(type_)
+
+    def request(self, type_: ResourceType, error: str | None = None) -> None:
+        nonce, version = self.last.get(type_, ("", ""))
+        self.client.up.append(SotwRequest(type_, tuple(sorted(self.client.names[type_])), version, nonce, error))
+
+    @rule(type_=st.sampled_from((EDS, RDS)), data=st.data())
+    def subscribe(self, type_: ResourceType, data: st.DataObject) -> None:
+        names = data.draw(st.sets(st.sampled_from(NAMED[type_])))
+        # What is dropped stays in a cache: the server cannot know, of two crossing requests, that one dropped it.
+        self.client.owed[type_].update(names - self.client.names[type_])
+        self.client.names[type_] = set(names)
+        self.request(type_)
+
+    def take_response(self, data: bytes) -> None:
+        client = self.client
+        response = discovery_pb2.DiscoveryResponse.FromString(data)
+        type_ = ResourceType(response.type_url)
+        found = {r.value.decode().partition("=")[0]: r.value for r in response.resources}
+        assert all(r.type_url == type_.value for r in response.resources)
+        errors = []
+        for name, body in found.items():
+            again = type_ not in WILDCARD and client.told[type_].get(name) == body
+            errors.append(client.take(type_, name, body, again))
+        if type_ in WILDCARD:
+            for name in set(client.told[type_]) - found.keys():
+                client.lose(type_, name)
+        said = "; ".join(error for error in errors if error)
+        self.last[type_] = (response.nonce, self.last.get(type_, ("", ""))[1] if said else response.version_info)
+        self.request(type_, said or None)
+
+    def check_state(self, type_: ResourceType) -> None:
+        expected, held = self.expected(type_), self.held(type_)
+        for name, body in expected.items():
+            if not is_bad(body):
+                assert held[name] == body
+        if type_ in WILDCARD:
+            assert held.keys() - expected.keys() == set()
+
+
+def type_of(data: bytes) -> ResourceType:
+    """Both responses have their type URL in field 4."""
+    return ResourceType(discovery_pb2.DeltaDiscoveryResponse.FromString(data).type_url)
+
+
+TestDelta = DeltaMachine.TestCase
+TestDelta.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestSotw = SotwMachine.TestCase
+TestSotw.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
