@@ -38,12 +38,12 @@ class Selector(msgspec.Struct, frozen=True):
     """The patches that are for some proxies only."""
 
 
-def selected_filters(db: Reader, proxy: Proxy, context: PatchContext) -> tuple[PatchSet, ...]:
-    """The EnvoyFilters that apply to a proxy in a context, in order of application.
+def selected_filters(db: Reader, proxy: Proxy, labels: Labels, context: PatchContext) -> tuple[PatchSet, ...]:
+    """The EnvoyFilters that apply to a proxy of a workload with these labels in a context, in order of application.
 
     Those without a patch for the context are left out, so that views do not differ by what does not matter to them.
     """
-    labels = dict(proxy.labels)
+    carried = dict(labels)
     root = root_namespace(db)
     namespaces = (root,) if proxy.namespace == root else (root, proxy.namespace)
     return tuple(
@@ -51,7 +51,7 @@ def selected_filters(db: Reader, proxy: Proxy, context: PatchContext) -> tuple[P
         for namespace in namespaces
         if namespace
         for each in _selectors(db, namespace)
-        if _concerns(each, context) and _selects(each, proxy, labels)
+        if _concerns(each, context) and _selects(each, proxy, carried)
     )
 
 

@@ -59,7 +59,7 @@ def outbound_view(db: Reader, proxy: Proxy, facts: WorkloadFacts, sidecar: Key |
         cluster_id=proxy.cluster_id,
         node=_node(db, facts),
         traits=proxy.traits,
-        patches=selected_filters(db, proxy, PatchContext.SIDECAR_OUTBOUND),
+        patches=selected_filters(db, proxy, facts.labels, PatchContext.SIDECAR_OUTBOUND),
     )
 
 
@@ -79,7 +79,7 @@ def inbound_view(db: Reader, proxy: Proxy, facts: WorkloadFacts, sidecar: Key | 
         addresses=proxy.addresses if _addresses_matter(db, proxy, sidecar) else (),
         named_ports=tuple(port for port in facts.named_ports if port[0] in referred),
         port_overrides=facts.port_overrides,
-        patches=selected_filters(db, proxy, PatchContext.SIDECAR_INBOUND),
+        patches=selected_filters(db, proxy, facts.labels, PatchContext.SIDECAR_INBOUND),
     )
 
 
@@ -99,7 +99,7 @@ def gateway_view(db: Reader, proxy: Proxy, facts: WorkloadFacts) -> GatewayView:
         cluster_id=proxy.cluster_id,
         node=_node(db, facts),
         traits=proxy.traits,
-        patches=selected_filters(db, proxy, PatchContext.GATEWAY),
+        patches=selected_filters(db, proxy, facts.labels, PatchContext.GATEWAY),
     )
 
 
