@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+from lateen.api.schema.duration import parse_duration
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +61,87 @@ def _caller(env: Mapping[str, str]) -> Caller | None:
         return Caller(int(uid), int(gid), Path(pwd.getpwuid(int(uid)).pw_dir))
     except KeyError:
         return None
+
+
+class SettingError(ValueError):
+    """A variable with a value that it cannot have; the message names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IstiodSettings:
+    """Of `lateen istiod`. In the environment by the name given with each, which is Istio's where it has one; options
+    of the command line win."""
+
+    revision: str = "default"
+    """`REVISION`: resources with the label istio.io/rev are taken if that is its value; the others always."""
+    cluster_id: str = "Kubernetes"
+    """`CLUSTER_ID`: what the control plane's own cluster is called in the mesh."""
+    namespace: str = "istio-system"
+    """`POD_NAMESPACE`: the control plane's own, of its ConfigMap and its Leases."""
+    identity: str
+    """`POD_NAME`: distinct among replicas. Default: host name and process id."""
+    domain: str = "cluster.local"
+    """`DOMAIN_SUFFIX`: of Kubernetes service names."""
+    debounce_after: float = 0.02
+    """`PILOT_DEBOUNCE_AFTER`, seconds (in the environment a duration: `100ms`): how long it must be quiet before
+    changes that come in quick succession are pushed. A change after a quiet time is pushed at once."""
+    debounce_max: float = 0.5
+    """`PILOT_DEBOUNCE_MAX`, seconds: no change waits longer for quiet than this."""
+    scope_gateways: bool = False
+    """`PILOT_SCOPE_GATEWAY_TO_NAMESPACE`: Gateways select proxies of their own namespace alone."""
+    status: bool = True
+    """`PILOT_ENABLE_STATUS`: write the status of resources through the Kubernetes API."""
+    status_per_second: float = 50.0
+    """`PILOT_STATUS_QPS`: writes of status per second, at most."""
+    shutdown: float = 5.0
+    """`LATEEN_SHUTDOWN_SECONDS`, seconds: how long streams may end by themselves after SIGTERM."""
+
+
+def read_istiod_settings(environment: Mapping[str, str] | None = None) -> IstiodSettings:
+    """Settings from the environment (the process's own by default). Raises SettingError."""
+    env = os.environ if environment is None else environment
+
+    def read(name: str, parse: Callable[[str], T], default: T) -> T:
+        text = env.get(name, "")
+        try:
+            return parse(text) if text else default
+        except ValueError as error:
+            raise SettingError(f"{name}={text!r}: {error}") from None
+
+    defaults = IstiodSettings(identity="")
+    return IstiodSettings(
+        revision=read("REVISION", str, defaults.revision),
+        cluster_id=read("CLUSTER_ID", str, defaults.cluster_id),
+        namespace=read("POD_NAMESPACE", str, defaults.namespace),
+        identity=read("POD_NAME", str, f"{socket.gethostname()}-{os.getpid()}"),
+        domain=read("DOMAIN_SUFFIX", str, defaults.domain),
+        debounce_after=read("PILOT_DEBOUNCE_AFTER", _seconds, defaults.debounce_after),
+        debounce_max=read("PILOT_DEBOUNCE_MAX", _seconds, defaults.debounce_max),
+        scope_gateways=read("PILOT_SCOPE_GATEWAY_TO_NAMESPACE", _boolean, defaults.scope_gateways),
+        status=read("PILOT_ENABLE_STATUS", _boolean, defaults.status),
+        status_per_second=read("PILOT_STATUS_QPS", _positive, defaults.status_per_second),
+        shutdown=read("LATEEN_SHUTDOWN_SECONDS", _positive, defaults.shutdown),
+    )
+
+
+def _seconds(text: str) -> float:
+    found = parse_duration(text).seconds
+    if found < 0:
+        raise ValueError("expected a duration that is not negative")
+    return found
+
+
+def _positive(text: str) -> float:
+    found = float(text)
+    if not 0 < found < float("inf"):
+        raise ValueError("expected a number above zero")
+    return found
+
+
+def _boolean(text: str) -> bool:
+    """As Go reads them."""
+    if text in ("1", "t", "T", "true", "TRUE", "True"):
+        return True
+    if text in ("0", "f", "F", "false", "FALSE", "False"):
+        return False
+    raise ValueError("expected true or false")

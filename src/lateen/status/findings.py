@@ -31,8 +31,10 @@ _FINDINGS: Final[Mapping[str, _Findings]] = {
     "WasmPlugin": not_enforced.wasm_plugin_findings,
 }
 _TABLES: Final[Mapping[str, Table[Key, Any]]] = {kind.kind: table for kind, table in TABLES.items()}
-SUBJECTS: Final = tuple(kind.kind for kind in MESH_KINDS)
-"""The kinds that have a status of ours."""
+FOLLOWED: Final = tuple(_TABLES)
+"""The kinds that there may be something to say of."""
+SUBJECTS: Final = frozenset(kind.kind for kind in MESH_KINDS)
+"""Those that have a status of ours."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -75,7 +77,8 @@ def report(db: Reader, ref: ObjectRef) -> Report | None:
 
 @query
 def subjects(db: Reader, kind: str) -> tuple[ObjectRef, ...]:
-    """The resources of a kind that have a status of ours: those of the control plane's own cluster."""
-    there = {ObjectRef(kind, key) for key in _TABLES[kind].keys(db)}
-    there.update(ref for ref in REJECTED.keys(db) if ref.kind == kind)
-    return tuple(sorted(ref for ref in there if not ref.key.cluster))
+    """The resources of a kind to follow: all that have a status of ours, and of Kubernetes' own those with faults."""
+    there = {ref for table in (REJECTED, WARNINGS) for ref in table.keys(db) if ref.kind == kind}
+    if kind in SUBJECTS:
+        there.update(ObjectRef(kind, key) for key in _TABLES[kind].keys(db))
+    return tuple(sorted(there))

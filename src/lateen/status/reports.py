@@ -9,7 +9,7 @@ from typing import Any
 
 from lateen.api.objects import ObjectRef
 from lateen.engine import Engine, Observation, QueryError
-from lateen.status.findings import SUBJECTS, Report, report, subjects
+from lateen.status.findings import FOLLOWED, Report, report, subjects
 
 _log = logging.getLogger(__name__)
 
@@ -56,8 +56,9 @@ class Reports:
 
     async def look(self) -> None:
         """Brings everything up to date."""
-        if not self._listings:
-            for kind in SUBJECTS:
+        followed = {listing.node.args[0] for listing in self._listings.values()}
+        for kind in FOLLOWED:
+            if kind not in followed:
                 listing = self._observer.observe(subjects, kind)
                 self._listings[listing.node] = listing
                 await self._relist(kind, listing)

@@ -42,7 +42,7 @@ class FileSource:
         interval: float = _INTERVAL_SECONDS,
     ) -> None:
         self._paths = tuple(paths)
-        self._kinds = tuple(kinds)
+        self._kinds = frozenset(kinds)
         self._namespace = namespace
         self._interval = interval
         self._settling = Settling()
@@ -147,7 +147,7 @@ class FileSource:
             sink.report(part, now.problems.get(part, ""))
 
     async def _tell_synced(self, sink: Sink) -> None:
-        for kind in self._kinds:
+        for kind in sorted(self._kinds):
             await sink.synced(kind, {key for held, key in self._told.objects if held == kind})
 
 

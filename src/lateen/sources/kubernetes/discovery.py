@@ -33,8 +33,9 @@ class Discovery:
         Raises ApiError and OSError.
         """
         group = kind.name.group
+        place = f"namespaces/{kind.namespace}/{kind.plural}" if kind.namespace else kind.plural
         if not group:
-            return Collection("v1", f"/api/v1/{kind.plural}")
+            return Collection("v1", f"/api/v1/{place}")
         served = await self._ask(f"/apis/{group}")
         if served is None:
             return None
@@ -44,7 +45,7 @@ class Discovery:
                 continue
             resources = await self._ask(f"/apis/{group}/{version}")
             if resources and any(each.get("name") == kind.plural for each in resources.get("resources") or ()):
-                return Collection(f"{group}/{version}", f"/apis/{group}/{version}/{kind.plural}")
+                return Collection(f"{group}/{version}", f"/apis/{group}/{version}/{place}")
         return None
 
     async def is_defined(self, kind: WatchedKind) -> bool | None:

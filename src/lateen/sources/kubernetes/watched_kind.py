@@ -14,6 +14,8 @@ class WatchedKind(msgspec.Struct, frozen=True):
     """That we can read, the best first."""
     field_selector: str = ""
     """Leaves out objects that the mesh has no use for, at the server."""
+    namespace: str = ""
+    """The only one that is read; empty for all."""
 
     @property
     def definition(self) -> str:

@@ -1,0 +1,63 @@
+"""Log lines: as text for people, or one JSON object each for machines, with the fields that Istio's have."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, Final
+
+LEVELS: Final = ("debug", "info", "warn", "error")
+_NAMES: Final = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warn", logging.ERROR: "error"}
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"{_time(record)}\t{_level(record)}\t{_scope(record)}\t{record.getMessage()}"
+        fields = "".join(f"\t{name}={json.dumps(value)}" for name, value in _fields(record).items())
+        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
+        return f"{line}{fields}{trace}"
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "level": _level(record),
+            "time": _time(record),
+            "scope": _scope(record),
+            "msg": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["stack"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def set_up_logs(level: str, *, as_json: bool) -> None:
+    """Sends all log lines to standard error. `level` is one of LEVELS."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if as_json else _Text())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING if level == "warn" else level.upper())
+    # Each request's line would be one per probe.
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+
+
+def _level(record: logging.LogRecord) -> str:
+    return _NAMES.get(record.levelno, record.levelname.lower())
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _scope(record: logging.LogRecord) -> str:
+    return record.name.removeprefix("lateen.")
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """What a line says beside its message: `extra={"fields": {...}}`."""
+    found = getattr(record, "fields", None)
+    return found if isinstance(found, dict) else {}

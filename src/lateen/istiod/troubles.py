@@ -1,0 +1,51 @@
+"""Carries what comes out while proxies are served over to status."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from lateen.api.objects import ObjectRef
+from lateen.api.schema.fault import Fault
+from lateen.engine import Engine
+from lateen.status.troubles import Rejected, tell, troubles
+from lateen.xds.server import XdsServer
+
+_INTERVAL_SECONDS = 1.0
+_NAMES = 5
+"""Of rejected resources, in a message."""
+
+
+class TroubleCarrier:
+    """Looks at the proxies once in a while, if anything can have changed since the last look."""
+
+    def __init__(self, engine: Engine, server: XdsServer, changed: Callable[[], None]) -> None:
+        self._engine = engine
+        self._server = server
+        self._changed = changed
+        self._told: dict[ObjectRef, tuple[Fault, ...]] = {}
+        self._seen: tuple[int, ...] = ()
+
+    async def run(self) -> None:
+        while True:
+            counters = self._server.counters
+            now = (self._server.push.pushes, counters.requests, counters.streams, len(self._server.connections()))
+            if now != self._seen:
+                self._seen = now
+                self.carry()
+            await asyncio.sleep(_INTERVAL_SECONDS)
+
+    def carry(self) -> None:
+        found = troubles(self._rejections(), (each.error for each in self._server.inventory.errors()))
+        if tell(self._engine, self._told, found):
+            self._told = found
+            self._changed()
+
+    def _rejections(self) -> list[Rejected]:
+        found = []
+        for connection in self._server.connections():
+            for rejection in connection.session.rejections.values():
+                names = ", ".join(rejection.names[:_NAMES]) + (", ..." if len(rejection.names) > _NAMES else "")
+                what = f"{rejection.type.name} {names}".strip()
+                found.append(Rejected(rejection.proxy, what, rejection.message, rejection.origins))
+        return found
