@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import re2
 import yaml
 
 from lateen.api.crds import crds
 from lateen.api.kinds import MESH_KINDS
+from lateen.api.schema.duration import parse_duration
 from lateen.cluster.apiserver.crd.definition_validation import definition_faults
 from lateen.cluster.apiserver.schema.builtin import BuiltinSchemas
 
@@ -147,6 +149,7 @@ def without_description(found: dict[str, Any]) -> dict[str, Any]:
             "jwtRules[].timeout",
             {
                 "type": "string",
+                "pattern": r"^([-+]?(([0-9]+\.?[0-9]*|\.[0-9]+)(h|m|s|ms|us|µs|μs|ns))+|[-+]?0)$",
                 "x-kubernetes-validations": [
                     {"rule": "duration(self) >= duration('1ms')", "message": "must be a duration of at least 1ms"}
                 ],
@@ -159,6 +162,19 @@ def test_fields_have_their_constraints(
     definitions: dict[str, dict[str, Any]], kind: str, path: str, expected: dict[str, Any]
 ) -> None:
     assert without_description(schema(definitions[kind], path)) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["5s", "1.5s", "1h30m", "100ms", "0", "-1s", ".5s", "1.s", "5", "", "x", "5 s", "1h 5m", "s"]
+)
+def test_durations_are_what_the_parser_reads(definitions: dict[str, dict[str, Any]], text: str) -> None:
+    pattern = schema(definitions["RequestAuthentication"], "jwtRules[].timeout")["pattern"]
+    try:
+        parse_duration(text)
+        is_duration = True
+    except ValueError:
+        is_duration = False
+    assert (re2.search(pattern, text) is not None) == is_duration
 
 
 def test_members_of_a_oneof_exclude_each_other(definitions: dict[str, dict[str, Any]]) -> None:

@@ -55,7 +55,8 @@ FIELDS = [
 def samples() -> list[Any]:
     found: list[Any] = [*TEXTS, *NUMBERS, True, [], {}]
     for field in FIELDS:
-        found += [{field: each} for each in ("UPSERT", "HOST", "unix:///a", {}, [], 80)]
+        given: tuple[Any, ...] = ("UPSERT", "HOST", "unix:///a", {}, [], 80)
+        found += [{field: each} for each in given]
         found.append({field: "REMOVE", "operation": "REMOVE", "value": "a"})
     found += [{a: {}, b: {}} for a in FIELDS for b in FIELDS[:6] if a != b]
     found += [{"resolution": r, "endpoints": [{}], "addresses": ["1.1.1.1/8"]} for r in ("NONE", "STATIC", "DNS")]
