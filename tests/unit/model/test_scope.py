@@ -91,7 +91,7 @@ def test_namespaces_with_nothing_of_their_own_share_one_scope() -> None:
     assert mesh.get(scope_key, client(mesh, "a")) != mesh.get(scope_key, client(mesh, "b"))
     gateway = mesh.views(mesh.gateway("gateway.a"))[0]
     assert not isinstance(gateway, OutboundView)
-    assert mesh.get(scope_key, gateway) == mesh.get(scope_key, client(mesh, "c"))  # type: ignore[arg-type]
+    assert mesh.get(scope_key, gateway) == mesh.get(scope_key, client(mesh, "c"))
 
 
 def test_of_services_with_one_host_kubernetes_wins_then_the_own_namespace_then_the_oldest() -> None:
