@@ -8,6 +8,7 @@ from lateen.api.mesh.extension_provider_validation import validate_extension_pro
 from lateen.api.mesh.mesh_config import CertificateData, MeshConfig
 from lateen.api.mesh.not_honoured import not_honoured
 from lateen.api.mesh.proxy_config_validation import validate_proxy_config, wrong_host_port
+from lateen.api.networking.locality_validation import locality_faults
 from lateen.api.schema.duration import Duration
 from lateen.api.schema.fault import Fault, error, warning
 from lateen.api.schema.hostnames import is_dns_label, wrong_wildcard_host
@@ -23,6 +24,7 @@ def validate_mesh_config(config: MeshConfig) -> Iterator[Fault]:
     yield from _ports(config)
     yield from _durations(config)
     yield from validate_proxy_config(config.default_config, "defaultConfig")
+    yield from locality_faults("localityLbSetting", config.locality_lb_setting, detects_outliers=True)
     yield from _trust_domains(config)
     yield from _export_to(config)
     yield from _service_settings(config)

@@ -10,8 +10,7 @@ import msgspec
 from lateen.api.mesh.mesh_config import MeshConfig
 from lateen.api.schema.fault import Fault, warning
 
-_MESH: Final[tuple[str, ...]] = (
-    "proxy_http_port",
+_MESH: Final = (
     "ingress_class",
     "ingress_service",
     "ingress_controller_mode",
@@ -27,16 +26,20 @@ _MESH: Final[tuple[str, ...]] = (
     "certificates",
     "service_scope_configs",
     "enable_prometheus_merge",
+    "verify_certificate_at_client",
     "ca",
+    "extension_providers",
     "default_providers",
 )
-_PROXY: Final[tuple[str, ...]] = ()
+_PROXY_HONOURED: Final = ("gateway_topology", "proxy_headers")
+"""Of the proxies' defaults: what is not read by an agent, which a later version has."""
 
 
 def not_honoured(config: MeshConfig) -> Iterator[Fault]:
     """One warning for each such field that differs from its default."""
     yield from _differing(config, _MESH, "")
-    yield from _differing(config.default_config, _PROXY, "defaultConfig.")
+    proxy = tuple(name for name in config.default_config.__struct_fields__ if name not in _PROXY_HONOURED)
+    yield from _differing(config.default_config, proxy, "defaultConfig.")
 
 
 def _differing(value: msgspec.Struct, names: tuple[str, ...], path: str) -> Iterator[Fault]:

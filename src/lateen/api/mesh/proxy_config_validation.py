@@ -135,12 +135,9 @@ def _deprecated(config: ProxyConfig, path: str) -> Iterator[Fault]:
     for name, value, successor in (
         ("zipkinAddress", config.zipkin_address, "tracing.zipkin.address"),
         ("envoyMetricsServiceAddress", config.envoy_metrics_service_address, "envoyMetricsService"),
-        ("availabilityZone", config.availability_zone, ""),
-        ("discoveryRefreshDelay", config.discovery_refresh_delay, ""),
-        ("sds", config.sds, ""),
     ):
         if value:
-            yield warning(f"{path}.{name}", f"deprecated: use {successor}" if successor else "deprecated: no effect")
+            yield warning(f"{path}.{name}", f"deprecated: use {successor}")
 
 
 def wrong_host_port(address: str) -> str:
