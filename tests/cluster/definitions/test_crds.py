@@ -119,7 +119,7 @@ WasmPlugin:
   vmConfig: {env: [{name: A, value: b}]}
 TrafficExtension:
   selector: {matchLabels: {app: a}}
-  phase: EXECUTION_PHASE_AUTHZ
+  phase: AUTHZ
   lua: {inlineCode: "function envoy_on_request(h) end"}
 """)
 

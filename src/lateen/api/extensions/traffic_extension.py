@@ -25,13 +25,13 @@ from lateen.api.type.selector import TargetReferences, WorkloadSelector
 class ExecutionPhase(Enum):
     """Where in the filter chain."""
 
-    EXECUTION_PHASE_UNSPECIFIED = "EXECUTION_PHASE_UNSPECIFIED"
+    UNSPECIFIED = "UNSPECIFIED"
     """At the end, right before the router."""
-    EXECUTION_PHASE_AUTHN = "EXECUTION_PHASE_AUTHN"
+    AUTHN = "AUTHN"
     """Before authentication."""
-    EXECUTION_PHASE_AUTHZ = "EXECUTION_PHASE_AUTHZ"
+    AUTHZ = "AUTHZ"
     """After authentication, before authorization."""
-    EXECUTION_PHASE_STATS = "EXECUTION_PHASE_STATS"
+    STATS = "STATS"
     """After authorization, before statistics."""
 
 
@@ -74,7 +74,7 @@ class TrafficExtension(Message):
     """The workloads; all of the namespace if not set, all of the mesh in the root namespace."""
     target_refs: TargetReferences = ()
     """The Gateways or Services whose proxies run the extension."""
-    phase: ExecutionPhase = ExecutionPhase.EXECUTION_PHASE_UNSPECIFIED
+    phase: ExecutionPhase = ExecutionPhase.UNSPECIFIED
     """Where in the filter chain."""
     priority: Int32 | None = None
     """Order among extensions of a phase: the highest first. Default 0."""

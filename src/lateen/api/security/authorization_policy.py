@@ -50,6 +50,10 @@ class Source(Message):
     """Namespaces of peers. Needs mutual TLS."""
     not_namespaces: tuple[str, ...] = ()
     """Namespaces of peers that do not match."""
+    trust_domains: tuple[str, ...] = ()
+    """Trust domains of peers. Needs mutual TLS."""
+    not_trust_domains: tuple[str, ...] = ()
+    """Trust domains of peers that do not match."""
     service_accounts: ServiceAccounts = ()
     """Service accounts of peers, `NAMESPACE/NAME` or `NAME` in the policy's namespace. Needs mutual TLS."""
     not_service_accounts: ServiceAccounts = ()

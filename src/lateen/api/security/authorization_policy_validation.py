@@ -80,6 +80,8 @@ def _source_fields(source: Source) -> _Fields:
         ("notRequestPrincipals", source.not_request_principals, nothing_wrong),
         ("namespaces", source.namespaces, nothing_wrong),
         ("notNamespaces", source.not_namespaces, nothing_wrong),
+        ("trustDomains", source.trust_domains, nothing_wrong),
+        ("notTrustDomains", source.not_trust_domains, nothing_wrong),
         ("serviceAccounts", source.service_accounts, wrong_service_account),
         ("notServiceAccounts", source.not_service_accounts, wrong_service_account),
         ("ipBlocks", source.ip_blocks, wrong_address_or_range),

@@ -94,6 +94,8 @@ class Tracing(Message):
     """Percentage of requests traced where the caller has not decided, in steps of 0.01. Default 0 (or the mesh's)."""
     disable_span_reporting: bool | None = None
     """Reports no spans; trace context is still passed on."""
+    disable_context_propagation: bool | None = None
+    """Adds no trace context (`traceparent`, `x-b3-*`) to requests; spans are still reported."""
     custom_tags: dict[str, CustomTag] = {}
     """Tags added to spans; replaces those of wider-scoped resources."""
     enable_istio_tags: bool | None = None
