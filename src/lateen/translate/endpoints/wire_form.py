@@ -59,7 +59,12 @@ def _locality(locality: Locality) -> bytes:
 
 def _where(endpoint: Endpoint) -> bytes:
     """LbEndpoint.endpoint."""
-    if endpoint.additional_addresses or not endpoint.port or len(endpoint.address) > _SHORT:
+    if (
+        endpoint.additional_addresses
+        or not endpoint.port
+        or len(endpoint.address) > _SHORT
+        or endpoint.address.startswith(_UNIX)
+    ):
         others = (embedded(4, embedded(1, address(each, endpoint.port))) for each in endpoint.additional_addresses)
         return embedded(1, embedded(1, address(endpoint.address, endpoint.port)) + b"".join(others))
     # The same for nearly all endpoints, in one step: three messages around an address and a port whose sizes fit into
