@@ -6,6 +6,7 @@ engine makes of the same objects.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,10 +15,11 @@ from google.protobuf.message import Message
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from lateen.testing.mesh import Mesh
 
+from lateen.model.fault import ConfigError
 from lateen.model.proxy import Interception, Proxy, Role, Traits
 from lateen.testing.envoy import decoded
+from lateen.testing.mesh import Mesh, Rejected
 from lateen.translate.resource import Resource, ResourceType
 
 Held = Mapping[ResourceType, Mapping[str, Resource]]
@@ -339,7 +341,14 @@ def proxies() -> tuple[Proxy, ...]:
 
 
 def held(mesh: Mesh, proxy: Proxy) -> Held:
-    return {type_: mesh.resources(type_, proxy) for type_ in ResourceType}
+    """What a proxy that has just connected is given: what cannot be made is left out."""
+    found: dict[ResourceType, dict[str, Resource]] = {}
+    for type_ in ResourceType:
+        found[type_] = {}
+        for name, recipe in mesh.recipes(type_, proxy).items():
+            with contextlib.suppress(ConfigError):
+                found[type_][name] = mesh.make(recipe)
+    return found
 
 
 def _messages(message: Any) -> Iterator[Any]:
@@ -409,8 +418,9 @@ class MeshMachine(RuleBasedStateMachine):
 
     @rule(item=objects)
     def apply(self, item: dict[str, Any]) -> None:
-        self.objects[_identity(item)] = item
-        self.mesh.apply([item])
+        with contextlib.suppress(Rejected):
+            self.mesh.apply(item)
+            self.objects[_identity(item)] = item
 
     @rule(which=st.integers(min_value=0))
     def delete(self, which: int) -> None:
@@ -427,7 +437,7 @@ class MeshMachine(RuleBasedStateMachine):
     @invariant()
     def increments_equal_scratch(self) -> None:
         scratch = Mesh()
-        scratch.apply(list(self.objects.values()))
+        scratch.apply(*self.objects.values())
         for proxy in self.proxies:
             now = held(self.mesh, proxy)
             assert now == held(scratch, proxy), proxy.id
