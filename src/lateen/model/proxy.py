@@ -31,10 +31,15 @@ class Interception(Enum):
 
 
 class Certificates(msgspec.Struct, frozen=True):
-    """Where a proxy's certificate and trust roots are (file SDS: names of files Envoy watches)."""
+    """Where a proxy finds certificates and trust roots: names of files."""
 
     workload: str = "/etc/istio/proxy/sds/default.yaml"
+    """Its own certificate (file SDS: Envoy watches it)."""
     roots: str = "/etc/istio/proxy/sds/rootca.yaml"
+    """The mesh's roots (file SDS)."""
+    system_roots: str = "/etc/ssl/certs/ca-certificates.crt"
+    """The roots of its operating system (PEM), which servers outside of the mesh are verified with: Envoy does not find
+    them by itself."""
 
 
 class Traits(msgspec.Struct, frozen=True):

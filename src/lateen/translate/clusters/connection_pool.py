@@ -89,8 +89,10 @@ def apply_http_options(
     _apply_common(options.common_http_protocol_options, http, tcp)
     if tls is not None and tls.mode in (TLSmode.SIMPLE, TLSmode.MUTUAL):
         upstream = options.upstream_http_protocol_options
-        upstream.auto_sni = not tls.sni
-        upstream.auto_san_validation = verifies_authority(tls)
+        if not tls.sni:
+            upstream.auto_sni = True
+        if verifies_authority(tls):
+            upstream.auto_san_validation = True
     if version is HttpVersion.HTTP1:
         if not options.ByteSize():
             return

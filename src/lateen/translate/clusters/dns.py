@@ -67,9 +67,13 @@ def resolution(
 
 
 def dns_cache(db: Reader, families: AddressFamilies) -> Any:
-    """`DnsCacheConfig` of dynamic forward proxies: clusters and filters of a proxy share one cache, alike in all."""
-    cache = dns_cache_pb2.DnsCacheConfig(name=_DNS_CACHE, dns_lookup_family=getattr(_Cluster, families.value))
-    cache.dns_refresh_rate.FromNanoseconds(mesh_defaults(db).dns_refresh_rate.nanoseconds)
+    """`DnsCacheConfig` of dynamic forward proxies: clusters and filters of a proxy share one cache."""
+    rate = mesh_defaults(db).dns_refresh_rate
+    # Envoy holds a cache to the settings it had when it was first named.
+    cache = dns_cache_pb2.DnsCacheConfig(
+        name=f"{_DNS_CACHE}-{families.value}-{rate}", dns_lookup_family=getattr(_Cluster, families.value)
+    )
+    cache.dns_refresh_rate.FromNanoseconds(rate.nanoseconds)
     _apply_resolver(cache.typed_dns_resolver_config)
     return cache
 

@@ -83,7 +83,8 @@ def _declared(db: Reader, upstream: Upstream, tls: ClientTLSSettings) -> bytes |
         return None
     # Names of a ServiceEntry are those of its certificates; a Kubernetes Service has none but identities.
     names = () if upstream.service.is_kubernetes else upstream.service.subject_alt_names
-    return originated_tls(tls, names, tls_demands(db), upstream.version is HttpVersion.HTTP2)
+    is_http2 = upstream.version is HttpVersion.HTTP2
+    return originated_tls(tls, names, upstream.certificates, tls_demands(db), is_http2=is_http2)
 
 
 def _mesh_socket(db: Reader, upstream: Upstream, tls: ClientTLSSettings) -> bytes:

@@ -24,6 +24,7 @@ from lateen.translate.wire import embedded, packed, text, unsigned
 
 _CONTEXT: Final = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 _SOCKET: Final = "envoy.transport_sockets.tls"
+_SYSTEM: Final = "system"
 _SanType = common_pb2.SubjectAltNameMatcher
 
 
@@ -53,14 +54,21 @@ def mesh_tls(context: bytes, sni: str, identities: Iterable[str]) -> bytes:
     return tls_socket(context + text(2, sni) + expected)
 
 
-def originated_tls(settings: ClientTLSSettings, names: tuple[str, ...], demands: TlsDemands, is_http2: bool) -> bytes:
+def originated_tls(
+    settings: ClientTLSSettings,
+    names: tuple[str, ...],
+    certificates: Certificates,
+    demands: TlsDemands,
+    *,
+    is_http2: bool,
+) -> bytes:
     """A `TransportSocket` for SIMPLE and MUTUAL. `names` stand in for `subjectAltNames` where there are none."""
     context = tls_pb2.UpstreamTlsContext(sni=settings.sni)
     common = context.common_tls_context
     common.tls_params.CopyFrom(client_parameters(demands))
     if settings.mode is TLSmode.MUTUAL:
         _add_certificate(common, settings)
-    _add_validation(common, settings, settings.subject_alt_names or names)
+    _add_validation(common, settings, settings.subject_alt_names or names, certificates)
     if is_http2:
         common.alpn_protocols.extend(alpn.H2)
     return tls_socket(_serialised(context))
@@ -121,7 +129,9 @@ def _add_certificate(common: Any, settings: ClientTLSSettings) -> None:
     certificate.private_key.filename = settings.private_key
 
 
-def _add_validation(common: Any, settings: ClientTLSSettings, names: tuple[str, ...]) -> None:
+def _add_validation(
+    common: Any, settings: ClientTLSSettings, names: tuple[str, ...], certificates: Certificates
+) -> None:
     if settings.insecure_skip_verify:
         common.validation_context.SetInParent()
         return
@@ -132,10 +142,8 @@ def _add_validation(common: Any, settings: ClientTLSSettings, names: tuple[str, 
         validation.SetInParent()
     else:
         validation = common.validation_context
-        if settings.ca_certificates in ("", "system"):
-            validation.system_root_certs.SetInParent()
-        else:
-            validation.trusted_ca.filename = settings.ca_certificates
+        is_system = settings.ca_certificates in ("", _SYSTEM)
+        validation.trusted_ca.filename = certificates.system_roots if is_system else settings.ca_certificates
         if settings.ca_crl:
             validation.crl.filename = settings.ca_crl
     for name in names:
