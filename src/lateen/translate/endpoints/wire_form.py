@@ -59,12 +59,7 @@ def _locality(locality: Locality) -> bytes:
 
 def _where(endpoint: Endpoint) -> bytes:
     """LbEndpoint.endpoint."""
-    if (
-        endpoint.additional_addresses
-        or not endpoint.port
-        or len(endpoint.address) > _SHORT
-        or endpoint.address.startswith(_UNIX)
-    ):
+    if endpoint.additional_addresses or len(endpoint.address) > _SHORT or endpoint.address.startswith(_UNIX):
         others = (embedded(4, embedded(1, address(each, endpoint.port))) for each in endpoint.additional_addresses)
         return embedded(1, embedded(1, address(endpoint.address, endpoint.port)) + b"".join(others))
     # The same for nearly all endpoints, in one step: three messages around an address and a port whose sizes fit into
@@ -98,7 +93,7 @@ def address(text_form: str, port: int) -> bytes:
     """A serialised core.v3.Address: of an IP address or name with a port, or of a unix domain socket."""
     if text_form.startswith(_UNIX):
         return embedded(2, text(1, text_form.removeprefix(_UNIX)))
-    return embedded(1, text(2, text_form) + unsigned(3, port))
+    return embedded(1, text(2, text_form) + b"\x18" + varint(port))
 
 
 def _metadata(endpoint: Endpoint) -> bytes:
