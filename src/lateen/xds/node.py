@@ -166,8 +166,8 @@ def _traits(metadata: _Metadata, addresses: tuple[str, ...]) -> Traits:
         known = ", ".join(i.value for i in Interception)
         raise BadNode(f"metadata INTERCEPTION_MODE is {mode!r}; there are {known}") from None
     files = metadata.texts("LATEEN_CERTIFICATES")
-    if unknown := files.keys() - {"workload", "roots"}:
-        raise BadNode(f"metadata LATEEN_CERTIFICATES has {sorted(unknown)}; workload and roots are known")
+    if unknown := files.keys() - {"workload", "roots", "system_roots"}:
+        raise BadNode(f"metadata LATEEN_CERTIFICATES has {sorted(unknown)}; workload, roots and system_roots are known")
     return Traits(
         ipv4=4 in versions,
         ipv6=6 in versions,
