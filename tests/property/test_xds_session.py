@@ -34,7 +34,7 @@ TYPES = (CDS, EDS, LDS, RDS)
 WILDCARD = (CDS, LDS)
 PROXY = Proxy("web.default", Role.SIDECAR, "default")
 OUT, IN = ("o1", "o2"), ("i1", "i2")
-SERVICES = ("a", "b", "c", "d")
+SERVICES = ("a", "b", "c")
 NAMED = {CDS: (*SERVICES, "none"), EDS: (*SERVICES, "none"), LDS: ("l", "none"), RDS: ("r1", "r2", "none")}
 PATIENCE = 5.0
 
@@ -49,6 +49,8 @@ class Client:
         """What it was last told of each name it is subscribed to, accepted or not."""
         self.owed: dict[ResourceType, Counter[str]] = {}
         """How often each name may come again unchanged: it was asked for, or its cluster was sent."""
+        self.cold: set[str] = set()
+        """Clusters that were changed and wait for their endpoints, which Envoy wants to be sent again then."""
         self.up: deque[Request] = deque()
         self.down: deque[bytes] = deque()
         self.begin()
@@ -56,6 +58,7 @@ class Client:
     def begin(self) -> None:
         self.told = {t: dict(self.held[t]) for t in TYPES}
         self.owed = {t: Counter() for t in TYPES}
+        self.cold = set()
         self.up.clear()
         self.down.clear()
 
@@ -69,9 +72,13 @@ class Client:
         if superfluous:
             assert self.owed[type_][name] > 0, f"{type_.name} {name} is sent again"
             self.owed[type_][name] -= 1
-        self.told[type_][name] = body
         if type_ is CDS:
             self.owed[EDS][name] += 1
+            if name in self.told[CDS] and name in self.told[EDS]:
+                self.cold.add(name)
+        if type_ is EDS:
+            self.cold.discard(name)
+        self.told[type_][name] = body
         if type_ is RDS:
             for cluster in refers_to(body):
                 assert cluster in self.told[CDS], f"route to {cluster} before the cluster"
@@ -84,6 +91,7 @@ class Client:
         if type_ is CDS:
             for route, body in self.told[RDS].items():
                 assert name not in refers_to(body), f"{name} is removed while {route} leads to it"
+            self.cold.discard(name)
         self.told[type_].pop(name, None)
         self.held[type_].pop(name, None)
 
@@ -113,6 +121,8 @@ class SessionMachine(RuleBasedStateMachine):
     """Steps common to both protocols."""
 
     protocol: Any
+    response: Any
+    """The message of its responses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -140,14 +150,18 @@ class SessionMachine(RuleBasedStateMachine):
         endpoints=st.integers(0, 2),
         own=st.booleans(),
         bad=BAD,
+        at_once=st.booleans(),
     )
-    def put_service(self, view: str, name: str, cluster: int, endpoints: int, own: bool, bad: bool) -> None:
+    def put_service(
+        self, view: str, name: str, cluster: int, endpoints: int, own: bool, bad: bool, at_once: bool
+    ) -> None:
         with self.mesh.together():
             self.mesh.put(CDS, view, name, body_of(name, f"cluster{cluster}", bad), view if own else "")
             self.mesh.put(EDS, view, name, body_of(name, f"endpoints{endpoints}"), view if own else "")
+        self.changed(at_once)
 
-    @rule(view=st.sampled_from(OUT), name=st.sampled_from(SERVICES))
-    def remove_service(self, view: str, name: str) -> None:
+    @rule(view=st.sampled_from(OUT), name=st.sampled_from(SERVICES), at_once=st.booleans())
+    def remove_service(self, view: str, name: str, at_once: bool) -> None:
         if name not in self.mesh.members.get((CDS, view), {}):
             return
         with self.mesh.together():
@@ -159,6 +173,7 @@ class SessionMachine(RuleBasedStateMachine):
                     self.mesh.put(RDS, view, route, body_of(route, f"{kept}|{self.serial}"), view)
             self.mesh.remove(CDS, view, name)
             self.mesh.remove(EDS, view, name)
+        self.changed(at_once)
 
     @rule(
         view=st.sampled_from(OUT),
@@ -166,10 +181,12 @@ class SessionMachine(RuleBasedStateMachine):
         names=st.sets(st.sampled_from(SERVICES)),
         bad=BAD,
         version=st.integers(0, 1),
+        at_once=st.booleans(),
     )
-    def put_route(self, view: str, route: str, names: set[str], bad: bool, version: int) -> None:
+    def put_route(self, view: str, route: str, names: set[str], bad: bool, version: int, at_once: bool) -> None:
         existing = sorted(names & self.mesh.members.get((CDS, view), {}).keys())
         self.mesh.put(RDS, view, route, body_of(route, f"{','.join(existing)}|v{version}", bad), view)
+        self.changed(at_once)
 
     @rule(view=st.sampled_from(OUT), route=st.sampled_from(("r1", "r2")))
     def remove_route(self, view: str, route: str) -> None:
@@ -183,9 +200,14 @@ class SessionMachine(RuleBasedStateMachine):
         elif "inbound" in self.mesh.members.get((type_, view), {}):
             self.mesh.remove(type_, view, "inbound")
 
-    @rule(out=st.sampled_from(OUT), inbound=st.sampled_from(((), ("i1",), ("i2",))))
-    def move(self, out: str, inbound: tuple[str, ...]) -> None:
+    @rule(out=st.sampled_from(OUT), inbound=st.sampled_from(((), ("i1",), ("i2",))), at_once=st.booleans())
+    def move(self, out: str, inbound: tuple[str, ...], at_once: bool) -> None:
         self.mesh.set_views(PROXY.id, out, *inbound)
+        self.changed(at_once)
+
+    def changed(self, publish: bool) -> None:
+        if publish:
+            self.finish_publishing(self.inventory.refresh())
 
     # --- the server ------------------------------------------------------------------------------------------
 
@@ -198,7 +220,7 @@ class SessionMachine(RuleBasedStateMachine):
                 break
         else:
             if steps:
-                self.put_service(view, "a", version, version, True, False)
+                self.put_service(view, "a", version, version, True, False, False)
         self.finish_publishing(work)
 
     def finish_publishing(self, work: Iterator[None]) -> None:
@@ -209,6 +231,12 @@ class SessionMachine(RuleBasedStateMachine):
         assert not self.inventory.is_behind
         for _ in moved:
             self.advance()
+
+    @rule(steps=st.integers(1, 6))
+    def exchange(self, steps: int) -> None:
+        for _ in range(steps):
+            self.deliver()
+            self.receive()
 
     @rule()
     def receive(self) -> None:
@@ -223,12 +251,18 @@ class SessionMachine(RuleBasedStateMachine):
 
     def advance(self) -> None:
         overdue = self.session.deadline is not None and self.now >= self.session.deadline
-        unanswered = {t for t in (CDS, EDS) if self.unanswered(t)}
+        unanswered = {t for t in TYPES if self.unanswered(t)}
         found = self.session.advance(self.now)
-        kinds = [type_of(data) for data in found]
+        responses = [self.response.FromString(data) for data in found]
+        kinds = {ResourceType(response.type_url) for response in responses}
         if not overdue:
-            assert not (unanswered and {LDS, RDS} & set(kinds)), "what refers to others is sent before they are taken"
+            assert not (unanswered & {CDS, EDS} and kinds & {LDS, RDS}), "sent before what it refers to is taken"
+            assert not (unanswered & {LDS, RDS} and any(map(self.breaks, responses))), "removed before it is let go"
         self.client.down.extend(found)
+
+    def breaks(self, response: Any) -> bool:
+        """Whether it removes clusters that the client has not asked about."""
+        return False
 
     def unanswered(self, type_: ResourceType) -> bool:
         return any(c.outstanding for c in self.session.conversations() if c.type is type_)
@@ -267,6 +301,8 @@ class SessionMachine(RuleBasedStateMachine):
         assert self.session.deadline is None, "it waits for something"
         for type_ in TYPES:
             self.check_state(type_)
+        assert not self.client.cold & self.expected(EDS).keys(), "clusters are left without endpoints"
+        assert not any(feed.collection.remembered for feed in self.inventory.feeds()), "the past is kept for nobody"
         self.session.close()
         for _ in self.inventory.refresh():
             pass
@@ -294,6 +330,7 @@ class SessionMachine(RuleBasedStateMachine):
 
 class DeltaMachine(SessionMachine):
     protocol = DeltaProtocol()
+    response = discovery_pb2.DeltaDiscoveryResponse
 
     def first_requests(self) -> None:
         client = self.client
@@ -328,9 +365,14 @@ class DeltaMachine(SessionMachine):
                 self.client.held[type_].pop(name, None)
         self.client.up.append(DeltaRequest(type_, unsubscribe=tuple(sorted(names))))
 
+    def breaks(self, response: Any) -> bool:
+        return response.type_url == CDS.value and any(
+            name in self.client.told[CDS] and not self.client.owed[CDS][name] for name in response.removed_resources
+        )
+
     def take_response(self, data: bytes) -> None:
         client = self.client
-        response = discovery_pb2.DeltaDiscoveryResponse.FromString(data)
+        response = self.response.FromString(data)
         type_ = ResourceType(response.type_url)
         errors = []
         for resource in response.resources:
@@ -358,6 +400,7 @@ class DeltaMachine(SessionMachine):
 
 class SotwMachine(SessionMachine):
     protocol = SotwProtocol()
+    response = discovery_pb2.DiscoveryResponse
 
     def __init__(self) -> None:
         self.last: dict[ResourceType, tuple[str, str]] = {}
@@ -384,7 +427,7 @@ class SotwMachine(SessionMachine):
 
     def take_response(self, data: bytes) -> None:
         client = self.client
-        response = discovery_pb2.DiscoveryResponse.FromString(data)
+        response = self.response.FromString(data)
         type_ = ResourceType(response.type_url)
         found = {r.value.decode().partition("=")[0]: r.value for r in response.resources}
         assert all(r.type_url == type_.value for r in response.resources)
@@ -408,12 +451,7 @@ class SotwMachine(SessionMachine):
             assert held.keys() - expected.keys() == set()
 
 
-def type_of(data: bytes) -> ResourceType:
-    """Both responses have their type URL in field 4."""
-    return ResourceType(discovery_pb2.DeltaDiscoveryResponse.FromString(data).type_url)
-
-
 TestDelta = DeltaMachine.TestCase
-TestDelta.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestDelta.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
 TestSotw = SotwMachine.TestCase
-TestSotw.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestSotw.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
