@@ -146,7 +146,17 @@ def headless_addresses(db: Reader, key: ServiceKey, port: int) -> tuple[str, ...
 class _Entry:
     """A listener while services are added to it."""
 
-    __slots__ = ("addresses", "binds", "http", "is_shared", "locked", "owners", "streams")
+    __slots__ = (
+        "addresses",
+        "binds",
+        "has_external",
+        "has_undeclared",
+        "http",
+        "is_shared",
+        "locked",
+        "owners",
+        "streams",
+    )
 
     def __init__(self, addresses: tuple[str, ...], binds: bool, is_shared: bool) -> None:
         self.addresses = addresses
@@ -156,6 +166,14 @@ class _Entry:
         self.streams: list[ServiceChain] = []
         self.owners: dict[tuple[str, str], ServiceKey] = {}
         self.locked = False
+        self.has_undeclared = False
+        """HTTP is looked for on a port of a service of the mesh, which the other side has to look for as well."""
+        self.has_external = False
+        """HTTP goes to services outside of the mesh too, which must not be bothered with the mesh's ALPN."""
+
+    def http_chain(self) -> HttpChain | None:
+        announced = self.has_undeclared and not self.has_external
+        return msgspec.structs.replace(self.http, announced=True) if self.http is not None and announced else self.http
 
 
 class _Place(NamedTuple):
@@ -193,7 +211,7 @@ class _Plan:
 
     def finished(self) -> OutboundPlan:
         listeners = (
-            PlannedListener(entry.addresses, port, entry.binds, entry.http, tuple(entry.streams))
+            PlannedListener(entry.addresses, port, entry.binds, entry.http_chain(), tuple(entry.streams))
             for (_, port), entry in self._entries.items()
             if entry.http is not None or entry.streams
         )
@@ -285,6 +303,8 @@ class _Plan:
         return False
 
     def _add_http(self, entry: _Entry, found: Service, listen_port: int, port: ServicePort) -> None:
+        entry.has_external = entry.has_external or found.mesh_external
+        entry.has_undeclared = entry.has_undeclared or (port.protocol.is_sniffed and not found.mesh_external)
         if entry.http is not None:
             return
         taken = next((chain for chain in entry.streams if chain.protocol in _SERVER_FIRST), None)
@@ -299,7 +319,7 @@ class _Plan:
             route = outbound_route(listen_port, entry.addresses[0])
         sniffed = bool(entry.streams) or port.protocol.is_sniffed or entry.addresses == self._form.wildcards
         grpc_web = port.protocol is Protocol.GRPC_WEB
-        entry.http = HttpChain(route, sniffed, alone and not found.mesh_external, grpc_web=grpc_web)
+        entry.http = HttpChain(route, sniffed, grpc_web=grpc_web)
 
     def _add_stream(self, entry: _Entry, found: Service, listen_port: int, port: ServicePort, place: _Place) -> None:
         if entry.http is not None and port.protocol in _SERVER_FIRST:

@@ -128,6 +128,18 @@ def test_undeclared_ports_are_looked_into_and_announced() -> None:
     assert config_of(listener.default_filter_chain).cluster == "outbound|9000||a.apps.svc.cluster.local"
 
 
+def test_http_is_announced_wherever_the_other_side_has_to_look_for_it() -> None:
+    def announces(mesh: Mesh, name: str) -> bool:
+        manager = config_of(mesh.listeners(view(interception=Interception.NONE))[name].filter_chains[0])
+        return "envoy.filters.http.set_filter_state" in [each.name for each in manager.http_filters]
+
+    mesh = Mesh().service("a", port(80, "http")).service("b", port(81, "http")).service("c", port(81))
+    assert not announces(mesh, "127.0.0.1_80")
+    assert announces(mesh, "127.0.0.1_81")
+    mesh.external("ext", "ext.example.com", (81, "HTTP"))
+    assert not announces(mesh, "127.0.0.1_81"), "those outside would be asked for what they do not know"
+
+
 def test_well_known_server_first_ports_are_not_looked_into() -> None:
     assert inspectors(Mesh().service("db", port(3306)).listeners()["10.0.0.1_3306"]) == []
 
