@@ -91,14 +91,16 @@ def _conflicts(db: Reader, where: Outline) -> Iterator[Fault]:
         for other in (each.outline for each in candidates_of_host(db, host) if each.specificity == exact):
             if other.key == where.key:
                 continue
-            shared = _common_namespaces(where, other)
-            if shared and other.rank(shared) < where.rank(shared):
+            shared = _common_namespace(where, other)
+            (ours, our_age), (theirs, their_age) = where.rank(shared), other.rank(shared)
+            # One that is meant for fewer namespaces is meant to count there.
+            if shared and ours == theirs and their_age < our_age:
                 text = f"{host!r} is routed by VirtualService {other.key}, which comes first: one of them has no effect"
                 yield _error(f"spec.hosts[{index}]", text, CONFLICTING_HOSTS)
                 break
 
 
-def _common_namespaces(one: Outline, other: Outline) -> str:
+def _common_namespace(one: Outline, other: Outline) -> str:
     """A namespace that sees both: any one that is named, `*` when only all together do, nothing when there is none."""
     named = {space for space in one.export_to | other.export_to if space != "*"}
     seen = sorted(space for space in named if one.is_seen_from(space) and other.is_seen_from(space))
