@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
+from lateen.api.kubernetes.config_map import ConfigMap
+from lateen.api.mesh.parse import parse_mesh_config, parse_mesh_networks
 from lateen.api.parse import Parsed, parse
 from lateen.api.schema.fault import Fault, Severity, error
 from lateen.cli.output import print_data
@@ -70,7 +73,8 @@ class Report(msgspec.Struct):
 )
 @click.option("-o", "--output", type=click.Choice(["json", "yaml"]), help="Print data for scripts.")
 def validate(names: tuple[str, ...], output: str | None) -> None:
-    """Judge manifests of the mesh's resources, and of what the mesh reads of Kubernetes, without any cluster.
+    """Judge manifests of the mesh's resources, of what the mesh reads of Kubernetes, and the mesh's own configuration
+    in the ConfigMap istio, without any cluster.
 
     Prints each fault with its file, line and field. Exits with 1 if there is an error; warnings are no errors. Objects
     of other kinds are skipped and counted.
@@ -139,13 +143,24 @@ def _judge_object(file: str, manifest: Manifest, lines: FieldLines, report: Repo
     if parsed.kind is None and not parsed.faults:
         report.skipped += 1
         return
-    if parsed.is_valid:
-        report.valid += 1
-    else:
+    faults = (*parsed.faults, *_mesh_faults(parsed.value))
+    if any(fault.severity is Severity.ERROR for fault in faults):
         report.invalid += 1
-    for fault in parsed.faults:
+    else:
+        report.valid += 1
+    for fault in faults:
         line = lines.line(manifest.line, fault.path)
         _add(report, file, line, parsed, str(manifest.raw.get("kind", "")), (fault,))
+
+
+def _mesh_faults(value: Any) -> Iterator[Fault]:
+    """Of the mesh's own configuration, if the object is the ConfigMap that holds it."""
+    if not isinstance(value, ConfigMap) or value.metadata.name.partition("-")[0] != "istio":
+        return
+    for key, read in (("mesh", parse_mesh_config), ("meshNetworks", parse_mesh_networks)):
+        if key in value.data:
+            for fault in read(value.data[key])[1]:
+                yield msgspec.structs.replace(fault, path=f"data.{key}.{fault.path}".rstrip("."))
 
 
 def _add(report: Report, file: str, line: int, parsed: Parsed | None, kind: str, faults: Iterable[Fault]) -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from lateen.api.crds import crds
 from lateen.api.kind import Kind
-from lateen.api.kinds import MESH_KINDS
-from lateen.api.parse import parse_as
+from lateen.api.kinds import KINDS, MESH_KINDS
+from lateen.api.parse import parse, parse_as
 from lateen.api.schema.encode import encode
 from lateen.api.schema.fault import Severity
 from lateen.api.schema.shape import (
@@ -89,6 +89,8 @@ def _messages(draw: st.DrawFn, shape: MessageShape) -> dict[str, Any]:
 
 
 def _texts(shape: Text) -> st.SearchStrategy[str]:
+    if shape.base64:
+        return st.sampled_from(["", "YQ==", "aGk=", "Ym9i"])
     if shape.pattern is not None:
         return st.from_regex(re.compile(shape.pattern, re.ASCII), fullmatch=True).filter(
             lambda text: "\n" not in text and len(text) <= (shape.max_length or 100)
@@ -328,3 +330,34 @@ def _is_required(container: Any, key: str, spec: Any, shape: MessageShape) -> bo
         if holder[name] is container and isinstance(inner, MessageShape):
             return any(field.name == key and field.required for field in inner.fields)
     return False
+
+
+# --- whatever comes -------------------------------------------------------------------------------------------------
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+@_SETTINGS
+@given(data=st.data())
+def test_no_object_breaks_the_parser(kind: Kind, data: st.DataObject) -> None:
+    shape = (kind.spec_decoder if kind.is_mesh else kind.value_decoder).shape
+    names = st.sampled_from([field.name for field in shape.fields] or ["a"])
+    spec = data.draw(_ANYTHING | st.dictionaries(names, _ANYTHING, max_size=4))
+    metadata = data.draw(_ANYTHING | st.fixed_dictionaries({"name": st.just("a")}))
+    inner = {"spec": spec} if kind.is_mesh else dict.fromkeys(data.draw(st.lists(names, max_size=2)), spec)
+    raw = {"apiVersion": kind.api_versions[0], "kind": kind.kind, "metadata": metadata, **inner}
+    parsed = parse(raw)
+    assert parsed.kind is kind
+    assert parsed.is_valid or parsed.faults
+
+
+@_SETTINGS
+@given(st.binary(max_size=40) | _ANYTHING)
+def test_no_text_breaks_the_parser(raw: Any) -> None:
+    parsed = parse(raw)
+    assert not parsed.is_valid

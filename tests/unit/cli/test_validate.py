@@ -135,3 +135,19 @@ def test_aliases_cannot_blow_up_a_file() -> None:
     result = run("-f", "-", stdin="\n".join(lines))
     assert result.exit_code == 1
     assert "aliases expand to more than" in result.output
+
+
+def test_the_meshs_own_configuration_is_judged_where_it_lies() -> None:
+    text = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data:
+  mesh: |
+    outboundTrafficPolicy: {mode: ALLOW_SOME}
+"""
+    result = run("-f", "-", stdin=text)
+    assert result.exit_code == 1
+    start = "-:5: error: ConfigMap istio-system/istio: data.mesh.outboundTrafficPolicy.mode: expected one of "
+    assert result.output.startswith(start)
+    assert run("-f", "-", stdin=text.replace("name: istio,", "name: other,")).exit_code == 0
