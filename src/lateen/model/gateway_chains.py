@@ -18,7 +18,7 @@ from lateen.model.outbound_clusters import outbound_clusters
 from lateen.model.protocol import Protocol
 from lateen.model.proxy import GatewayView
 from lateen.model.services import service
-from lateen.model.streams import StreamChain, Streams, to_cluster
+from lateen.model.streams import StreamChain, Streams, stream_client, to_cluster
 from lateen.model.virtual_services import virtual_services_of_gateway
 
 
@@ -41,7 +41,7 @@ def gateway_chains(db: Reader, view: GatewayView, port: GatewayPort) -> tuple[Ga
     if port.servers[0].is_http:
         server = port.servers[0]
         return (GatewayChain(server.route_name, server.protocol is Protocol.GRPC_WEB),)
-    streams = Streams(db, view)
+    streams = Streams(db, stream_client(db, view))
     found = [chain for server in port.servers for chain in _chains(db, view, server, streams)]
     return tuple(_distinct(found))
 

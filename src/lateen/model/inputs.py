@@ -37,7 +37,7 @@ from lateen.api.security.peer_authentication import PeerAuthentication
 from lateen.api.security.request_authentication import RequestAuthentication
 from lateen.api.telemetry.telemetry import Telemetry
 from lateen.engine import Cell, Table
-from lateen.model.gateway_names import full_gateway_names
+from lateen.model.gateway_names import MESH, full_gateway_names
 
 
 def _namespace(value: Any) -> tuple[Hashable, ...]:
@@ -120,6 +120,19 @@ def _delegates(value: Object[VirtualService]) -> tuple[Hashable, ...]:
     return tuple(dict.fromkeys((d.namespace or value.metadata.namespace, d.name) for d in found))
 
 
+def _client_credentials(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
+    """Whether it names credentials of clients anywhere."""
+    policies = (value.spec.traffic_policy, *(subset.traffic_policy for subset in value.spec.subsets))
+    settings = [each for policy in policies if policy is not None for each in (policy, *policy.port_level_settings)]
+    return (True,) if any(each.tls is not None and each.tls.credential_name for each in settings) else ()
+
+
+def _routes_streams(value: Object[VirtualService]) -> tuple[Hashable, ...]:
+    """True for those that route byte streams of sidecars."""
+    spec = value.spec
+    return (True,) if (spec.tcp or spec.tls) and (not spec.gateways or MESH in spec.gateways) else ()
+
+
 # --- Kubernetes: of every cluster the mesh reads ----------------------------------------------------------------
 
 NAMESPACES: Table[Key, Namespace] = Table("namespaces")
@@ -143,10 +156,17 @@ VIRTUAL_SERVICES: Table[Key, Object[VirtualService]] = Table(
         "wildcard": _has_wildcards,
         "gateway": _gateways,
         "delegate": _delegates,
+        "routes_streams": _routes_streams,
     },
 )
 DESTINATION_RULES: Table[Key, Object[DestinationRule]] = Table(
-    "destinationrules", indexes={"namespace": _namespace, "host": _host, "exported_to": _exported_to}
+    "destinationrules",
+    indexes={
+        "namespace": _namespace,
+        "host": _host,
+        "exported_to": _exported_to,
+        "with_credentials": _client_credentials,
+    },
 )
 GATEWAYS: Table[Key, Object[Gateway]] = Table(
     "gateways", indexes={"namespace": _namespace, "credential": _credentials, "authorities": _authorities}

@@ -16,15 +16,16 @@ from lateen.api.networking.virtual_service import (
 )
 from lateen.api.objects import Key
 from lateen.engine import Reader
-from lateen.model.destination_rules import ClientRules, Rules, rule_client
+from lateen.model.destination_rules import ClientRules, RuleClient, Rules, rule_client
 from lateen.model.effective_routes import applies, effective, source_of
 from lateen.model.gateway_names import MESH
+from lateen.model.inputs import VIRTUAL_SERVICES
 from lateen.model.listeners import ServiceChain
 from lateen.model.names import BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER, outbound_cluster
 from lateen.model.outbound_clusters import service_clusters
 from lateen.model.protocol import Protocol
-from lateen.model.proxy import ClientView, GatewayView
-from lateen.model.scope import scope
+from lateen.model.proxy import ClientView, GatewayView, Labels
+from lateen.model.scope import ScopeKey, scope_key, scope_of
 from lateen.model.service import ServiceKey
 from lateen.model.services import service
 from lateen.model.virtual_services import Outline, candidates_of_host
@@ -75,15 +76,38 @@ BLACK_HOLE = to_cluster(BLACK_HOLE_CLUSTER)
 _Match = TLSMatchAttributes | L4MatchAttributes
 
 
+class StreamClient(NamedTuple):
+    """A client as far as it makes a difference to where its byte streams go: most namespaces share theirs."""
+
+    scope: ScopeKey
+    rules: RuleClient
+    namespace: str
+    """Empty where no VirtualService routes byte streams."""
+    labels: Labels
+    is_gateway: bool
+
+
+def stream_client(db: Reader, view: ClientView) -> StreamClient:
+    """A client without what makes no difference."""
+    is_gateway = isinstance(view, GatewayView)
+    routed = is_gateway or bool(VIRTUAL_SERVICES.where(db, "routes_streams", True))
+    return StreamClient(
+        scope_key(db, view),
+        rule_client(db, view.namespace, view.labels),
+        view.namespace if routed else "",
+        view.labels if routed else (),
+        is_gateway,
+    )
+
+
 class Streams:
     """Finds where one client's byte streams go. Lives inside one query."""
 
-    def __init__(self, db: Reader, view: ClientView) -> None:
+    def __init__(self, db: Reader, client: StreamClient) -> None:
         self._db = db
-        self._view = view
-        self._scope = scope(db, view)
-        self._rules = ClientRules(db, rule_client(db, view.namespace, view.labels))
-        self._is_gateway = isinstance(view, GatewayView)
+        self._client = client
+        self._scope = scope_of(db, client.scope)
+        self._rules = ClientRules(db, client.rules)
 
     def unknown(self) -> Target:
         """Where goes what no listener knows (outboundTrafficPolicy)."""
@@ -143,11 +167,13 @@ class Streams:
 
     def _virtual_services(self, chain: ServiceChain, *, tls: bool) -> Iterable[Outline]:
         """Those that route the service's byte streams, those for the closest host first."""
+        if not self._client.namespace:
+            return ()
         candidates = candidates_of_host(self._db, chain.service.hostname.lower())
         if not candidates:
             return ()
         listener = self._scope.listeners[chain.egress]
-        namespace = self._view.namespace
+        namespace = self._client.namespace
         found = [
             each
             for each in candidates
@@ -161,7 +187,7 @@ class Streams:
     def _applies(self, one: Outline, match: _Match, listen_port: int) -> bool:
         if match.port not in (0, listen_port):
             return False
-        source = source_of(self._db, one.key, self._view.namespace, self._view.labels)
+        source = source_of(self._db, one.key, self._client.namespace, self._client.labels)
         return applies(match, source, MESH)
 
     def target(self, routes: tuple[RouteDestination, ...], port: int, several: str) -> Target:
@@ -194,6 +220,6 @@ class Streams:
         if key is None:
             return name, port, (), False
         rules = self._rules.of(destination.host, key.namespace)
-        clusters = service_clusters(self._db, key, rules, self._is_gateway)
+        clusters = service_clusters(self._db, key, rules, self._client.is_gateway)
         exists = self._scope.sees_port(key, port) and any(cluster.name == name for cluster in clusters)
         return name, port, rules, exists

@@ -12,12 +12,11 @@ from lateen.api.objects import ObjectRef
 from lateen.api.schema.duration import Duration
 from lateen.engine import Reader, query
 from lateen.model.inputs import MESH_CONFIG
-from lateen.model.listeners import HttpChain, PlannedListener, listen_form, outbound_plan
+from lateen.model.listeners import HttpChain, ListenForm, PlannedListener, listen_form, outbound_plan
 from lateen.model.names import HTTP_PROXY_ROUTE, VIRTUAL_OUTBOUND
 from lateen.model.proxy import Interception, OutboundView
 from lateen.model.proxy_ports import proxy_ports
-from lateen.model.scope import scope_key
-from lateen.model.streams import BLACK_HOLE, StreamChain, Streams, Target
+from lateen.model.streams import BLACK_HOLE, StreamChain, StreamClient, Streams, Target, stream_client
 from lateen.translate.clusters.stat_names import DELIMITER
 from lateen.translate.filters.http_connection_manager import Place, http_connection_manager
 from lateen.translate.filters.http_settings import http_settings
@@ -48,17 +47,21 @@ class OutboundListener(msgspec.Struct, frozen=True, cache_hash=True):
 @query
 def listing(db: Reader, view: OutboundView) -> tuple[Recipe, ...]:
     """The outbound listeners of a view. Endpoints do not matter, but for those of headless services of byte streams."""
-    plan = outbound_plan(db, scope_key(db, view), listen_form(view.traits, view.cluster_id))
-    streams = Streams(db, view)
+    transparent = view.traits.interception is Interception.TPROXY
+    return client_listing(db, stream_client(db, view), listen_form(view.traits, view.cluster_id), transparent)
+
+
+@query
+def client_listing(db: Reader, client: StreamClient, form: ListenForm, transparent: bool) -> tuple[Recipe, ...]:
+    """The outbound listeners of all clients that agree."""
+    streams = Streams(db, client)
     unknown = streams.unknown()
-    recipes = [_recipe(streams, planned, unknown) for planned in plan.listeners]
-    form = listen_form(view.traits, view.cluster_id)
+    recipes = [_recipe(streams, planned, unknown) for planned in outbound_plan(db, client.scope, form).listeners]
     http_proxy = proxy_ports(db).http_proxy
     if http_proxy:
         chain = HttpChain(HTTP_PROXY_ROUTE, is_proxy=True)
         recipes.append(_recipe(streams, PlannedListener(form.loopbacks, http_proxy, True, chain), unknown))
     if form.captured:
-        transparent = view.traits.interception is Interception.TPROXY
         recipes.append(Recipe(VIRTUAL_OUTBOUND, virtual_outbound, (form.wildcards, transparent, unknown)))
     return tuple(recipes)
 

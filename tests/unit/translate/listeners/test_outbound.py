@@ -189,10 +189,10 @@ def test_headless_services_of_byte_streams_are_listened_for_at_each_endpoint() -
 def test_other_endpoints_do_not_matter() -> None:
     mesh = Mesh().service("a", port(80, "http"), port(5432, "tcp"))
     before = mesh.listed()
-    count = mesh.engine.statistics().queries["outbound.listing"].computed
+    count = mesh.engine.statistics().queries["outbound.client_listing"].computed
     mesh.apply(endpoint_slice("a", "apps", ports={"http": 80, "tcp": 5432}, addresses=("10.9.0.1",)))
     assert mesh.listed() == before
-    assert mesh.engine.statistics().queries["outbound.listing"].computed == count
+    assert mesh.engine.statistics().queries["outbound.client_listing"].computed == count
 
 
 def test_of_two_services_at_one_place_the_older_wins() -> None:
