@@ -16,8 +16,8 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 
-from lateen.api.networking.service_entry import Resolution
-from lateen.api.objects import Key
+from lateen.api.networking.service_entry import Resolution, ServiceEntry
+from lateen.api.objects import Key, Object
 from lateen.engine import Reader, query
 from lateen.model.hosts import is_wildcard
 from lateen.model.inputs import SERVICE_ENTRIES
@@ -100,10 +100,18 @@ def _claims(db: Reader, key: Key) -> tuple[tuple[Applicant, ...], tuple[range, .
     spec, metadata = entry.spec, entry.metadata
     if spec.addresses:
         return (), tuple(slots for address in spec.addresses if (slots := slots_within(address)))
-    if spec.resolution is Resolution.NONE or metadata.labels.get(OPT_OUT_LABEL, "").lower() == "false":
-        return (), ()
     created = metadata.creation_timestamp or ""
-    wildcards = spec.resolution is Resolution.DYNAMIC_DNS
-    return tuple(
-        (created, metadata.namespace, host) for host in dict.fromkeys(spec.hosts) if wildcards or not is_wildcard(host)
-    ), ()
+    asking = (host for host in dict.fromkeys(spec.hosts) if gets_address(entry, host))
+    return tuple((created, metadata.namespace, host) for host in asking), ()
+
+
+def gets_address(entry: Object[ServiceEntry], host: str) -> bool:
+    """Whether a host of a ServiceEntry is to have automatic addresses: where it declares none itself, has not opted out
+    (label `networking.istio.io/enable-autoallocate-ip: "false"`), and its address is not the one that was dialled.
+    Wildcards stand for many addresses, unless DYNAMIC_DNS resolves each."""
+    spec = entry.spec
+    if spec.addresses or spec.resolution is Resolution.NONE:
+        return False
+    if entry.metadata.labels.get(OPT_OUT_LABEL, "").lower() == "false":
+        return False
+    return spec.resolution is Resolution.DYNAMIC_DNS or not is_wildcard(host)

@@ -157,7 +157,7 @@ def imported(db: Reader, namespace: str, imports: Imports, port: int | None) -> 
     if imports == EVERYTHING and port is None:
         return visible(db, namespace)
     by_host: dict[str, list[Candidate]] = {}
-    for one in dict.fromkeys(_selected(db, imports)):
+    for one in dict.fromkeys(selected(db, imports)):
         if exported(one.export_to, one.key.namespace, namespace) and _has_port(db, one.key, port):
             by_host.setdefault(one.key.hostname, []).append(one)
     found = {host: key for host, claims in by_host.items() if (key := winner(claims, namespace)) is not None}
@@ -175,7 +175,7 @@ def visibility_of_host(db: Reader, namespace: str, host: str) -> ServiceKey | No
     return winner((one for one in claims if one is not None), namespace)
 
 
-def _selected(db: Reader, imports: Imports) -> Iterator[Candidate]:
+def selected(db: Reader, imports: Imports) -> Iterator[Candidate]:
     """The services that the patterns name, whoever sees them."""
     for source, patterns in imports:
         exact = tuple(pattern for pattern in patterns if not hosts.is_wildcard(pattern))

@@ -11,7 +11,15 @@ from lateen.api.kinds import MESH_KINDS
 from lateen.api.objects import Key, ObjectRef
 from lateen.api.schema.fault import Fault, Severity
 from lateen.engine import Reader, Table, query
-from lateen.model.findings import envoy_filter, not_enforced, secret
+from lateen.model.findings import (
+    envoy_filter,
+    not_enforced,
+    secret,
+    service_entry,
+    sidecar,
+    workload_entry,
+    workload_group,
+)
 from lateen.model.inputs import REJECTED, REJECTED_GENERATIONS, WARNINGS
 from lateen.model.tables import TABLES
 
@@ -26,9 +34,13 @@ _FINDINGS: Final[Mapping[str, _Findings]] = {
     "ProxyConfig": not_enforced.proxy_config_findings,
     "RequestAuthentication": not_enforced.request_authentication_findings,
     "Secret": secret.secret_findings,
+    "ServiceEntry": service_entry.service_entry_findings,
+    "Sidecar": sidecar.sidecar_findings,
     "Telemetry": not_enforced.telemetry_findings,
     "TrafficExtension": not_enforced.traffic_extension_findings,
     "WasmPlugin": not_enforced.wasm_plugin_findings,
+    "WorkloadEntry": workload_entry.workload_entry_findings,
+    "WorkloadGroup": workload_group.workload_group_findings,
 }
 _TABLES: Final[Mapping[str, Table[Key, Any]]] = {kind.kind: table for kind, table in TABLES.items()}
 FOLLOWED: Final = tuple(_TABLES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from lateen.api.networking.connection_pool_validation import connection_pool_faults
 from lateen.api.networking.gateway import TLSmode
 from lateen.api.networking.gateway_validation import validate_tls
 from lateen.api.networking.port_protocols import HTTP_PROTOCOLS, PROTOCOLS
@@ -43,6 +44,7 @@ def validate(obj: Object[Sidecar]) -> Iterator[Fault]:
     if not (spec.ingress or spec.egress or spec.outbound_traffic_policy or spec.inbound_connection_pool):
         yield error("spec", "must have ingress, egress, outboundTrafficPolicy or inboundConnectionPool")
     yield from _ingress(spec)
+    yield from connection_pool_faults("spec.inboundConnectionPool", spec.inbound_connection_pool)
     yield from _egress(obj)
     if spec.outbound_traffic_policy is not None:
         yield from _outbound("spec.outboundTrafficPolicy", spec.outbound_traffic_policy)
@@ -65,6 +67,7 @@ def _ingress(spec: Sidecar) -> Iterator[Fault]:
             yield from _default_endpoint(f"{path}.defaultEndpoint", listener.default_endpoint)
         yield from _ingress_tls(path, listener)
         pool = listener.connection_pool
+        yield from connection_pool_faults(f"{path}.connectionPool", pool)
         if pool is not None and pool.http is not None and listener.port.protocol.upper() not in HTTP_PROTOCOLS:
             yield warning(f"{path}.connectionPool.http", f"has no effect: port {number} is not declared as HTTP")
 
