@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lateen.api.mesh.extension_provider_validation import validate_extension_providers
+from lateen.api.mesh.label_selector import LabelSelector, SelectorOperator
 from lateen.api.mesh.mesh_config import CertificateData, MeshConfig
 from lateen.api.mesh.not_honoured import not_honoured
 from lateen.api.mesh.proxy_config_validation import validate_proxy_config, wrong_host_port
@@ -28,6 +29,7 @@ def validate_mesh_config(config: MeshConfig) -> Iterator[Fault]:
     yield from _trust_domains(config)
     yield from _export_to(config)
     yield from _service_settings(config)
+    yield from _selectors(config)
     yield from _tls(config)
     yield from _certificates(config)
     yield from _external(config)
@@ -93,6 +95,28 @@ def _service_settings(config: MeshConfig) -> Iterator[Fault]:
             wrong = wrong_wildcard_host(host)
             if wrong:
                 yield error(f"serviceSettings[{index}].hosts[{at}]", wrong)
+
+
+def _selectors(config: MeshConfig) -> Iterator[Fault]:
+    for index, selector in enumerate(config.discovery_selectors):
+        yield from _selector(selector, f"discoverySelectors[{index}]")
+    for index, scope in enumerate(config.service_scope_configs):
+        for name, found in (
+            ("servicesSelector", scope.services_selector),
+            ("namespaceSelector", scope.namespace_selector),
+        ):
+            if found is not None:
+                yield from _selector(found, f"serviceScopeConfigs[{index}].{name}")
+
+
+def _selector(selector: LabelSelector, path: str) -> Iterator[Fault]:
+    for index, requirement in enumerate(selector.match_expressions):
+        where = f"{path}.matchExpressions[{index}].values"
+        takes_values = requirement.operator in (SelectorOperator.IN, SelectorOperator.NOT_IN)
+        if takes_values and not requirement.values:
+            yield error(where, f"required with operator {requirement.operator.value}")
+        if not takes_values and requirement.values:
+            yield error(where, f"does not go with operator {requirement.operator.value}")
 
 
 def _tls(config: MeshConfig) -> Iterator[Fault]:

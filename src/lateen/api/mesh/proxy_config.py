@@ -66,7 +66,7 @@ class Topology(Message, frozen=True, kw_only=True):
     num_trusted_proxies: UInt32 = 0
     """How many proxies in front are trusted: the client is that many entries from the end of X-Forwarded-For."""
     forward_client_cert_details: ForwardClientCertDetails = ForwardClientCertDetails.UNDEFINED
-    """What gateways do with `x-forwarded-client-cert`; SANITIZE when UNDEFINED."""
+    """What gateways do with `x-forwarded-client-cert`; SANITIZE_SET when UNDEFINED."""
     proxy_protocol: ProxyProtocolConfiguration | None = None
     """Listeners of gateways expect the PROXY protocol."""
 

@@ -161,6 +161,18 @@ def test_no_text_is_too_much(text: str) -> None:
         ("accessLogEncoding: XML", "accessLogEncoding"),
         ("defaultServiceExportTo: [a, '**']", "defaultServiceExportTo[1]"),
         ("serviceSettings: [{hosts: ['a.*']}]", "serviceSettings[0].hosts[0]"),
+        (
+            "discoverySelectors: [{matchExpressions: [{key: a, operator: In}]}]",
+            "discoverySelectors[0].matchExpressions[0].values",
+        ),
+        (
+            "serviceScopeConfigs: [{namespaceSelector: {matchExpressions: [{key: a, operator: Exists, values: [b]}]}}]",
+            "serviceScopeConfigs[0].namespaceSelector.matchExpressions[0].values",
+        ),
+        (
+            "discoverySelectors: [{matchExpressions: [{key: a, operator: Near}]}]",
+            "discoverySelectors[0].matchExpressions[0].operator",
+        ),
         ("meshMTLS: {ecdhCurves: [P-256]}", "meshMTLS.ecdhCurves"),
         ("compliancePolicy: fips-1", "compliancePolicy"),
         ("caCertificates: [{pem: x}]", "caCertificates[0].pem"),
