@@ -123,8 +123,9 @@ def _delegates(value: Object[VirtualService]) -> tuple[Hashable, ...]:
 def _client_credentials(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
     """Whether it names credentials of clients anywhere."""
     policies = (value.spec.traffic_policy, *(subset.traffic_policy for subset in value.spec.subsets))
-    settings = [each for policy in policies if policy is not None for each in (policy, *policy.port_level_settings)]
-    return (True,) if any(each.tls is not None and each.tls.credential_name for each in settings) else ()
+    found = [policy.tls for policy in policies if policy is not None]
+    found += [port.tls for policy in policies if policy is not None for port in policy.port_level_settings]
+    return (True,) if any(tls is not None and tls.credential_name for tls in found) else ()
 
 
 def _routes_streams(value: Object[VirtualService]) -> tuple[Hashable, ...]:

@@ -17,6 +17,7 @@ from lateen.translate.patches.extensions import extensions
 from lateen.translate.resource import Recipe, ResourceType
 from lateen.translate.routes import gateway as gateway_routes
 from lateen.translate.routes import outbound as outbound_routes
+from lateen.translate.secrets import client as client_secrets
 from lateen.translate.secrets import gateway as gateway_secrets
 
 
@@ -53,8 +54,15 @@ def _listing(db: Reader, type_: ResourceType, view: View) -> tuple[Recipe, ...]:
             return outbound_routes.listing(db, view)
         case ResourceType.RDS, GatewayView():
             return gateway_routes.listing(db, view)
+        case ResourceType.SDS, OutboundView():
+            return client_secrets.listing(db, view)
         case ResourceType.SDS, GatewayView():
-            return gateway_secrets.listing(db, view)
+            return _distinct(gateway_secrets.listing(db, view) + client_secrets.listing(db, view))
         case ResourceType.ECDS, _:
             return extensions(db, view)
     return ()
+
+
+def _distinct(recipes: tuple[Recipe, ...]) -> tuple[Recipe, ...]:
+    """A credential may serve a gateway towards its clients and towards services alike."""
+    return tuple({recipe.name: recipe for recipe in reversed(recipes)}.values())

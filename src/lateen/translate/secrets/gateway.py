@@ -21,7 +21,7 @@ from lateen.model.gateways import (
     gateway_servers,
 )
 from lateen.model.inputs import CLUSTER_ID
-from lateen.model.proxy import GatewayView
+from lateen.model.proxy import ClientView, GatewayView
 from lateen.translate.resource import Recipe, Resource, resource
 
 _OF_PROXY: Final = "kubernetes://"
@@ -47,7 +47,7 @@ def _recipe(db: Reader, view: GatewayView, name: str, key: Key) -> Recipe:
     return Recipe(name, authorities_secret if key.name.endswith(AUTHORITIES_SUFFIX) else certificate, (name, key))
 
 
-def secret_key(db: Reader, view: GatewayView, name: str) -> Key | None:
+def secret_key(db: Reader, view: ClientView, name: str) -> Key | None:
     """The Secret that an SDS name stands for; None if it stands for none."""
     if name.startswith(_OF_PROXY):
         namespace, _, short = name.removeprefix(_OF_PROXY).rpartition("/")
