@@ -11,6 +11,7 @@ from lateen.api.networking.virtual_service import L4MatchAttributes, TLSMatchAtt
 from lateen.api.objects import Key
 from lateen.engine import Reader
 from lateen.model import hosts
+from lateen.model.chain_conditions import server_names
 from lateen.model.effective_routes import effective
 from lateen.model.gateways import GatewayPort, GatewayServer
 from lateen.model.names import sni_dnat_cluster
@@ -80,8 +81,9 @@ def _passthrough_chains(
                 if _applies(server, match):
                     target = streams.target(route.route, server.number, f"{key.name}.{key.namespace}")
                     stream = StreamChain(target, server.protocol, source=key)
-                    names = () if "*" in match.sni_hosts else match.sni_hosts
-                    yield GatewayChain(stream=stream, server_names=names)
+                    names = () if "*" in match.sni_hosts else server_names(match.sni_hosts)
+                    if names or "*" in match.sni_hosts:
+                        yield GatewayChain(stream=stream, server_names=names)
 
 
 def _mesh_chains(db: Reader, view: GatewayView, server: GatewayServer) -> Iterator[GatewayChain]:

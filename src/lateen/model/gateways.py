@@ -10,6 +10,7 @@ import msgspec
 from lateen.api.networking.gateway import Gateway, Server, ServerTLSSettings, TLSmode
 from lateen.api.objects import Key, Object
 from lateen.engine import Reader, query
+from lateen.model.chain_conditions import server_names
 from lateen.model.gateway_ports import PortMapping, port_mapping
 from lateen.model.inputs import GATEWAYS, SCOPE_GATEWAYS_TO_NAMESPACE
 from lateen.model.names import gateway_route, gateway_tls_route
@@ -18,6 +19,7 @@ from lateen.model.proxy import GatewayView, Labels
 
 _PASSTHROUGH = frozenset({TLSmode.PASSTHROUGH, TLSmode.AUTO_PASSTHROUGH})
 _AUTHORITIES = "-cacert"
+_WILDCARDS = ("0.0.0.0", "::")
 
 
 class ServerHost(NamedTuple):
@@ -70,8 +72,8 @@ class GatewayServer(msgspec.Struct, frozen=True):
         """Server names by which it is told from others on its port; empty when it takes any."""
         if self.tls is None:
             return ()
-        names = tuple(dict.fromkeys(host.name for host in self.hosts))
-        return () if "*" in names else names
+        names = [host.name for host in self.hosts]
+        return () if "*" in names else server_names(names)
 
 
 class GatewayPort(msgspec.Struct, frozen=True):
@@ -227,18 +229,20 @@ def _servers_of(gateway: Object[Gateway], mapping: PortMapping) -> Iterator[Gate
 def _server(gateway: Object[Gateway], index: int, server: Server, listen_port: int) -> GatewayServer:
     protocol = declared_protocol(server.port.protocol)
     tls = None if protocol.is_http else server.tls
+    # Whoever binds every address of one family is bound by the proxy's own families.
+    bind = "" if server.bind in _WILDCARDS else server.bind
     route = ""
     if protocol.is_http:
-        route = gateway_route(listen_port, server.bind)
+        route = gateway_route(listen_port, bind)
     elif protocol is Protocol.HTTPS and tls is not None and tls.mode not in _PASSTHROUGH:
         key = gateway.key
-        route = gateway_tls_route(server.port.number, server.port.name, key.name, key.namespace, server.bind)
+        route = gateway_tls_route(server.port.number, server.port.name, key.name, key.namespace, bind)
     return GatewayServer(
         gateway=gateway.key,
         index=index,
         number=server.port.number,
         listen_port=listen_port,
-        bind=server.bind,
+        bind=bind,
         port_name=server.port.name,
         protocol=protocol,
         hosts=_hosts(server.hosts, gateway.key.namespace),

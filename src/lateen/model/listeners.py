@@ -19,7 +19,9 @@ import msgspec
 
 from lateen.api.networking.sidecar import CaptureMode
 from lateen.engine import Reader, query
+from lateen.model.chain_conditions import address_ranges, server_names
 from lateen.model.endpoints import endpoints
+from lateen.model.inputs import SIDECARS
 from lateen.model.names import outbound_route, sniffed_route
 from lateen.model.protocol import Protocol
 from lateen.model.proxy import Interception, Traits
@@ -131,7 +133,7 @@ def listen_form(traits: Traits, cluster_id: str) -> ListenForm:
 @query
 def outbound_plan(db: Reader, key: ScopeKey, form: ListenForm) -> OutboundPlan:
     """The outbound listeners of a scope, for proxies of a form."""
-    plan = _Plan(db, form)
+    plan = _Plan(db, key, form)
     for index, listener in enumerate(scope_of(db, key).listeners):
         plan.add(index, listener)
     return plan.finished()
@@ -186,11 +188,12 @@ class _Place(NamedTuple):
 
 
 class _Plan:
-    def __init__(self, db: Reader, form: ListenForm) -> None:
+    def __init__(self, db: Reader, key: ScopeKey, form: ListenForm) -> None:
         self._db = db
         self._form = form
         self._egress = 0
-        self._reserved = proxy_ports(db).reserved
+        self._own = proxy_ports(db)
+        self._ingress = _ingress_sockets(db, key)
         self._entries: dict[tuple[str, int], _Entry] = {}
         self._conflicts: list[ListenerConflict] = []
 
@@ -272,7 +275,8 @@ class _Plan:
             yield _Place(self._form.wildcards, True)
         for address in own:
             if "/" in address:
-                yield _Place(self._form.wildcards, True, address)
+                for range_ in address_ranges((address,)):
+                    yield _Place(self._form.wildcards, True, range_)
             else:
                 yield _Place((address,), False)
 
@@ -295,8 +299,12 @@ class _Plan:
             return True
         if port < _LOWEST_PORT and not self._form.privileged_ports:
             reason = f"the proxy may not bind port {port}, below {_LOWEST_PORT}"
-        elif address in self._form.wildcards and port in self._reserved:
+        elif address in self._form.wildcards and port in self._own.reserved:
             reason = f"port {port} is the proxy's own"
+        elif address in self._form.loopbacks and port == self._own.http_proxy:
+            reason = f"port {port} is the proxy's own (proxyHttpPort)"
+        elif (address, port) in self._ingress:
+            reason = f"{address}:{port} is taken by an ingress listener of the Sidecar"
         else:
             return True
         self._conflicts.append(ListenerConflict(key, port, None, reason))
@@ -330,7 +338,11 @@ class _Plan:
         names: tuple[str, ...] = ()
         if port.protocol.is_tls and entry.addresses == self._form.wildcards:
             # The address tells nothing: the server name is the only thing that does.
-            names = (found.hostname, *aliases(self._db, found.hostname))
+            names = server_names((found.hostname, *aliases(self._db, found.hostname)))
+            if not names:
+                reason = f"{found.hostname} cannot be told by server name: its wildcard is not a whole label"
+                self._conflicts.append(ListenerConflict(found.key, listen_port, None, reason))
+                return
         matches = [(prefix, name) for prefix in prefixes or ("",) for name in names or ("",)]
         for match in matches:
             other = entry.owners.get(match)
@@ -343,6 +355,14 @@ class _Plan:
         entry.streams.append(ServiceChain(found.key, port.port, port.protocol, self._egress, prefixes, names))
         if entry.http is not None and not entry.http.sniffed:
             entry.http = msgspec.structs.replace(entry.http, sniffed=True)
+
+
+def _ingress_sockets(db: Reader, key: ScopeKey) -> frozenset[tuple[str, int]]:
+    """Addresses and ports that a Sidecar binds for its workload."""
+    sidecar = SIDECARS.get(db, key.sidecar) if key.sidecar is not None else None
+    if sidecar is None:
+        return frozenset()
+    return frozenset((each.bind, each.port.number) for each in sidecar.spec.ingress if each.bind)
 
 
 def _virtual_addresses(found: Service, form: ListenForm) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from lateen.api.networking.virtual_service import (
 )
 from lateen.api.objects import Key
 from lateen.engine import Reader
+from lateen.model.chain_conditions import address_ranges, server_names
 from lateen.model.destination_rules import ClientRules, RuleClient, Rules, rule_client
 from lateen.model.effective_routes import applies, effective, source_of
 from lateen.model.gateway_names import MESH
@@ -146,10 +147,11 @@ class Streams:
             found = effective(self._db, one.key)
             for route in found.tls if found is not None else ():
                 for match in route.match:
-                    if self._applies(one, match, listen_port):
-                        prefixes = match.destination_subnets if listen_port else ()
+                    names = server_names(match.sni_hosts)
+                    if names and self._applies(one, match, listen_port):
+                        prefixes = address_ranges(match.destination_subnets) if listen_port else ()
                         target = self.target(route.route, chain.port, f"{one.key.name}.{one.key.namespace}")
-                        yield StreamChain(target, chain.protocol, prefixes or chain.prefixes, match.sni_hosts, one.key)
+                        yield StreamChain(target, chain.protocol, prefixes or chain.prefixes, names, one.key)
 
     def _tcp(self, chain: ServiceChain, listen_port: int) -> Iterator[StreamChain]:
         for one in self._virtual_services(chain, tls=False):
@@ -162,7 +164,7 @@ class Streams:
                 if not matches or not listen_port or any(not match.destination_subnets for match in matches):
                     yield StreamChain(target, chain.protocol, chain.prefixes, (), one.key)
                     return
-                subnets = tuple(dict.fromkeys(subnet for match in matches for subnet in match.destination_subnets))
+                subnets = address_ranges(subnet for match in matches for subnet in match.destination_subnets)
                 yield StreamChain(target, chain.protocol, subnets, (), one.key)
 
     def _virtual_services(self, chain: ServiceChain, *, tls: bool) -> Iterable[Outline]:

@@ -44,9 +44,13 @@ def validate(obj: Object[Gateway]) -> Iterator[Fault]:
 def _server(path: str, server: Server) -> Iterator[Fault]:
     if not server.hosts:
         yield error(f"{path}.hosts", "must contain at least one host")
+    by_name = server.port.protocol.upper() in TLS_PROTOCOLS
     for index, host in enumerate(server.hosts):
+        name = host.rpartition("/")[2]
         if wrong := _wrong_host(host):
             yield error(f"{path}.hosts[{index}]", wrong)
+        elif by_name and name.startswith("*") and not name.startswith("*.") and name != "*":
+            yield error(f"{path}.hosts[{index}]", f"must not have a wildcard in a part of a label with TLS: {host!r}")
     yield from _port(f"{path}.port", server.port, server.bind)
     yield from _bind(path, server)
     if server.tls is not None:
@@ -54,8 +58,8 @@ def _server(path: str, server: Server) -> Iterator[Fault]:
     yield from _tls_for_protocol(path, server)
     if server.default_endpoint:
         yield warning(f"{path}.defaultEndpoint", "has no effect: routes come from VirtualServices")
-    if server.name and not is_dns_label(server.name):
-        yield warning(f"{path}.name", f"should be a DNS label, not {server.name!r}")
+    if server.name:
+        yield warning(f"{path}.name", "has no effect: statistics are named by address and port")
 
 
 def _wrong_host(host: str) -> str:
