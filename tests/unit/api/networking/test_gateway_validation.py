@@ -56,6 +56,7 @@ def test_good_gateways_have_no_faults() -> None:
         ({**HTTP, "bind": "unix://a", "port": {"number": 0, "name": "u", "protocol": "TCP"}}, "bind"),
         ({**HTTP, "tls": {"mode": "SIMPLE", "credentialName": "c"}}, "tls"),
         (https(None), "tls"),
+        ({**https({}), "hosts": ["*-a.com"]}, "hosts[0]"),
         (https({"mode": "SIMPLE", "credentialName": "c"}, protocol="TCP"), "tls"),
         (https({"mode": "SIMPLE", "privateKey": "/k"}), "tls.serverCertificate"),
         (https({"mode": "SIMPLE", "serverCertificate": "/c"}), "tls.privateKey"),
@@ -96,6 +97,7 @@ def test_errors_are_located(server: dict[str, Any], path: str) -> None:
         (https({"mode": "SIMPLE", "credentialName": "c", "minProtocolVersion": "TLSV1_0"}), "tls.minProtocolVersion"),
         (https({"mode": "SIMPLE", "credentialName": "c", "subjectAltNames": ["a"]}), "tls.subjectAltNames"),
         ({**HTTP, "defaultEndpoint": "127.0.0.1:80"}, "defaultEndpoint"),
+        ({**HTTP, "name": "edge"}, "name"),
     ],
 )
 def test_warnings_are_located(server: dict[str, Any], path: str) -> None:
