@@ -30,7 +30,9 @@ _Findings = Callable[[Reader, Key], tuple[Fault, ...]]
 
 _FINDINGS: Final[Mapping[str, _Findings]] = {
     "AuthorizationPolicy": not_enforced.authorization_policy_findings,
+    "DestinationRule": destination_rule.destination_rule_findings,
     "EnvoyFilter": envoy_filter.envoy_filter_findings,
+    "PeerAuthentication": peer_authentication.peer_authentication_findings,
     "ProxyConfig": not_enforced.proxy_config_findings,
     "RequestAuthentication": not_enforced.request_authentication_findings,
     "Secret": secret.secret_findings,
