@@ -12,8 +12,10 @@ from lateen.api.objects import Key, ObjectRef
 from lateen.api.schema.fault import Fault, Severity
 from lateen.engine import Reader, Table, query
 from lateen.model.findings import (
+    destination_rule,
     envoy_filter,
     not_enforced,
+    peer_authentication,
     secret,
     service_entry,
     sidecar,
