@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from lateen.api.schema.message import Message, UInt32
+from lateen.api.schema.message import Message, Rule, UInt32
 
 
 class TLSmode(Enum):
@@ -84,6 +84,17 @@ class ServerTLSSettings(Message):
     """The highest version of TLS accepted."""
     cipher_suites: tuple[str, ...] = ()
     """OpenSSL names of the cipher suites offered (TLS 1.2 and below); empty offers Envoy's own."""
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.credentialNames) || !has(self.tlsCertificates)",
+            "only one of credentialNames and tlsCertificates may be set",
+        ),
+        Rule(
+            "!has(self.credentialName) || !has(self.credentialNames)",
+            "only one of credentialName and credentialNames may be set",
+        ),
+    )
 
 
 class Port(Message):

@@ -6,10 +6,12 @@ Source: istio/api, networking/v1alpha3/virtual_service.proto.
 from __future__ import annotations
 
 from enum import Enum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from lateen.api.schema.duration import Duration
-from lateen.api.schema.message import Int32, Message, UInt32
+from lateen.api.schema.message import Int32, Message, UInt32, other_name, rules
+
+AtLeastMillisecond = Annotated[Duration, rules(("duration(self) >= duration('1ms')", "must be at least 1 ms"))]
 
 Base64 = bytes
 """Bytes, written in base64."""
@@ -188,7 +190,7 @@ class HTTPRetry(Message):
 
     attempts: Int32 = 0
     """Retries after the first attempt; 0 for none."""
-    per_try_timeout: Duration | None = None
+    per_try_timeout: AtLeastMillisecond | None = None
     """Limit of each attempt, the first included; at least 1 ms. By default the route's timeout."""
     retry_on: str = ""
     """Envoy's retry conditions and HTTP status codes, separated by commas."""
@@ -196,7 +198,7 @@ class HTTPRetry(Message):
     """Whether retries prefer other localities."""
     retry_ignore_previous_hosts: bool | None = None
     """Whether retries avoid hosts already tried; true by default."""
-    backoff: Duration | None = None
+    backoff: AtLeastMillisecond | None = None
     """Base interval between retries; 25 ms by default."""
 
 
@@ -224,7 +226,7 @@ class CorsPolicy(Message):
     """Content of Access-Control-Allow-Headers."""
     expose_headers: tuple[str, ...] = ()
     """Content of Access-Control-Expose-Headers."""
-    max_age: Duration | None = None
+    max_age: AtLeastMillisecond | None = None
     """How long the result of a preflight may be cached."""
     allow_credentials: bool | None = None
     """Content of Access-Control-Allow-Credentials."""
@@ -237,9 +239,9 @@ class Delay(Message):
 
     percent: Int32 = 0
     """Deprecated, use percentage: share of the requests."""
-    fixed_delay: Duration | None = None
+    fixed_delay: AtLeastMillisecond | None = None
     """How long; at least 1 ms."""
-    exponential_delay: Duration | None = None
+    exponential_delay: AtLeastMillisecond | None = None
     """Mean of an exponential distribution."""
     percentage: Percent | None = None
     """Share of the requests; none by default."""
@@ -308,7 +310,7 @@ class HTTPRoute(Message):
     """Another VirtualService that says what to do."""
     rewrite: HTTPRewrite | None = None
     """Changes to path and host before forwarding."""
-    timeout: Duration | None = None
+    timeout: AtLeastMillisecond | None = None
     """Limit of the whole request, retries included; none by default."""
     retries: HTTPRetry | None = None
     """When to try again; by default the mesh's policy."""
@@ -318,7 +320,7 @@ class HTTPRoute(Message):
     """Where copies of requests go."""
     mirrors: tuple[HTTPMirrorPolicy, ...] = ()
     """The same, to several services."""
-    mirror_percent: UInt32 | None = None
+    mirror_percent: Annotated[UInt32, other_name("mirror_percent")] | None = None
     """Deprecated, use mirrorPercentage: share of the requests that `mirror` gets."""
     mirror_percentage: Percent | None = None
     """Share of the requests that `mirror` gets; all of them by default."""

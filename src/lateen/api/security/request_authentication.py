@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
@@ -29,6 +30,15 @@ class ClaimToHeader(Message):
     """Name of the header that is set; one that the request brought is overwritten."""
     claim: NonEmpty
     """Name of the claim; nested claims with dots. Strings, integers and booleans are supported."""
+
+
+class Presence(Enum):
+    """Whether a request needs the token of a rule."""
+
+    OPTIONAL = "OPTIONAL"
+    """A request without it passes."""
+    REQUIRED = "REQUIRED"
+    """A request without it is refused."""
 
 
 class JWTRule(Message):
@@ -65,6 +75,8 @@ class JWTRule(Message):
     """How long a proxy waits for the keys. Default 5s."""
     space_delimited_claims: Annotated[tuple[NonEmpty, ...], Meta(max_length=64)] = ()
     """Claims that are lists written with spaces, besides `scope` and `permission`."""
+    presence: Presence = Presence.OPTIONAL
+    """Whether a request needs this token."""
 
     rules: ClassVar = (
         Rule(

@@ -27,6 +27,7 @@ def faults(**rule: Any) -> list[tuple[str, str]]:
         {"issuer": "a", "jwks": json.dumps({"keys": [RSA]})},
         {"issuer": "a", "jwks": json.dumps({"keys": []})},
         {"issuer": "a", "jwks": json.dumps(RSA)},
+        {"issuer": "a", "presence": "REQUIRED"},
         {"issuer": "a", "fromHeaders": [{"name": "x", "prefix": "Bearer "}], "timeout": "5s"},
         {"issuer": "a", "outputClaimToHeaders": [{"header": "x-a", "claim": "b.c"}], "spaceDelimitedClaims": ["roles"]},
     ],
@@ -52,6 +53,7 @@ def test_good_rules_pass(rule: dict[str, Any]) -> None:
         ({"issuer": "a", "audiences": [""]}, ".audiences[0]", "expected at least 1"),
         ({"issuer": "a", "fromHeaders": [{}]}, ".fromHeaders[0].name", "missing"),
         ({"issuer": "a", "fromCookies": [""]}, ".fromCookies[0]", "expected at least 1"),
+        ({"issuer": "a", "presence": "MANDATORY"}, ".presence", "expected one of OPTIONAL, REQUIRED"),
         ({"issuer": "a", "timeout": "0s"}, ".timeout", "must be a duration of at least 1ms"),
         (
             {"issuer": "a", "outputClaimToHeaders": [{"header": "a b", "claim": "c"}]},
