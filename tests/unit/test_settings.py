@@ -3,7 +3,9 @@ from __future__ import annotations
 import pwd
 from pathlib import Path
 
-from lateen.settings import read_settings
+import pytest
+
+from lateen.settings import SettingError, read_istiod_settings, read_settings
 
 NOBODY = pwd.getpwnam("nobody")
 
@@ -33,3 +35,44 @@ def test_under_sudo_the_kubeconfig_is_the_callers() -> None:
 def test_root_called_by_root_or_by_nobody_known_is_on_its_own() -> None:
     for uid in ("0", "", "x", "4000000000"):
         assert read_settings({"HOME": "/root", "SUDO_UID": uid, "SUDO_GID": "0"}).caller is None
+
+
+def test_istiods_defaults() -> None:
+    found = read_istiod_settings({})
+    assert (found.revision, found.cluster_id, found.namespace) == ("default", "Kubernetes", "istio-system")
+    assert found.debounce_after < found.debounce_max
+    assert found.identity
+    assert found.status
+
+
+def test_istiods_variables_have_istios_names_and_forms() -> None:
+    found = read_istiod_settings(
+        {
+            "REVISION": "canary",
+            "POD_NAME": "istiod-1",
+            "PILOT_DEBOUNCE_AFTER": "100ms",
+            "PILOT_DEBOUNCE_MAX": "1m0.5s",
+            "PILOT_ENABLE_STATUS": "false",
+            "PILOT_SCOPE_GATEWAY_TO_NAMESPACE": "T",
+            "PILOT_STATUS_QPS": "10",
+        }
+    )
+    assert (found.revision, found.identity) == ("canary", "istiod-1")
+    assert (found.debounce_after, found.debounce_max) == (0.1, 60.5)
+    assert (found.status, found.scope_gateways, found.status_per_second) == (False, True, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PILOT_DEBOUNCE_AFTER", "100"),
+        ("PILOT_DEBOUNCE_AFTER", "-1s"),
+        ("PILOT_ENABLE_STATUS", "yes"),
+        ("PILOT_STATUS_QPS", "0"),
+        ("PILOT_STATUS_QPS", "nan"),
+        ("PILOT_STATUS_QPS", "inf"),
+    ],
+)
+def test_a_variable_that_cannot_be_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingError, match=name):
+        read_istiod_settings({name: value})

@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 LEVELS: Final = ("debug", "info", "warn", "error")
 _NAMES: Final = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warn", logging.ERROR: "error"}
@@ -34,9 +34,9 @@ class _Json(logging.Formatter):
         return json.dumps(line)
 
 
-def set_up_logs(level: str, *, as_json: bool) -> None:
-    """Sends all log lines to standard error. `level` is one of LEVELS."""
-    handler = logging.StreamHandler(sys.stderr)
+def set_up_logs(level: str, *, as_json: bool, stream: TextIO | None = None) -> None:
+    """Sends all log lines to a stream, by default standard error. `level` is one of LEVELS."""
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Json() if as_json else _Text())
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -27,7 +27,19 @@ class Resource(NamedTuple):
 
     @property
     def path(self) -> str:
-        return f"/apis/{self.api_version}/{self.plural}" if self.group else f"/api/{self.version}/{self.plural}"
+        return f"{self._root}/{self.plural}"
+
+    @property
+    def _root(self) -> str:
+        return f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
+
+    def namespace_of(self, path: str) -> str | None:
+        """Of a path of its objects together, empty for all; None for another path."""
+        if path == self.path:
+            return ""
+        begin, end = f"{self._root}/namespaces/", f"/{self.plural}"
+        middle = path[len(begin) : -len(end)]
+        return middle if path == f"{begin}{middle}{end}" and middle and "/" not in middle else None
 
 
 class Past(NamedTuple):
@@ -139,8 +151,8 @@ class FakeApiServer:
         if refused is not None:
             return _status(refused, "refused")
         for resource in self.resources:
-            if request.path == resource.path:
-                return await self._collection(request, resource)
+            if (namespace := resource.namespace_of(request.path)) is not None:
+                return await self._collection(request, resource, namespace)
             if request.path == f"/apis/{resource.api_version}":
                 same = [r for r in self.resources if r.api_version == resource.api_version]
                 return web.json_response({"resources": [{"name": each.plural} for each in same]})
@@ -153,17 +165,17 @@ class FakeApiServer:
             return _status(403, "customresourcedefinitions is forbidden")
         return _status(404, "the server could not find the requested resource")
 
-    async def _collection(self, request: web.Request, resource: Resource) -> web.StreamResponse:
+    async def _collection(self, request: web.Request, resource: Resource, namespace: str) -> web.StreamResponse:
         if resource.plural in self.denied:
             return _status(403, f"{resource.plural} is forbidden")
         if request.query.get("watch"):
-            return await self._watch(request, resource)
-        return self._list(request, resource)
+            return await self._watch(request, resource, namespace)
+        return self._list(request, resource, namespace)
 
-    def _list(self, request: web.Request, resource: Resource) -> web.StreamResponse:
+    def _list(self, request: web.Request, resource: Resource, namespace: str) -> web.StreamResponse:
         """Pages are of one moment: what changes meanwhile is not in them, but in the watch from their version."""
-        held = sorted((place[1:], found) for place, found in self.objects.items() if place[0] == resource)
-        items = [found for _, found in held]
+        held = sorted(place for place in self.objects if place[0] == resource and namespace in ("", place[1]))
+        items = [self.objects[place] for place in held]
         version, begin = self.version, 0
         if token := request.query.get("continue"):
             snapshot = json.loads(token)
@@ -176,13 +188,13 @@ class FakeApiServer:
             metadata["continue"] = json.dumps({"version": version, "begin": begin + limit, "items": items})
         return web.json_response({"metadata": metadata, "items": items[begin : begin + limit]})
 
-    async def _watch(self, request: web.Request, resource: Resource) -> web.StreamResponse:
+    async def _watch(self, request: web.Request, resource: Resource, namespace: str) -> web.StreamResponse:
         told = int(request.query["resourceVersion"])
         if told < self.oldest:
             return _status(410, "too old resource version")
         response = web.StreamResponse()
         await response.prepare(request)
-        task = asyncio.create_task(self._tell_watch(response, resource, told))
+        task = asyncio.create_task(self._tell_watch(response, resource, namespace, told))
         self._watches.add(task)
         try:
             await asyncio.wait([task])
@@ -193,7 +205,7 @@ class FakeApiServer:
             request.transport.abort()
         return response
 
-    async def _tell_watch(self, response: web.StreamResponse, resource: Resource, told: int) -> None:
+    async def _tell_watch(self, response: web.StreamResponse, resource: Resource, namespace: str, told: int) -> None:
         news: asyncio.Queue[Past] = asyncio.Queue()
         for past in self._past:
             if past.version > told:
@@ -207,7 +219,7 @@ class FakeApiServer:
                 if past.type == "ERROR":
                     await _line(response, "ERROR", past.object)
                     return
-                if past.resource == resource:
+                if past.resource == resource and namespace in ("", past.object["metadata"].get("namespace")):
                     found = {"apiVersion": resource.api_version, "kind": resource.kind, **past.object}
                     await _line(response, past.type, found)
         finally:

@@ -86,10 +86,8 @@ class Reflector:
             except ApiError as error:
                 if error.status in _REFUSED:
                     await self._refused(sink, error)
-                elif error.status == 404:
-                    # The kind went away between two requests; discovery says what now.
-                    await asyncio.sleep(backoff.next())
                 else:
+                    # 404: the kind went away between two requests, and discovery says what now.
                     self._report(sink, str(error))
                     await asyncio.sleep(max(backoff.next(), error.retry_after))
             except (OSError, ValueError) as error:

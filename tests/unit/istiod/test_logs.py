@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from lateen.istiod.logs import set_up_logs
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield io.StringIO()
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def test_text_lines(stream: io.StringIO) -> None:
+    set_up_logs("info", as_json=False, stream=stream)
+    logging.getLogger("lateen.sources.store").info("hello %s", "you", extra={"fields": {"a": 1}})
+    logging.getLogger("lateen.x").debug("not shown")
+    _, level, scope, *rest = stream.getvalue().rstrip("\n").split("\t")
+    assert (level, scope, rest) == ("info", "sources.store", ["hello you", "a=1"])
+
+
+def test_json_lines_with_a_trace(stream: io.StringIO) -> None:
+    set_up_logs("warn", as_json=True, stream=stream)
+    logger = logging.getLogger("lateen.x")
+    logger.info("not shown")
+    try:
+        raise ValueError("broken\nin two")
+    except ValueError:
+        logger.exception("failed")
+    (line,) = stream.getvalue().splitlines()
+    found = json.loads(line)
+    assert (found["level"], found["scope"], found["msg"]) == ("error", "x", "failed")
+    assert "broken\nin two" in found["stack"]
