@@ -1,7 +1,8 @@
 """Builds Envoy's messages from JSON as users write it, with located faults.
 
 What this version does not know is passed over with a warning, so that a value may be meant for a newer Envoy: unknown
-fields are left out, and a `typed_config` of an unknown type becomes a TypedStruct, which Envoy itself interprets.
+fields are left out, and a `typed_config` of an unknown type of Envoy's becomes a TypedStruct, which Envoy itself
+interprets. Types that are not Envoy's (Istio's own filters, for example) are nothing that a stock Envoy takes.
 """
 
 from __future__ import annotations
@@ -16,13 +17,18 @@ from lateen.api.schema.fault import Fault, error, warning
 
 _ANY: Final = "google.protobuf.Any"
 _TYPED_STRUCT: Final = "xds.type.v3.TypedStruct"
+_TYPED_STRUCTS: Final = (_TYPED_STRUCT, "udpa.type.v1.TypedStruct")
+_OF_ENVOY: Final = ("envoy.", "xds.", "udpa.", "google.")
 _WELL_KNOWN: Final = "google.protobuf."
 """Messages with a JSON form of their own."""
 _DEEPEST: Final = 64
 
 
 def build(name: str, value: Mapping[str, Any], path: str) -> tuple[Any | None, tuple[Fault, ...]]:
-    """A message of a type from JSON at `path` of its resource, and its faults; None iff one of them is an ERROR."""
+    """A message of a type from JSON at `path` of its resource, and its faults.
+
+    None if one of them is an ERROR, or if the value is of a type that only other builds of Envoy know: a WARNING.
+    """
     descriptor = message_descriptor(name)
     class_ = message_class(name)
     if descriptor is None or class_ is None:
@@ -89,8 +95,14 @@ def _any(value: Mapping[str, Any], path: str, faults: list[Fault], depth: int) -
         raise _Wrong(error(path, "expected the type of the message as @type"))
     rest = {key: item for key, item in value.items() if key != "@type"}
     name = url.rpartition("/")[2]
+    if name in _TYPED_STRUCTS:
+        return _unwrapped(value, path, depth) or value
     descriptor = message_descriptor(name)
     if descriptor is None:
+        if not name.startswith(_OF_ENVOY):
+            raise _Wrong(
+                warning(path, f"{name} is no message of Envoy's API, which is all that proxies know: left out")
+            )
         message_descriptor(_TYPED_STRUCT)  # imported, so that it can be parsed
         hint = "; try the v3 API" if ".v2." in name else ""
         faults.append(warning(path, f"{name} is not known to this version{hint}: Envoy will judge it"))
@@ -98,6 +110,22 @@ def _any(value: Mapping[str, Any], path: str, faults: list[Fault], depth: int) -
     if name.startswith(_WELL_KNOWN):
         return value
     return {"@type": url, **_known(rest, descriptor, path, faults, depth + 1)}
+
+
+def _unwrapped(value: Mapping[str, Any], path: str, depth: int) -> Any | None:
+    """What a TypedStruct stands for, as the message itself, so that it can be merged. None unless all is known."""
+    message_descriptor(str(value["@type"]).rpartition("/")[2])  # imported, so that it can be parsed
+    url = value.get("type_url") or value.get("typeUrl")
+    inner = value.get("value")
+    descriptor = message_descriptor(url.rpartition("/")[2]) if isinstance(url, str) else None
+    if descriptor is None or not isinstance(inner, Mapping) or "@type" in inner:
+        return None
+    faults: list[Fault] = []
+    try:
+        known = _known(inner, descriptor, path, faults, depth + 1)
+    except _Wrong:
+        return None
+    return {"@type": url, **known} if not faults and not descriptor.full_name.startswith(_WELL_KNOWN) else None
 
 
 # --- what is deprecated -------------------------------------------------------------------------------------------

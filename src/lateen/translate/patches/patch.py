@@ -16,7 +16,7 @@ from lateen.api.networking.envoy_filter import (
 )
 from lateen.api.networking.envoy_filter_validation import patch_value
 from lateen.api.objects import Key
-from lateen.api.schema.fault import Fault, Severity
+from lateen.api.schema.fault import Fault
 from lateen.engine import Reader, query
 from lateen.model.inputs import ENVOY_FILTERS
 from lateen.model.proxy import PatchSet
@@ -99,7 +99,13 @@ def _is_usable(db: Reader, outline: Outline) -> bool:
 
 @query
 def _usable(db: Reader, filter_: Key) -> tuple[bool, ...]:
-    return tuple(not any(fault.severity is Severity.ERROR for fault in faults) for _, faults in values(db, filter_))
+    obj = ENVOY_FILTERS.get(db, filter_)
+    if obj is None:
+        return ()
+    return tuple(
+        value is not None or (each.patch is not None and each.patch.operation is Operation.REMOVE)
+        for each, (value, _) in zip(obj.spec.config_patches, values(db, filter_), strict=True)
+    )
 
 
 def patches(db: Reader, refs: tuple[PatchRef, ...]) -> list[Patch]:

@@ -113,12 +113,31 @@ def test_a_typed_struct_stays_what_it_is() -> None:
 
 
 def test_an_unknown_type_becomes_a_typed_struct() -> None:
-    value = {"name": "x", "typed_config": {"@type": "type.googleapis.com/istio.X", "a": [1]}}
+    value = {"name": "x", "typed_config": {"@type": "type.googleapis.com/envoy.new.v3.X", "a": [1]}}
     message, [fault] = build(FILTER, value, "value")
     assert fault.path == "value.typed_config"
     held = message_class("xds.type.v3.TypedStruct").FromString(message.typed_config.value)
-    assert held.type_url == "type.googleapis.com/istio.X"
+    assert held.type_url == "type.googleapis.com/envoy.new.v3.X"
     assert held.value["a"][0] == 1
+
+
+def test_a_type_that_is_not_envoys_is_left_out() -> None:
+    value = {"name": "x", "typed_config": {"@type": "type.googleapis.com/stats.PluginConfig"}}
+    message, [fault] = build(FILTER, value, "value")
+    assert message is None
+    assert (fault.severity, fault.path) == (Severity.WARNING, "value.typed_config")
+    assert "stats.PluginConfig is no message of Envoy's API" in fault.message
+
+
+@pytest.mark.parametrize("type_", ["xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct"])
+def test_a_typed_struct_of_what_is_known_becomes_the_message(type_: str) -> None:
+    def struct(inner: dict[str, Any]) -> dict[str, Any]:
+        url = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+        return {"name": "x", "typed_config": {"@type": f"type.googleapis.com/{type_}", "type_url": url, "value": inner}}
+
+    assert built(FILTER, struct({"dynamic_stats": False})).typed_config.TypeName().endswith("router.v3.Router")
+    for unknown in ({"nonsense": 1}, {"upstream_log": 7}):
+        assert built(FILTER, struct(unknown)).typed_config.TypeName() == type_
 
 
 def test_too_deep_a_value() -> None:
@@ -155,4 +174,6 @@ json_values = st.recursive(
 @given(st.dictionaries(st.sampled_from(["name", "metadata", "health_checks", "connect_timeout", "type"]), json_values))
 def test_any_json_is_a_message_or_a_fault(value: dict[str, Any]) -> None:
     message, faults = build(CLUSTER, value, "value")
-    assert (message is None) is any(fault.severity is Severity.ERROR for fault in faults)
+    if any(fault.severity is Severity.ERROR for fault in faults):
+        assert message is None
+    assert message is not None or faults

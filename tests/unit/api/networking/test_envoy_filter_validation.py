@@ -107,6 +107,11 @@ def test_errors(bad: dict[str, Any], path: str, message: str) -> None:
             "not a field of envoy.config.cluster.v3.Cluster",
         ),
         (
+            patch("HTTP_FILTER", "ADD", {"name": "x", "typed_config": {"@type": "x.example/stats.PluginConfig"}}),
+            f"{PATCH}.patch.value.typed_config",
+            "no message of Envoy's API",
+        ),
+        (
             patch("HTTP_FILTER", "ADD", typed("x", "filters.http.nonsense.v9.X")),
             f"{PATCH}.patch.value.typed_config",
             "not known to this version",

@@ -286,12 +286,21 @@ def test_http_filters_are_merged_inside(world: Worlds) -> None:
     assert [bool(each.typed_config.value) for each in found] == [False, True]
 
 
+def test_a_filter_that_a_stock_envoy_does_not_know_is_left_out_alone(world: Worlds) -> None:
+    value = {"name": "stats", "typed_config": {"@type": "type.googleapis.com/stats.PluginConfig"}}
+    it = world(patch("HTTP_FILTER", "INSERT_FIRST", value), patch("HTTP_FILTER", "INSERT_FIRST", LUA))
+    assert names(manager(it.messages(LDS, OUTBOUND)[HTTP]).http_filters) == ["lua", "cors", "router"]
+
+
 def test_an_unknown_type_is_passed_to_envoy_as_a_typed_struct(world: Worlds) -> None:
-    value = {"name": "new", "typed_config": {"@type": "type.googleapis.com/istio.stats.PluginConfig", "a": 1}}
+    value = {
+        "name": "new",
+        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.newer.v3.Newer", "a": 1},
+    }
     it = world(patch("HTTP_FILTER", "INSERT_FIRST", value))
     [first, *_] = manager(it.messages(LDS, OUTBOUND, judged=False)[HTTP]).http_filters
     assert first.typed_config.TypeName() == "xds.type.v3.TypedStruct"
-    assert b"istio.stats.PluginConfig" in first.typed_config.value
+    assert b"newer.v3.Newer" in first.typed_config.value
 
 
 # --- order --------------------------------------------------------------------------------------------------------
