@@ -9,6 +9,7 @@ from lateen.api.objects import Key
 from lateen.api.schema.fault import Fault, warning
 from lateen.engine import Reader, query
 from lateen.model.auto_addresses import auto_addresses, gets_address
+from lateen.model.findings.listeners import service_entry_listener_findings
 from lateen.model.findings.workload_labels import selects_nothing
 from lateen.model.inputs import SERVICE_ENTRIES
 from lateen.model.mesh import discovered
@@ -33,6 +34,7 @@ def service_entry_findings(db: Reader, key: Key) -> tuple[Fault, ...]:
             for fault in _host(db, entry, f"spec.hosts[{index}]", host)
         ),
         *_selector(db, entry),
+        *service_entry_listener_findings(db, key),
     )
 
 

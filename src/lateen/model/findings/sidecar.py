@@ -11,6 +11,7 @@ from lateen.api.objects import Key
 from lateen.api.schema.fault import Fault, warning
 from lateen.engine import Reader, query
 from lateen.model import hosts
+from lateen.model.findings.listeners import sidecar_listener_findings
 from lateen.model.findings.workload_labels import label_sets, selects_nothing
 from lateen.model.inputs import SIDECARS
 from lateen.model.mesh import root_namespace
@@ -31,7 +32,12 @@ def sidecar_findings(db: Reader, key: Key) -> tuple[Fault, ...]:
     found = SIDECARS.get(db, key)
     if found is None:
         return ()
-    return (*_selection(db, key), *_egress(db, key, found.spec), *_egress_proxy(db, key, found.spec))
+    return (
+        *_selection(db, key),
+        *_egress(db, key, found.spec),
+        *_egress_proxy(db, key, found.spec),
+        *sidecar_listener_findings(db, key),
+    )
 
 
 def _selection(db: Reader, key: Key) -> Iterator[Fault]:
