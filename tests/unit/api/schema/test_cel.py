@@ -133,7 +133,19 @@ def test_the_language_means_what_it_means_for_cel_cpp(expression: str, value: An
 
 @pytest.mark.parametrize(
     "expression",
-    ["self ==", "self = 1", "(self", "nosuch(self)", "self.nosuch()", "self..a", "'a", "self ? 1", "1 1", ""],
+    [
+        "self ==",
+        "self = 1",
+        "(self",
+        "nosuch(self)",
+        "self.nosuch()",
+        "self..a",
+        "'a",
+        "self ? 1",
+        "1 1",
+        "",
+        "1 / 0 > self",
+    ],
 )
 def test_what_is_no_rule_is_refused_when_it_is_loaded(expression: str) -> None:
     with pytest.raises(CelSyntaxError):
