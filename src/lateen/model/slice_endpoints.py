@@ -48,7 +48,7 @@ def slice_endpoints(db: Reader, service: Service) -> dict[int, list[Endpoint]]:
                 second_addresses.setdefault((key.cluster, first), []).append(end.addresses[0])
     if second_addresses:
         _join_second_family(db, found, second_addresses)
-    if service.selects and not service.headless:
+    if service.selects:
         for port, listed in selected_entries(db, service).items():
             if port in found:
                 found[port].extend(listed)

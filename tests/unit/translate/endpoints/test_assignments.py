@@ -255,6 +255,15 @@ def test_gateways_of_networks_that_are_services() -> None:
     assert (socket.address, socket.port_value) == ("192.0.2.7", 1234)
 
 
+def test_a_further_namespace_costs_next_to_nothing() -> None:
+    mesh = Mesh(*(SERVICE.replace("reviews", f"s{number}") for number in range(30)))
+    recipes(mesh, mesh.proxy("a.first"))
+    before = sum(each.computed for each in mesh.engine.statistics().queries.values())
+    assert recipes(mesh, mesh.proxy("b.second")) == recipes(mesh, mesh.proxy("a.first"))
+    after = sum(each.computed for each in mesh.engine.statistics().queries.values())
+    assert after - before < 30
+
+
 def test_what_has_no_assignment() -> None:
     mesh = Mesh(
         "{kind: Service, metadata: {name: headless}, spec: {clusterIP: None, ports: [{name: http, port: 80}]}}",
