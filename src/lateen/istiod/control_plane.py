@@ -16,6 +16,7 @@ import grpc
 import msgspec
 
 from lateen.engine import Engine
+from lateen.istiod.clock import Clock
 from lateen.istiod.configuration import Address, Certificates, Cluster, Configuration
 from lateen.istiod.http import Site, application
 from lateen.istiod.kinds import watched_kinds
@@ -125,6 +126,7 @@ class ControlPlane:
             parts[f"source {source.name}"] = partial(source.run, sink)
         parts["push loop"] = self.push.run
         parts["reports"] = self.reports.run
+        parts["clock"] = Clock(self.engine, self.reports.changed).run
         parts["troubles"] = TroubleCarrier(self.engine, self.server, self.reports.changed).run
         if self._writer is not None and self._client is not None:
             settings, writer = self._configuration.settings, self._writer

@@ -8,6 +8,7 @@ the bucket it looked into and on nothing else.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from datetime import datetime
 from typing import Any
 
 from lateen.api.extensions.traffic_extension import TrafficExtension
@@ -100,9 +101,20 @@ def _exported_to(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
     return tuple(namespace for namespace in dict.fromkeys(value.spec.export_to) if namespace not in ("*", "."))
 
 
+def _asks_for_hashing(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
+    """Whether any policy balances by consistent hashing, for which requests need a hash."""
+    policies = (value.spec.traffic_policy, *(subset.traffic_policy for subset in value.spec.subsets))
+    balancers = [policy.load_balancer for policy in policies if policy is not None]
+    balancers += [
+        port.load_balancer for policy in policies if policy is not None for port in policy.port_level_settings
+    ]
+    return (True,) if any(found is not None and found.consistent_hash is not None for found in balancers) else ()
+
+
 def _routed_hosts(value: Object[VirtualService]) -> tuple[Hashable, ...]:
-    """Hosts in lower case; short names are relative to the object's namespace."""
-    return tuple(dict.fromkeys(host.lower() for host in value.spec.hosts))
+    """Hosts in lower case; a short name is paired with the object's namespace, to which it is relative."""
+    found = dict.fromkeys(host.lower() for host in value.spec.hosts)
+    return tuple(host if "." in host else (value.metadata.namespace, host) for host in found)
 
 
 def _has_wildcards(value: Object[VirtualService]) -> tuple[Hashable, ...]:
@@ -167,6 +179,7 @@ DESTINATION_RULES: Table[Key, Object[DestinationRule]] = Table(
         "host": _host,
         "exported_to": _exported_to,
         "with_credentials": _client_credentials,
+        "hashing": _asks_for_hashing,
     },
 )
 GATEWAYS: Table[Key, Object[Gateway]] = Table(
@@ -201,6 +214,8 @@ CLUSTER_ID: Cell[str] = Cell("clusterid", "Kubernetes")
 """What the control plane's own cluster is called (endpoints of `Key.cluster == ""` carry it)."""
 DOMAIN: Cell[str] = Cell("domain", "cluster.local")
 """Suffix of Kubernetes service names."""
+HOUR: Cell[datetime | None] = Cell("hour", None)
+"""The time, in whole hours (UTC); None when nobody tells it. For findings: no configuration depends on it."""
 SCOPE_GATEWAYS_TO_NAMESPACE: Cell[bool] = Cell("scopegateways", False)
 """Gateways select proxies of their own namespace alone (PILOT_SCOPE_GATEWAY_TO_NAMESPACE)."""
 

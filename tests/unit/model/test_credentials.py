@@ -21,12 +21,12 @@ from lateen.api.kubernetes.secret import Secret
 from lateen.api.networking.gateway import Gateway
 from lateen.api.objects import Key, Metadata, Object, ObjectRef
 from lateen.api.schema.decode import Decoder
-from lateen.api.schema.fault import error
+from lateen.api.schema.fault import Severity, error
 from lateen.engine import Engine
 from lateen.model.credentials import Authorities, Credential, Lifetime, authorities, credential, lifetime
 from lateen.model.fault import ConfigError
 from lateen.model.findings.secret import secret_findings
-from lateen.model.inputs import GATEWAYS, SECRETS
+from lateen.model.inputs import GATEWAYS, HOUR, SECRETS
 
 KEY = Key("edge", "site")
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -182,3 +182,24 @@ def test_secrets_with_authorities_are_judged_as_such() -> None:
     suffixed = Key("edge", "other-cacert")
     [fault] = engine({}, suffixed, gateway=named).get(secret_findings, suffixed)
     assert fault.message.startswith("expected cacert or ca.crt")
+
+
+@pytest.mark.parametrize(
+    ("hour", "severity", "message"),
+    [
+        (datetime.datetime(2025, 12, 31, 22, tzinfo=datetime.UTC), Severity.ERROR, "not valid before 2026-01-01 00:00"),
+        (datetime.datetime(2025, 12, 31, 23, tzinfo=datetime.UTC), Severity.ERROR, "not valid before 2026-01-01 00:00"),
+        (datetime.datetime(2026, 6, 1, tzinfo=datetime.UTC), None, ""),
+        (datetime.datetime(2026, 12, 30, tzinfo=datetime.UTC), Severity.WARNING, "expires on 2027-01-01 00:00"),
+        (datetime.datetime(2027, 1, 1, tzinfo=datetime.UTC), Severity.ERROR, "expired on 2027-01-01 00:00"),
+    ],
+)
+def test_certificates_out_of_time(hour: datetime.datetime, severity: Severity | None, message: str) -> None:
+    made = engine({"tls.crt": CERT, "tls.key": CERT_KEY}, type_="kubernetes.io/tls")
+    assert made.get(secret_findings, KEY) == ()
+    with made.change() as tx:
+        tx.put(HOUR, hour)
+    found = made.get(secret_findings, KEY)
+    assert [fault.severity for fault in found] == ([severity] if severity is not None else [])
+    assert all(message in fault.message for fault in found)
+    assert made.get(credential, KEY).certificate == CERT
