@@ -15,7 +15,7 @@ from lateen.engine import Reader, query
 from lateen.model import hosts
 from lateen.model.inputs import DOMAIN
 from lateen.model.service import Resolution, Service, ServiceKey
-from lateen.model.services import aliases, service, service_keys
+from lateen.model.services import service, service_keys, unaliased
 from lateen.model.virtual_services import hosts_without_service
 
 _UNSPECIFIED = frozenset({"0.0.0.0", "::"})
@@ -43,20 +43,23 @@ class Claim(NamedTuple):
     """None for a host without a service."""
 
 
-def service_domains(db: Reader, found: Service, *, bare: bool) -> tuple[tuple[Form, str], ...]:
+def service_domains(db: Reader, found: Service, *, bare: bool) -> list[str]:
     """Every domain of a service, without ports. `bare` adds the name alone, as clients of its namespace write it."""
-    domain = DOMAIN.get(db)
-    named = [(Form.HOST, found.hostname.lower())]
-    named += [(Form.ALIAS, alias.lower()) for alias in aliases(db, found.hostname)]
-    listed: list[tuple[Form, str]] = []
-    for form, host in named:
-        listed.append((form, host))
-        listed += [(Form.SHORT, short) for short in _alternates(host, domain, bare)]
+    listed = _domains(found, alias_names(db).get(found.hostname, ()), DOMAIN.get(db), bare)
+    return list(dict.fromkeys(name for _, name in listed))
+
+
+def _domains(found: Service, others: tuple[str, ...], domain: str, bare: bool) -> list[tuple[Form, str]]:
+    """Domains with their forms; `others` are the aliases."""
+    host = found.hostname.lower()
+    listed = [(Form.HOST, host), *_alternates(host, domain, bare)]
+    for alias in others:
+        listed += [(Form.ALIAS, alias.lower()), *_alternates(alias.lower(), domain, bare)]
     if found.headless and found.is_kubernetes:
         # Pods of a headless service have names below the service's.
-        listed += [(Form.SHORT, f"*.{name}") for _, name in tuple(listed)]
+        listed += [(Form.SHORT, f"*.{name}") for _, name in listed]
     listed += [(Form.ADDRESS, address) for address in _addresses(found)]
-    return tuple(dict.fromkeys(listed))
+    return listed
 
 
 def with_port(domain: str, port: int) -> str:
@@ -68,17 +71,15 @@ def compliant(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
-def _alternates(host: str, domain: str, bare: bool) -> Iterable[str]:
-    if not _is_address(host) and not hosts.is_wildcard(host):
-        yield f"{host}."
+def _alternates(host: str, domain: str, bare: bool) -> list[tuple[Form, str]]:
+    listed = [] if hosts.is_wildcard(host) or _is_address(host) else [(Form.SHORT, f"{host}.")]
     name = hosts.kubernetes_name(host, domain)
-    if name is None:
-        return
-    short, namespace = name
-    if bare:
-        yield short
-    yield f"{short}.{namespace}"
-    yield f"{short}.{namespace}.svc"
+    if name is not None:
+        short, namespace = name
+        if bare:
+            listed.append((Form.SHORT, short))
+        listed += [(Form.SHORT, f"{short}.{namespace}"), (Form.SHORT, f"{short}.{namespace}.svc")]
+    return listed
 
 
 def _addresses(found: Service) -> Iterable[str]:
@@ -90,6 +91,8 @@ def _addresses(found: Service) -> Iterable[str]:
 
 
 def _is_address(host: str) -> bool:
+    if not host[-1:].isdigit() and ":" not in host:
+        return False
     try:
         ipaddress.ip_address(host.strip("[]"))
     except ValueError:
@@ -103,25 +106,55 @@ def contested(db: Reader) -> Mapping[str, tuple[Claim, ...]]:
 
     Names without a namespace are left out, where they contend only with one another: no client sees two of them.
     """
-    claims: dict[str, set[Claim]] = {}
-    shorts: list[tuple[str, Claim]] = []
-    for key in service_keys(db):
-        found = service(db, key)
-        if found is None or found.resolution is Resolution.ALIAS:
-            continue
-        for form, name in service_domains(db, found, bare=True):
-            claim = Claim(form, not found.is_kubernetes, found.created, key.hostname, key)
-            if form is Form.SHORT and "." not in name.removeprefix("*."):
-                shorts.append((name, claim))
-            else:
-                claims.setdefault(name, set()).add(claim)
+    domain = DOMAIN.get(db)
+    services = _services(db)
+    owners: dict[str, str] = {compliant(host): host for host in hosts_without_service(db)}
+    bare: set[str] = set()
+    several: set[str] = set()
+    for found, others in services:
+        for form, name in _domains(found, others, domain, bare=True):
+            if form is Form.SHORT and _is_bare(name):
+                bare.add(name)
+            elif owners.setdefault(name, found.hostname) != found.hostname:
+                several.add(name)
+    several |= bare & owners.keys()
+    if not several:
+        return {}
+    claims: dict[str, set[Claim]] = {name: set() for name in several}
+    for found, others in services:
+        for form, name in _domains(found, others, domain, bare=True):
+            if name in several:
+                claims[name].add(Claim(form, not found.is_kubernetes, found.created, found.hostname, found.key))
     for host in hosts_without_service(db):
-        claims.setdefault(compliant(host), set()).add(Claim(Form.ROUTED, True, "", host, None))
-    for name, claim in shorts:
-        if name in claims:
-            claims[name].add(claim)
-    several = (name for name in sorted(claims) if len({claim.host for claim in claims[name]}) > 1)
-    return {name: tuple(sorted(claims[name], key=_precedence)) for name in several}
+        if (name := compliant(host)) in several:
+            claims[name].add(Claim(Form.ROUTED, True, "", host, None))
+    return {name: tuple(sorted(claims[name], key=_precedence)) for name in sorted(several)}
+
+
+@query
+def alias_names(db: Reader) -> Mapping[str, tuple[str, ...]]:
+    """By host: the hosts of ExternalName Services that stand for it. Nearly always empty."""
+    found: dict[str, list[str]] = {}
+    for key in service_keys(db):
+        one = service(db, key)
+        if one is not None and one.resolution is Resolution.ALIAS:
+            found.setdefault(unaliased(db, key.hostname), []).append(key.hostname)
+    return {host: tuple(found[host]) for host in sorted(found)}
+
+
+def _services(db: Reader) -> list[tuple[Service, tuple[str, ...]]]:
+    """All services but aliases, each with its aliases."""
+    others = alias_names(db)
+    found = (service(db, key) for key in service_keys(db))
+    return [
+        (one, others.get(one.hostname, ()))
+        for one in found
+        if one is not None and one.resolution is not Resolution.ALIAS
+    ]
+
+
+def _is_bare(name: str) -> bool:
+    return "." not in name.removeprefix("*.")
 
 
 def _precedence(claim: Claim) -> tuple[int, bool, str, str, str]:

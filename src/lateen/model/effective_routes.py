@@ -39,34 +39,36 @@ class Source(NamedTuple):
     labels: Labels = ()
 
 
-class Asked(NamedTuple):
-    """What the matches of a VirtualService ask of clients."""
+class Outlook(msgspec.Struct, frozen=True):
+    """What the routes of a VirtualService, its delegates' included, ask of clients, and where they lead."""
 
     labels: tuple[str, ...] = ()
-    """Keys, sorted."""
+    """Keys of labels of clients that matches ask for, sorted."""
     namespaces: tuple[str, ...] = ()
-    """Those that are told from others, sorted."""
+    """Those that matches tell from others, sorted."""
+    destinations: tuple[tuple[str, str, int], ...] = ()
+    """Every (host, subset, port) that gets traffic, mirrors included, sorted. Port 0 is none."""
 
 
 def source_of(db: Reader, key: Key, namespace: str, labels: Labels) -> Source:
     """A client in a namespace with these labels, to one VirtualService."""
-    asked = asked_of_clients(db, key)
-    if asked == _NOTHING:
+    asked = outlook(db, key)
+    if not asked.labels and not asked.namespaces:
         return _ANYBODY
     known = namespace if namespace in asked.namespaces else ""
     return Source(known, tuple(pair for pair in labels if pair[0] in asked.labels))
 
 
 @query
-def asked_of_clients(db: Reader, key: Key) -> Asked:
-    """What the matches of a VirtualService, its delegates' included, ask of clients."""
+def outlook(db: Reader, key: Key) -> Outlook:
+    """Stays the same when the routes of a VirtualService change in other respects."""
     found = effective(db, key)
     if found is None:
-        return _NOTHING
+        return Outlook()
     matches = found.matches
     labels = {label for match in matches for label in match.source_labels}
     namespaces = {match.source_namespace for match in matches} - {""}
-    return Asked(tuple(sorted(labels)), tuple(sorted(namespaces)))
+    return Outlook(tuple(sorted(labels)), tuple(sorted(namespaces)), tuple(sorted(_destinations(found))))
 
 
 @query
@@ -77,11 +79,10 @@ def routed_namespaces(db: Reader) -> frozenset[str]:
         one = outline(db, key)
         if one is not None:
             found |= one.export_to
-            found.update(asked_of_clients(db, key).namespaces)
+            found.update(outlook(db, key).namespaces)
     return frozenset(found - {"*"})
 
 
-_NOTHING = Asked()
 _ANYBODY = Source()
 
 Match = HTTPMatchRequest | TLSMatchAttributes | L4MatchAttributes
@@ -163,12 +164,7 @@ def delegated_routes(db: Reader, key: Key, index: int) -> tuple[HTTPRoute, ...]:
     return tuple(route for route in routes if route is not None)
 
 
-@query
-def destinations(db: Reader, key: Key) -> tuple[tuple[str, str, int], ...]:
-    """Every (host, subset, port) that a VirtualService sends traffic to, mirrors included, sorted. Port 0 is none."""
-    found = effective(db, key)
-    if found is None:
-        return ()
+def _destinations(found: VirtualService) -> set[tuple[str, str, int]]:
     targets: set[tuple[str, str, int]] = set()
     for http in found.http:
         mirrors = [http.mirror] if http.mirror is not None else [mirror.destination for mirror in http.mirrors]
@@ -177,7 +173,7 @@ def destinations(db: Reader, key: Key) -> tuple[tuple[str, str, int], ...]:
         targets.update(_triples([each.destination for each in tls.route]))
     for tcp in found.tcp:
         targets.update(_triples([each.destination for each in tcp.route]))
-    return tuple(sorted(targets))
+    return targets
 
 
 def _triples(found: Iterable[Destination]) -> Iterable[tuple[str, str, int]]:

@@ -114,7 +114,7 @@ def _asks_for_hashing(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
 def _routed_hosts(value: Object[VirtualService]) -> tuple[Hashable, ...]:
     """Hosts in lower case; a short name is paired with the object's namespace, to which it is relative."""
     found = dict.fromkeys(host.lower() for host in value.spec.hosts)
-    return tuple(host if "." in host else (value.metadata.namespace, host) for host in found)
+    return tuple(host if any(c in host for c in ".:*") else (value.metadata.namespace, host) for host in found)
 
 
 def _has_wildcards(value: Object[VirtualService]) -> tuple[Hashable, ...]:

@@ -7,13 +7,15 @@ from typing import NamedTuple
 from lateen.api.networking.virtual_service import Destination
 from lateen.api.objects import Key
 from lateen.engine import Reader, query
+from lateen.model import hosts
 from lateen.model.destination_rules import RuleClient, rule_client
-from lateen.model.effective_routes import destinations
+from lateen.model.effective_routes import outlook
+from lateen.model.inputs import DOMAIN
 from lateen.model.names import outbound_cluster
 from lateen.model.outbound_clusters import clusters_in_scope
 from lateen.model.proxy import ClientView, GatewayView
 from lateen.model.scope import ScopeKey, scope_key
-from lateen.model.service import ServiceKey
+from lateen.model.service import Resolution, ServiceKey
 from lateen.model.services import service, services_of_host, unaliased
 
 
@@ -55,23 +57,37 @@ def target_clusters(db: Reader, key: Key, port: int) -> dict[Target, str]:
 
     A destination without a port means the only port of its service, or else the port of arrival.
     """
-    return {each: cluster_of(db, each, port, key.namespace) for each in map(Target._make, destinations(db, key))}
+    found: dict[Target, str] = {}
+    known: dict[str, tuple[str, int]] = {}
+    for each in map(Target._make, outlook(db, key).destinations):
+        if each.host not in known:
+            known[each.host] = _answering(db, each.host, key.namespace)
+        host, only = known[each.host]
+        found[each] = outbound_cluster(each.port or only or port, each.subset, host)
+    return found
 
 
 def cluster_of(db: Reader, wanted: Target, port: int, namespace: str) -> str:
     """The cluster of one destination for what arrives at a port; `namespace` is of whoever names it."""
-    host = unaliased(db, wanted.host)
-    number = wanted.port or only_port(db, host, namespace) or port
-    return outbound_cluster(number, wanted.subset, host)
+    host, only = _answering(db, wanted.host, namespace)
+    return outbound_cluster(wanted.port or only or port, wanted.subset, host)
 
 
-@query
-def only_port(db: Reader, host: str, namespace: str) -> int:
-    """The port of the service of a host that has but one; else 0. A service in `namespace` comes before others."""
-    keys = services_of_host(db, host)
-    own = ServiceKey(host, namespace)
-    found = service(db, own if own in keys else keys[0]) if keys else None
-    return found.ports[0].port if found is not None and len(found.ports) == 1 else 0
+def _answering(db: Reader, host: str, namespace: str) -> tuple[str, int]:
+    """The host that answers for a host, and its port if it has but one, else 0.
+
+    Of several services of a host that of `namespace` counts.
+    """
+    name = hosts.kubernetes_name(host, DOMAIN.get(db))
+    found = service(db, ServiceKey(host, name[1])) if name is not None else None
+    if found is not None and found.resolution is Resolution.ALIAS:
+        final = unaliased(db, host)
+        return _answering(db, final, namespace) if final != host else (host, 0)
+    if found is None:
+        keys = services_of_host(db, host)
+        own = ServiceKey(host, namespace)
+        found = service(db, own if own in keys else keys[0]) if keys else None
+    return host, found.ports[0].port if found is not None and len(found.ports) == 1 else 0
 
 
 def lost(db: Reader, key: Key, port: int, client: Holder) -> tuple[str, ...]:

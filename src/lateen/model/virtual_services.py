@@ -96,9 +96,11 @@ def wildcard_virtual_services(db: Reader) -> tuple[tuple[str, Outline], ...]:
     return tuple(sorted(found, key=lambda pair: (hosts.specificity(pair[0]), pair[1].age)))
 
 
-@query
 def candidates_of_host(db: Reader, host: str) -> tuple[Candidate, ...]:
-    """Every VirtualService that may route what sidecars send to a host (itself perhaps a wildcard), closest first."""
+    """Every VirtualService that may route what sidecars send to a host (itself perhaps a wildcard), closest first.
+
+    Depends on the host's own buckets and on the wildcards; not a query, as only what is chosen of it is worth keeping.
+    """
     found = []
     for key in _keys_of_host(db, host):
         one = outline(db, key)
@@ -116,7 +118,7 @@ def _keys_of_host(db: Reader, host: str) -> Iterable[Key]:
     name = hosts.kubernetes_name(host, DOMAIN.get(db))
     if name is not None:
         short, namespace = name
-        yield from (key for key in VIRTUAL_SERVICES.where(db, "host", short) if key.namespace == namespace)
+        yield from VIRTUAL_SERVICES.where(db, "host", (namespace, short))
 
 
 def _has_http(one: Outline) -> bool:

@@ -9,9 +9,9 @@ from lateen.engine import Reader
 from lateen.model.effective_routes import (
     Source,
     applies,
-    asked_of_clients,
     delegated_routes,
     effective,
+    outlook,
     routed_namespaces,
     source_of,
 )
@@ -215,7 +215,7 @@ def test_clients_that_matches_cannot_tell_apart_are_one() -> None:
 
 def test_what_a_delegate_asks_of_clients_counts() -> None:
     mesh = Mesh(vs("v", "web", **DELEGATING), vs("d", namespace="other", **asking(sourceLabels={"app": "x"})))
-    assert mesh.get(asked_of_clients, Key("default", "v")).labels == ("app",)
+    assert mesh.get(outlook, Key("default", "v")).labels == ("app",)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from envoy.config.route.v3 import route_components_pb2
+
 from lateen.api.networking.destination_rule import ConsistentHashLB
-from lateen.api.networking.virtual_service import Destination, HTTPRewrite, HTTPRoute, HTTPRouteDestination, Percent
+from lateen.api.networking.virtual_service import (
+    Destination,
+    HTTPRetry,
+    HTTPRewrite,
+    HTTPRoute,
+    HTTPRouteDestination,
+    Percent,
+)
 from lateen.api.schema.duration import Duration
+from lateen.engine import Reader, query
 from lateen.model.names import BLACK_HOLE_CLUSTER
 from lateen.model.route_targets import Target, target
 from lateen.translate.routes.durations import set_duration
@@ -15,7 +25,7 @@ from lateen.translate.routes.hash_policy import hash_policy
 from lateen.translate.routes.headers import add_header_operations, authority_of
 from lateen.translate.routes.percent import set_percent
 from lateen.translate.routes.retry import retry_policy
-from lateen.translate.routes.settings import RouteSettings
+from lateen.translate.routes.settings import RouteSettings, route_settings
 
 _NO_LIMIT = Duration(0)
 
@@ -34,10 +44,13 @@ class Destinations(NamedTuple):
         return BLACK_HOLE_CLUSTER if name in self.lost else name
 
 
-def set_action(out: Any, route: HTTPRoute, destinations: Destinations, settings: RouteSettings) -> None:
-    """Fills the RouteAction of a Route, and the Route's headers with those of its only destination."""
+def set_action(out: Any, route: HTTPRoute, destinations: Destinations, settings: RouteSettings) -> bool:
+    """Fills the RouteAction of a Route, and the Route's headers with those of its only destination.
+
+    Limits and retries are left to `limits`, which routes have in common. Returns whether the only destination balances
+    by consistent hashing.
+    """
     action = out.route
-    set_limits(action, route.timeout)
     if route.rewrite is not None:
         _set_rewrite(action, route.rewrite)
     authority = (route.rewrite.authority if route.rewrite is not None else "") or authority_of(route.headers)
@@ -54,9 +67,21 @@ def set_action(out: Any, route: HTTPRoute, destinations: Destinations, settings:
         action.host_rewrite_literal = authority
         action.append_x_forwarded_host = settings.forwards_host
     _add_mirrors(action, route, destinations)
-    policy = retry_policy(route.retries or settings.retries, hashed=hashed)
+    return hashed
+
+
+@query
+def limits(db: Reader, timeout: Duration | None, retries: HTTPRetry | None, hashed: bool) -> bytes:
+    """The timeouts and the retry policy of a RouteAction, as a serialised Route to append to one.
+
+    Without `retries` the mesh's policy holds.
+    """
+    route = route_components_pb2.Route()
+    set_limits(route.route, timeout)
+    policy = retry_policy(retries or route_settings(db).retries, hashed=hashed)
     if policy is not None:
-        action.retry_policy.CopyFrom(policy)
+        route.route.retry_policy.CopyFrom(policy)
+    return bytes(route.SerializeToString(deterministic=True))
 
 
 def set_limits(action: Any, timeout: Duration | None) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from envoy.config.route.v3 import route_components_pb2
 
-from lateen.engine import Reader, query
+from lateen.engine import Reader
 from lateen.model.destination_rules import Rules
 from lateen.model.names import outbound_cluster
 from lateen.model.traffic_policy import effective_policy
-from lateen.translate.routes.action import set_limits
+from lateen.translate.routes.action import limits
 from lateen.translate.routes.hash_policy import hash_policy
 from lateen.translate.routes.http_routes import ROUTES
 from lateen.translate.routes.match import everything
-from lateen.translate.routes.retry import retry_policy
-from lateen.translate.routes.settings import route_settings
 from lateen.translate.wire import embedded
 
 NAME = "default"
@@ -30,16 +28,9 @@ def default_route(db: Reader, hostname: str, port: int, rules: Rules) -> bytes:
         policy = hash_policy(balancer.consistent_hash)
     if policy is not None:
         route.route.hash_policy.append(policy)
-    constant = _constant_part(db, policy is not None)
-    return embedded(ROUTES, constant + bytes(route.SerializeToString(deterministic=True)))
+    body = _HEAD + bytes(route.SerializeToString(deterministic=True)) + limits(db, None, None, policy is not None)
+    return embedded(ROUTES, body)
 
 
-@query
-def _constant_part(db: Reader, hashed: bool) -> bytes:
-    """What all such routes have in common; concatenated with the rest, Envoy reads one message."""
-    route = route_components_pb2.Route(name=NAME, match=everything())
-    set_limits(route.route, None)
-    policy = retry_policy(route_settings(db).retries, hashed=hashed)
-    if policy is not None:
-        route.route.retry_policy.CopyFrom(policy)
-    return bytes(route.SerializeToString(deterministic=True))
+_HEAD = bytes(route_components_pb2.Route(name=NAME, match=everything()).SerializeToString(deterministic=True))
+"""What all such routes have in common; concatenated with the rest, Envoy reads one message."""

@@ -15,7 +15,7 @@ from lateen.model.effective_routes import KIND, Source, applies, effective
 from lateen.model.route_targets import Target, target_clusters
 from lateen.model.traffic_policy import effective_policy
 from lateen.translate.metadata import NAMESPACE, config_path
-from lateen.translate.routes.action import Destinations, set_action
+from lateen.translate.routes.action import Destinations, limits, set_action
 from lateen.translate.routes.cors import CORS_FILTER, cors_policy
 from lateen.translate.routes.faults import FAULT_FILTER, http_fault
 from lateen.translate.routes.headers import add_header_operations
@@ -66,8 +66,11 @@ def http_routes(db: Reader, routing: Routing) -> RouteBytes:
         for match in route.match or (None,):
             if match is not None and not _can_hold(match, routing):
                 continue
-            message = _route(route, match, routing, destinations, settings)
-            encoded = embedded(ROUTES, message.SerializeToString(deterministic=True))
+            message, hashed = _route(route, match, routing, destinations, settings)
+            body = bytes(message.SerializeToString(deterministic=True))
+            if hashed is not None:
+                body += limits(db, route.timeout, route.retries, hashed)
+            encoded = embedded(ROUTES, body)
             if is_catch_all(message.match):
                 return RouteBytes(b"".join(specific), encoded)
             specific.append(encoded)
@@ -97,7 +100,9 @@ def _route(
     routing: Routing,
     destinations: Destinations,
     settings: RouteSettings,
-) -> Any:
+) -> tuple[Any, bool | None]:
+    """A Route without `limits`; and for those, whether it balances by consistent hashing; None: it does not forward."""
+    hashed = None
     out = route_components_pb2.Route(name=route.name)
     if match is not None:
         if match.name:
@@ -110,7 +115,7 @@ def _route(
     elif route.direct_response is not None:
         set_direct_response(out.direct_response, route.direct_response)
     else:
-        set_action(out, route, destinations, settings)
+        hashed = set_action(out, route, destinations, settings)
     out.decorator.operation = _operation(out, routing)
     config = config_path(ObjectRef(KIND, routing.virtual_service))
     out.metadata.filter_metadata[NAMESPACE].fields["config"].string_value = config
@@ -118,7 +123,7 @@ def _route(
         out.typed_per_filter_config[FAULT_FILTER].Pack(fault)
     if route.cors_policy is not None:
         out.typed_per_filter_config[CORS_FILTER].Pack(cors_policy(route.cors_policy))
-    return out
+    return out, hashed
 
 
 def _operation(out: Any, routing: Routing) -> str:

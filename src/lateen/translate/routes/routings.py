@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lateen.api.networking.destination_rule import TrafficPolicy
 from lateen.api.objects import Key
 from lateen.engine import Reader, query
-from lateen.model.destination_rules import ClientRules, Rules, merged_rule
-from lateen.model.effective_routes import destinations, source_of
+from lateen.model.destination_rules import ClientRules, Rules
+from lateen.model.effective_routes import outlook, source_of
+from lateen.model.inputs import DESTINATION_RULES
 from lateen.model.proxy import Labels
 from lateen.model.route_targets import Holder, lost
 from lateen.model.scope import scope_of
@@ -25,6 +25,7 @@ class Routings:
         self._labels = labels
         self._services = scope_of(db, holder.scope).services
         self._rules = ClientRules(db, holder.rules)
+        self._hashing = hashing_rules(db)
 
     def of(self, key: Key, port: int, gateway: str, *, tls: bool = False) -> Routing:
         """The routes of a VirtualService for what arrives at a port of a gateway (`namespace/name`, or `mesh`)."""
@@ -35,10 +36,10 @@ class Routings:
     def hash_rules(self, host: str, namespace: str) -> Rules:
         """The DestinationRules for a service, if any of them asks for consistent hashing."""
         rules = self._rules.of(host, namespace)
-        return rules if rules and is_hashed(self._db, rules) else ()
+        return rules if rules and not self._hashing.isdisjoint(rules) else ()
 
     def _hashed(self, key: Key) -> Iterator[tuple[str, Rules]]:
-        for host in dict.fromkeys(found[0] for found in destinations(self._db, key)):
+        for host in dict.fromkeys(found[0] for found in outlook(self._db, key).destinations):
             meant = self._services.get(host)
             rules = self.hash_rules(host, meant.namespace) if meant is not None else ()
             if rules:
@@ -46,13 +47,6 @@ class Routings:
 
 
 @query
-def is_hashed(db: Reader, rules: Rules) -> bool:
-    """Whether rules ask for consistent hashing of any port or subset."""
-    merged = merged_rule(db, rules)
-    policies = (merged.policy, *(subset.traffic_policy for subset in merged.subsets))
-    return any(policy is not None and _asks_for_hashing(policy) for policy in policies)
-
-
-def _asks_for_hashing(policy: TrafficPolicy) -> bool:
-    balancers = (policy.load_balancer, *(port.load_balancer for port in policy.port_level_settings))
-    return any(balancer is not None and balancer.consistent_hash is not None for balancer in balancers)
+def hashing_rules(db: Reader) -> frozenset[Key]:
+    """The DestinationRules that ask for consistent hashing of any port or subset."""
+    return frozenset(DESTINATION_RULES.where(db, "hashing", True))

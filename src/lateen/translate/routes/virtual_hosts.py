@@ -5,8 +5,6 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from envoy.config.route.v3 import route_components_pb2
-
 from lateen.engine import Reader, query
 from lateen.model.destination_rules import Rules
 from lateen.model.domains import compliant, service_domains, with_port
@@ -15,10 +13,12 @@ from lateen.model.services import service
 from lateen.translate.routes.default_route import default_route
 from lateen.translate.routes.http_routes import Routing, http_routes
 from lateen.translate.routes.settings import route_settings
-from lateen.translate.wire import embedded
+from lateen.translate.wire import embedded, text, unsigned
 
 VIRTUAL_HOSTS = 2
 """Field number of RouteConfiguration.virtual_hosts."""
+_NAME, _DOMAINS, _COUNTS_ATTEMPTS = 1, 2, 14
+"""Field numbers of VirtualHost."""
 
 
 class DomainForm(Enum):
@@ -61,12 +61,10 @@ def virtual_host(db: Reader, wanted: VirtualHost) -> bytes:
     domains = _domains(db, wanted)
     if not routes or not domains:
         return b""
-    head = route_components_pb2.VirtualHost(
-        name=with_port(compliant(wanted.host), wanted.port),
-        domains=domains,
-        include_request_attempt_count=route_settings(db).counts_attempts,
-    )
-    return embedded(VIRTUAL_HOSTS, bytes(head.SerializeToString(deterministic=True)) + routes)
+    name = text(_NAME, with_port(compliant(wanted.host), wanted.port))
+    listed = b"".join([text(_DOMAINS, domain) for domain in domains])
+    counts = unsigned(_COUNTS_ATTEMPTS, route_settings(db).counts_attempts)
+    return embedded(VIRTUAL_HOSTS, name + listed + routes + counts)
 
 
 def _domains(db: Reader, wanted: VirtualHost) -> list[str]:
@@ -76,8 +74,7 @@ def _domains(db: Reader, wanted: VirtualHost) -> list[str]:
         plain = [compliant(wanted.host)]
     else:
         found = service(db, wanted.service)
-        listed = service_domains(db, found, bare=wanted.bare) if found is not None else ()
-        plain = list(dict.fromkeys(name for _, name in listed))
+        plain = service_domains(db, found, bare=wanted.bare) if found is not None else []
     plain = [name for name in plain if name not in wanted.dropped]
     if wanted.form is DomainForm.PLAIN:
         return plain
