@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import types
 from enum import Enum
 from typing import Annotated, Any, ClassVar
 
@@ -107,6 +108,7 @@ def test_messages_of_kubernetes_are_not_strict() -> None:
 
 @pytest.mark.parametrize("odd", [set[int], dict[int, str], float | str])
 def test_what_json_has_no_form_for_is_refused(odd: Any) -> None:
-    message: Any = type(Message)("Odd", (Message,), {"__annotations__": {"field": odd}, "__module__": __name__})
+    body = {"__annotations__": {"field": odd}, "__module__": __name__}
+    message: Any = types.new_class("Odd", (Message,), exec_body=lambda namespace: namespace.update(body))
     with pytest.raises(TypeError):
         shape_of(message)
