@@ -47,36 +47,36 @@ def cluster_metadata(
     """
     fields = b""
     if config is not None:
-        fields += _field("config", _text(config_path(config)))
+        fields += _field(_CONFIG, _text(config_path(config)))
     if port:
-        fields += _field("default_original_port", double(2, port))
+        fields += _field(_PORT, double(2, port))
     if external:
-        fields += _field("external", _TRUE)
-    fields += _field("services", _list(_service(service) for service in services))
+        fields += _field(_EXTERNAL, _TRUE)
+    fields += _field(_SERVICES, embedded(6, b"".join([embedded(1, _service(service)) for service in services])))
     if subset:
-        fields += _field("subset", _text(subset))
-    return embedded(1, text(1, NAMESPACE) + embedded(2, fields))
+        fields += _field(_SUBSET, _text(subset))
+    return embedded(1, _ISTIO + embedded(2, fields))
 
 
 # google.protobuf.Value: number 2, string 3, bool 4, struct 5, list 6. Struct and ListValue: their one field is 1.
 
 _TRUE = varint(4 << 3) + varint(1)
+_ISTIO = text(1, NAMESPACE)
+_CONFIG, _PORT, _EXTERNAL, _SERVICES, _SUBSET = (
+    text(1, key) for key in ("config", "default_original_port", "external", "services", "subset")
+)
+_HOST, _NAME, _NAMESPACE = (text(1, key) for key in ("host", "name", "namespace"))
 
 
-def _field(key: str, value: bytes) -> bytes:
-    return embedded(1, text(1, key) + embedded(2, value))
+def _field(key: bytes, value: bytes) -> bytes:
+    """An entry of a Struct. The key is serialised already."""
+    return embedded(1, key + embedded(2, value))
 
 
 def _text(value: str) -> bytes:
     return embedded(3, value.encode())
 
 
-def _list(values: Iterable[bytes]) -> bytes:
-    return embedded(6, b"".join(embedded(1, value) for value in values))
-
-
 def _service(service: ServiceName) -> bytes:
-    fields = _field("host", _text(service.host))
-    fields += _field("name", _text(service.name))
-    fields += _field("namespace", _text(service.namespace))
-    return embedded(5, fields)
+    host, name, namespace = service
+    return embedded(5, _field(_HOST, _text(host)) + _field(_NAME, _text(name)) + _field(_NAMESPACE, _text(namespace)))

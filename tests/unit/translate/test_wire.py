@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lateen.api.objects import Key, ObjectRef
 from lateen.translate.metadata import ServiceName, cluster_metadata, config_path
-from lateen.translate.wire import double, embedded, packed, text, unsigned, varint
+from lateen.translate.wire import any_type, double, embedded, text, unsigned, varint
 
 _Cluster: Any = cluster_pb2.Cluster
 
@@ -51,7 +51,7 @@ def test_parts_are_merged() -> None:
 
 
 def test_messages_in_any() -> None:
-    found = any_pb2.Any.FromString(packed("google.protobuf.StringValue", text(1, "a")))
+    found = any_pb2.Any.FromString(any_type("google.protobuf.StringValue") + embedded(2, text(1, "a")))
     value = wrappers_pb2.StringValue()
     assert found.Unpack(value)
     assert value.value == "a"

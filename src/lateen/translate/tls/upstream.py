@@ -20,10 +20,10 @@ from lateen.model.proxy import Certificates
 from lateen.translate.tls import alpn
 from lateen.translate.tls.parameters import TlsDemands, client_parameters, tls_demands
 from lateen.translate.tls.secret_references import CA_SUFFIX, credential, mesh_roots, workload_certificate
-from lateen.translate.wire import embedded, packed, text, unsigned
+from lateen.translate.wire import any_type, embedded, text, unsigned
 
-_CONTEXT: Final = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
-_SOCKET: Final = "envoy.transport_sockets.tls"
+_TLS_NAME: Final = text(1, "envoy.transport_sockets.tls")
+_TLS_TYPE: Final = any_type("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext")
 _SYSTEM: Final = "system"
 _SanType = common_pb2.SubjectAltNameMatcher
 
@@ -76,7 +76,7 @@ def originated_tls(
 
 def tls_socket(context: bytes) -> bytes:
     """A `TransportSocket` of a serialised `UpstreamTlsContext`."""
-    return text(1, _SOCKET) + embedded(3, packed(_CONTEXT, context))
+    return _TLS_NAME + embedded(3, _TLS_TYPE + embedded(2, context))
 
 
 def _raw_buffer() -> Any:
@@ -99,15 +99,17 @@ def with_proxy_protocol(socket: bytes, version: ProxyProtocolVersion) -> bytes:
     return _serialised(wrapped)
 
 
-# google.protobuf.Struct {"tlsMode": "istio"}: what endpoints carry whose proxy takes the mesh's TLS.
-_MUTUAL: Final = embedded(1, text(1, "tlsMode") + embedded(2, text(3, "istio")))
+# Of a TransportSocketMatch name and match. Endpoints carry the Struct {"tlsMode": "istio"} whose proxy takes the mesh's
+# TLS; the empty one is for all others.
+_MUTUAL_MATCH: Final = text(1, "tlsMode-istio") + embedded(
+    2, embedded(1, text(1, "tlsMode") + embedded(2, text(3, "istio")))
+)
+_PLAIN_MATCH: Final = text(1, "tlsMode-disabled") + embedded(2, b"")
 
 
 def by_endpoint(mutual: bytes, plain: bytes) -> bytes:
     """A cluster's `transport_socket_matches`: each endpoint is spoken to as it says it can be (auto mTLS)."""
-    mutual_match = text(1, "tlsMode-istio") + embedded(2, _MUTUAL) + embedded(3, mutual)
-    plain_match = text(1, "tlsMode-disabled") + embedded(2, b"") + embedded(3, plain)
-    return embedded(43, mutual_match) + embedded(43, plain_match)
+    return embedded(43, _MUTUAL_MATCH + embedded(3, mutual)) + embedded(43, _PLAIN_MATCH + embedded(3, plain))
 
 
 def for_all(socket: bytes) -> bytes:
