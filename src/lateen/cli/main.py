@@ -6,6 +6,7 @@ import click
 
 from lateen import __version__
 from lateen.cli.cluster import cluster
+from lateen.cli.crds import crds
 from lateen.cli.istiod import istiod
 from lateen.cli.validate import validate
 
@@ -17,6 +18,7 @@ def main() -> None:
 
 
 main.add_command(cluster)
+main.add_command(crds)
 main.add_command(istiod)
 main.add_command(validate)
 
