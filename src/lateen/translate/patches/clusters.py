@@ -8,7 +8,7 @@ from envoy.config.cluster.v3 import cluster_pb2
 
 from lateen.api.networking.envoy_filter import Operation
 from lateen.translate.patches.matching import cluster_matches
-from lateen.translate.patches.merge import merge, merge_any
+from lateen.translate.patches.merge import merge_any, merge_by
 from lateen.translate.patches.misfits import Misfits
 from lateen.translate.patches.patch import Patch
 
@@ -31,7 +31,7 @@ def _merge(cluster: Any, patch: Patch) -> None:
     if value.HasField("transport_socket"):
         _merge_transport_socket(cluster, value.transport_socket)
         value.ClearField("transport_socket")
-    merge(cluster, value, patch.outline.operation is Operation.MERGE_AND_REPLACE_LIST)
+    merge_by(patch.outline.operation, cluster, value)
 
 
 def _merge_transport_socket(cluster: Any, patch: Any) -> None:

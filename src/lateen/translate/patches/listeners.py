@@ -9,9 +9,9 @@ from envoy.config.listener.v3 import listener_components_pb2, listener_pb2
 from lateen.api.networking.envoy_filter import ApplyTo, Operation
 from lateen.translate.patches.filters import patch_filters
 from lateen.translate.patches.matching import filter_chain_matches, listener_filter_named, listener_matches
-from lateen.translate.patches.merge import merge, merge_any
+from lateen.translate.patches.merge import merge, merge_any, merge_by
 from lateen.translate.patches.misfits import Misfits
-from lateen.translate.patches.patch import Patch
+from lateen.translate.patches.patch import Patch, applying_to
 from lateen.translate.patches.sequence import called, place
 
 LISTENER_KINDS = (
@@ -28,28 +28,20 @@ def patch_listener(listener: Any, patches: list[Patch], misfits: Misfits) -> boo
 
     Patches of routes apply to route configurations that are written into a connection manager.
     """
-    for patch in _of(patches, ApplyTo.LISTENER):
+    for patch in applying_to(patches, ApplyTo.LISTENER):
         if not listener_matches(patch, listener):
             continue
         if patch.outline.operation is Operation.REMOVE:
             return False
         if patch.outline.operation.is_merge:
             with misfits.of(patch):
-                _merge(listener, listener_pb2.Listener.FromString(patch.value), patch)
+                merge_by(patch.outline.operation, listener, listener_pb2.Listener.FromString(patch.value))
     chosen = [
         each for each in patches if each.outline.apply_to not in LISTENER_KINDS or listener_matches(each, listener)
     ]
-    _patch_listener_filters(listener, _of(chosen, ApplyTo.LISTENER_FILTER), misfits)
+    _patch_listener_filters(listener, applying_to(chosen, ApplyTo.LISTENER_FILTER), misfits)
     _patch_filter_chains(listener, chosen, misfits)
     return True
-
-
-def _of(patches: list[Patch], apply_to: ApplyTo) -> list[Patch]:
-    return [each for each in patches if each.outline.apply_to is apply_to]
-
-
-def _merge(target: Any, value: Any, patch: Patch) -> None:
-    merge(target, value, patch.outline.operation is Operation.MERGE_AND_REPLACE_LIST)
 
 
 # --- listener filters ---------------------------------------------------------------------------------------------
@@ -90,7 +82,7 @@ def _patch_filter_chains(listener: Any, patches: list[Patch], misfits: Misfits) 
     default = listener.default_filter_chain if listener.HasField("default_filter_chain") else None
     if default is not None and not _patch_filter_chain(listener, default, patches, misfits):
         listener.ClearField("default_filter_chain")
-    for patch in _of(patches, ApplyTo.FILTER_CHAIN):
+    for patch in applying_to(patches, ApplyTo.FILTER_CHAIN):
         if patch.outline.operation is Operation.ADD:
             listener.filter_chains.append(listener_components_pb2.FilterChain.FromString(patch.value))
 
@@ -104,7 +96,7 @@ def _patch_filter_chain(listener: Any, chain: Any, patches: list[Patch], misfits
         for each in patches
         if each.outline.apply_to not in LISTENER_KINDS or filter_chain_matches(each, listener, chain)
     ]
-    for patch in _of(chosen, ApplyTo.FILTER_CHAIN):
+    for patch in applying_to(chosen, ApplyTo.FILTER_CHAIN):
         if patch.outline.operation is Operation.REMOVE:
             return False
         if patch.outline.operation.is_merge:
@@ -121,4 +113,4 @@ def _merge_filter_chain(chain: Any, patch: Patch) -> None:
         if own.HasField("typed_config") and new.HasField("typed_config"):
             merge_any(own.typed_config, new.typed_config)
         value.ClearField("transport_socket")
-    _merge(chain, value, patch)
+    merge_by(patch.outline.operation, chain, value)

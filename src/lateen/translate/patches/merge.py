@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lateen.api.envoy.messages import message_class
+from lateen.api.networking.envoy_filter import Operation
 
 _VALUES: Final = frozenset(
     f"google.protobuf.{name}"
@@ -62,6 +63,11 @@ def _merge_map(target: Any, patch: Any, field: Any) -> None:
             target[key].CopyFrom(patch[key])
         else:
             target[key] = patch[key]
+
+
+def merge_by(operation: Operation, target: Any, patch: Any) -> None:
+    """Merges as MERGE or MERGE_AND_REPLACE_LIST say."""
+    merge(target, patch, operation is Operation.MERGE_AND_REPLACE_LIST)
 
 
 def merge_any(target: Any, patch: Any) -> None:

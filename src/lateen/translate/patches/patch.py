@@ -118,6 +118,11 @@ def patches(db: Reader, refs: tuple[PatchRef, ...]) -> list[Patch]:
     return found
 
 
+def applying_to(found: list[Patch], kind: ApplyTo) -> list[Patch]:
+    """The patches of one kind of thing."""
+    return [each for each in found if each.outline.apply_to is kind]
+
+
 def _outline(ref: PatchRef, patch: EnvoyConfigObjectPatch) -> Outline:
     assert patch.patch is not None
     operation = patch.patch.operation

@@ -14,9 +14,9 @@ from lateen.translate.patches.matching import (
     route_matches,
     virtual_host_matches,
 )
-from lateen.translate.patches.merge import merge
+from lateen.translate.patches.merge import merge_by
 from lateen.translate.patches.misfits import Misfits
-from lateen.translate.patches.patch import Patch
+from lateen.translate.patches.patch import Patch, applying_to
 from lateen.translate.patches.sequence import place
 
 ROUTE_KINDS = (ApplyTo.ROUTE_CONFIGURATION, ApplyTo.VIRTUAL_HOST, ApplyTo.HTTP_ROUTE)
@@ -25,26 +25,18 @@ ROUTE_KINDS = (ApplyTo.ROUTE_CONFIGURATION, ApplyTo.VIRTUAL_HOST, ApplyTo.HTTP_R
 def patch_route_configuration(config: Any, route: RouteIdentity, patches: list[Patch], misfits: Misfits) -> None:
     """Applies the patches that match to a route configuration and what is in it."""
     chosen = [each for each in patches if route_configuration_matches(each.outline.match.route_configuration, route)]
-    for patch in _of(chosen, ApplyTo.ROUTE_CONFIGURATION):
+    for patch in applying_to(chosen, ApplyTo.ROUTE_CONFIGURATION):
         if patch.outline.operation.is_merge:
             with misfits.of(patch):
-                _merge(config, route_pb2.RouteConfiguration.FromString(patch.value), patch)
+                merge_by(patch.outline.operation, config, route_pb2.RouteConfiguration.FromString(patch.value))
     _patch_virtual_hosts(config, chosen, misfits)
-
-
-def _of(patches: list[Patch], apply_to: ApplyTo) -> list[Patch]:
-    return [each for each in patches if each.outline.apply_to is apply_to]
-
-
-def _merge(target: Any, value: Any, patch: Patch) -> None:
-    merge(target, value, patch.outline.operation is Operation.MERGE_AND_REPLACE_LIST)
 
 
 # --- virtual hosts ------------------------------------------------------------------------------------------------
 
 
 def _patch_virtual_hosts(config: Any, patches: list[Patch], misfits: Misfits) -> None:
-    hosts, routes = _of(patches, ApplyTo.VIRTUAL_HOST), _of(patches, ApplyTo.HTTP_ROUTE)
+    hosts, routes = applying_to(patches, ApplyTo.VIRTUAL_HOST), applying_to(patches, ApplyTo.HTTP_ROUTE)
     removed = [not _patch_virtual_host(each, hosts, routes, misfits) for each in config.virtual_hosts]
     for index in reversed([index for index, gone in enumerate(removed) if gone]):
         del config.virtual_hosts[index]
@@ -62,7 +54,7 @@ def _patch_virtual_host(host: Any, patches: list[Patch], routes: list[Patch], mi
             return False
         with misfits.of(patch):
             if patch.outline.operation.is_merge:
-                _merge(host, route_components_pb2.VirtualHost.FromString(patch.value), patch)
+                merge_by(patch.outline.operation, host, route_components_pb2.VirtualHost.FromString(patch.value))
             elif patch.outline.operation is Operation.REPLACE:
                 host.CopyFrom(route_components_pb2.VirtualHost.FromString(patch.value))
     _patch_routes(host, routes, misfits)
@@ -93,7 +85,7 @@ def _patch_route(route: Any, patches: list[Patch], misfits: Misfits) -> bool:
             return False
         if patch.outline.operation.is_merge:
             with misfits.of(patch):
-                _merge(route, route_components_pb2.Route.FromString(patch.value), patch)
+                merge_by(patch.outline.operation, route, route_components_pb2.Route.FromString(patch.value))
     return True
 
 
