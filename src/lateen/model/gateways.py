@@ -17,8 +17,15 @@ from lateen.model.names import gateway_route, gateway_tls_route
 from lateen.model.protocol import Protocol, declared_protocol
 from lateen.model.proxy import GatewayView, Labels
 
+OWN_CERTIFICATE = frozenset({TLSmode.SIMPLE, TLSmode.MUTUAL, TLSmode.OPTIONAL_MUTUAL})
+"""Modes in which the server's own settings say what certificate it shows."""
 _PASSTHROUGH = frozenset({TLSmode.PASSTHROUGH, TLSmode.AUTO_PASSTHROUGH})
 _AUTHORITIES = "-cacert"
+FILE_CERTIFICATE = "file-cert://"
+"""SDS names of a certificate and its key in files: `file-cert://CERTIFICATE~KEY`."""
+FILE_ROOTS = "file-root://"
+"""SDS names of authorities in a file: `file-root://AUTHORITIES` or `file-root://AUTHORITIES~REVOKED`."""
+FILE_SEPARATOR = "~"
 _WILDCARDS = ("0.0.0.0", "::")
 
 
@@ -126,14 +133,24 @@ def credentials(db: Reader, view: GatewayView) -> tuple[str, ...]:
 
 
 def certificate_resources(tls: ServerTLSSettings) -> tuple[str, ...]:
-    """SDS names of the certificates that come from credentials."""
-    return tuple(_resource(name) for name in (tls.credential_names or (tls.credential_name,)) if name)
+    """SDS names of the certificates that a server shows: of credentials, or of files."""
+    if tls.mode not in OWN_CERTIFICATE:
+        return ()
+    named = tuple(_resource(name) for name in (tls.credential_names or (tls.credential_name,)) if name)
+    if named:
+        return named
+    pairs = [(pair.server_certificate, pair.private_key) for pair in tls.tls_certificates]
+    files = pairs or [(tls.server_certificate, tls.private_key)]
+    return tuple(f"{FILE_CERTIFICATE}{certificate}{FILE_SEPARATOR}{key}" for certificate, key in files)
 
 
 def authorities_resource(tls: ServerTLSSettings) -> str:
-    """SDS name of the authorities of client certificates, where they come from a credential."""
+    """SDS name of the authorities of client certificates: of a credential, or of files; empty for none."""
     if tls.mode not in (TLSmode.MUTUAL, TLSmode.OPTIONAL_MUTUAL):
         return ""
+    file = tls.ca_certificates or next((p.ca_certificates for p in tls.tls_certificates if p.ca_certificates), "")
+    if file:
+        return f"{FILE_ROOTS}{file}{FILE_SEPARATOR}{tls.ca_crl}" if tls.ca_crl else f"{FILE_ROOTS}{file}"
     names = tls.credential_names or (tls.credential_name,)
     name = tls.ca_cert_credential_name or names[0]
     return _resource(name.removesuffix(_AUTHORITIES) + _AUTHORITIES) if name else ""

@@ -9,6 +9,7 @@ from lateen.api.networking.sidecar import CaptureMode, IstioIngressListener
 from lateen.api.objects import Key
 from lateen.api.security.peer_authentication import MutualTLSMode
 from lateen.engine import Reader, query
+from lateen.model.gateways import OWN_CERTIFICATE
 from lateen.model.inputs import SIDECARS
 from lateen.model.listeners import listen_form
 from lateen.model.peer_authentication import peer_policies
@@ -119,6 +120,8 @@ def _ingress_port(db: Reader, view: InboundView, listener: IstioIngressListener,
     mode = peer_policies(db, view.namespace).of_port(view.labels, number)
     # The mesh's own TLS and the application's cannot be told apart, so the latter takes the former's place.
     tls = listener.tls if mode is MutualTLSMode.DISABLE else None
+    if tls is not None and tls.mode not in OWN_CERTIFICATE:
+        tls = None
     if tls is not None:
         protocol = _inside_of_tls(protocol)
     return InboundPort(

@@ -19,6 +19,7 @@ from lateen.translate.routes import gateway as gateway_routes
 from lateen.translate.routes import outbound as outbound_routes
 from lateen.translate.secrets import client as client_secrets
 from lateen.translate.secrets import gateway as gateway_secrets
+from lateen.translate.secrets import inbound as inbound_secrets
 
 
 @query
@@ -56,6 +57,8 @@ def _listing(db: Reader, type_: ResourceType, view: View) -> tuple[Recipe, ...]:
             return gateway_routes.listing(db, view)
         case ResourceType.SDS, OutboundView():
             return client_secrets.listing(db, view)
+        case ResourceType.SDS, InboundView():
+            return inbound_secrets.listing(db, view)
         case ResourceType.SDS, GatewayView():
             return _distinct(gateway_secrets.listing(db, view) + client_secrets.listing(db, view))
         case ResourceType.ECDS, _:

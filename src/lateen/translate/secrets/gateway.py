@@ -23,6 +23,7 @@ from lateen.model.gateways import (
 from lateen.model.inputs import CLUSTER_ID
 from lateen.model.proxy import ClientView, GatewayView
 from lateen.translate.resource import Recipe, Resource, resource
+from lateen.translate.secrets import files
 
 _OF_PROXY: Final = "kubernetes://"
 """A Secret of the proxy's cluster: `kubernetes://name` or `kubernetes://namespace/name`."""
@@ -32,11 +33,11 @@ _OF_CONFIG: Final = "kubernetes-gateway://"
 
 @query
 def listing(db: Reader, view: GatewayView) -> tuple[Recipe, ...]:
-    """The secrets of a gateway. Names of other schemes (`sds://`, files) are none of the control plane's."""
-    return tuple(
-        _recipe(db, view, name, key)
-        for name in credentials(db, view)
-        if (key := secret_key(db, view, name)) is not None
+    """The secrets of a gateway. Names of other schemes (`sds://`) are none of the control plane's."""
+    names = credentials(db, view)
+    own = tuple(files.recipe(name) for name in names if files.is_file(name))
+    return own + tuple(
+        _recipe(db, view, name, key) for name in names if (key := secret_key(db, view, name)) is not None
     )
 
 

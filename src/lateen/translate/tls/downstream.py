@@ -113,35 +113,22 @@ def transport_socket(chain: Any, context: Any) -> None:
 def _certificates(common: Any, tls: ServerTLSSettings, certificates: Certificates) -> None:
     if tls.mode is TLSmode.ISTIO_MUTUAL:
         common.tls_certificate_sds_secret_configs.append(workload_certificate(certificates))
-        return
-    named = certificate_resources(tls)
-    if named:
-        common.tls_certificate_sds_secret_configs.extend(credential(name) for name in named)
-        return
-    pairs = [(pair.server_certificate, pair.private_key) for pair in tls.tls_certificates]
-    for certificate, key in pairs or [(tls.server_certificate, tls.private_key)]:
-        added = common.tls_certificates.add()
-        added.certificate_chain.filename = certificate
-        added.private_key.filename = key
+    else:
+        common.tls_certificate_sds_secret_configs.extend(credential(name) for name in certificate_resources(tls))
 
 
 def _client_verification(common: Any, tls: ServerTLSSettings, certificates: Certificates) -> None:
-    resource = authorities_resource(tls)
-    file = tls.ca_certificates or next((p.ca_certificates for p in tls.tls_certificates if p.ca_certificates), "")
-    if tls.mode is TLSmode.ISTIO_MUTUAL:
-        common.combined_validation_context.validation_context_sds_secret_config.CopyFrom(mesh_roots(certificates))
-        checks = common.combined_validation_context.default_validation_context
-    elif file or not resource:
-        checks = common.validation_context
-        checks.trusted_ca.filename = file
-    else:
-        common.combined_validation_context.validation_context_sds_secret_config.CopyFrom(credential(resource))
-        checks = common.combined_validation_context.default_validation_context
+    combined = common.combined_validation_context
+    checks = combined.default_validation_context
     checks.SetInParent()
+    if tls.mode is TLSmode.ISTIO_MUTUAL:
+        combined.validation_context_sds_secret_config.CopyFrom(mesh_roots(certificates))
+        if tls.ca_crl:
+            checks.crl.filename = tls.ca_crl
+    else:
+        combined.validation_context_sds_secret_config.CopyFrom(credential(authorities_resource(tls)))
     checks.verify_certificate_spki.extend(tls.verify_certificate_spki)
     checks.verify_certificate_hash.extend(tls.verify_certificate_hash)
-    if tls.ca_crl:
-        checks.crl.filename = tls.ca_crl
     kinds = common_pb2.SubjectAltNameMatcher
     for name in tls.subject_alt_names:
         for kind in (kinds.URI, kinds.DNS, kinds.EMAIL, kinds.IP_ADDRESS):

@@ -18,6 +18,7 @@ from lateen.testing.certificates import Authority
 from lateen.testing.envoy import accepts, decoded
 from lateen.translate.listeners.inbound import listing
 from lateen.translate.resource import Resource, ResourceType
+from lateen.translate.secrets.inbound import listing as inbound_secrets
 
 MESH_ALPN = ("istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2")
 Way = tuple[str, str, tuple[str, ...], bool]
@@ -254,7 +255,11 @@ def test_own_tls_of_a_port_where_the_mesh_asks_for_none() -> None:
     assert ways(listener, 9443) == [("http", "tls", (), True)]
     context = tls_pb2.DownstreamTlsContext()
     chains(listener, 9443)[0].transport_socket.typed_config.Unpack(context)
-    assert context.common_tls_context.tls_certificates[0].certificate_chain.filename == "/c"
+    (reference,) = context.common_tls_context.tls_certificate_sds_secret_configs
+    assert reference.name == "file-cert:///c~/k"
+    (recipe,) = mesh.engine.get(inbound_secrets, seen)
+    assert recipe.name == reference.name
+    assert decoded(ResourceType.SDS, mesh.make(recipe)).tls_certificate.private_key.filename == "/k"
 
 
 def test_statistics_are_named_as_configured() -> None:

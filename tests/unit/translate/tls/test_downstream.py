@@ -48,9 +48,10 @@ def test_whether_clients_show_certificates(mode: str, required: bool, verified: 
 def test_files_and_what_is_checked() -> None:
     found = context(mode="MUTUAL", **FILES, caCertificates="/ca", caCrl="/crl", subjectAltNames=["a"])
     common = found.common_tls_context
-    assert common.tls_certificates[0].private_key.filename == "/k"
-    checks = common.validation_context
-    assert (checks.trusted_ca.filename, checks.crl.filename) == ("/ca", "/crl")
+    assert [each.name for each in common.tls_certificate_sds_secret_configs] == ["file-cert:///c~/k"]
+    combined = common.combined_validation_context
+    assert combined.validation_context_sds_secret_config.name == "file-root:///ca~/crl"
+    checks = combined.default_validation_context
     assert {each.san_type for each in checks.match_typed_subject_alt_names} == {
         common_pb2.SubjectAltNameMatcher.DNS,
         common_pb2.SubjectAltNameMatcher.URI,
@@ -62,8 +63,9 @@ def test_files_and_what_is_checked() -> None:
 def test_several_certificates() -> None:
     pairs = [FILES, {"serverCertificate": "/c2", "privateKey": "/k2", "caCertificates": "/ca"}]
     common = context(mode="MUTUAL", tlsCertificates=pairs).common_tls_context
-    assert [each.certificate_chain.filename for each in common.tls_certificates] == ["/c", "/c2"]
-    assert common.validation_context.trusted_ca.filename == "/ca"
+    names = [each.name for each in common.tls_certificate_sds_secret_configs]
+    assert names == ["file-cert:///c~/k", "file-cert:///c2~/k2"]
+    assert common.combined_validation_context.validation_context_sds_secret_config.name == "file-root:///ca"
     named = context(mode="SIMPLE", credentialNames=["rsa", "ecdsa"]).common_tls_context
     names = [each.name for each in named.tls_certificate_sds_secret_configs]
     assert names == ["kubernetes://rsa", "kubernetes://ecdsa"]
