@@ -13,11 +13,16 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import cluster_api, cluster_pods, engine_changes
+from benchmarks import cluster_api, cluster_pods, cold_start, engine_changes, full_push, growth, memory, mesh_changes
 from benchmarks.result import Result, table
 
 BENCHMARKS: dict[str, Callable[[], Sequence[Result]]] = {
     "engine": engine_changes.measure,
+    "cold-start": cold_start.measure,
+    "mesh-changes": mesh_changes.measure,
+    "full-push": full_push.measure,
+    "memory": memory.measure,
+    "growth": growth.measure,
     "cluster-api": cluster_api.measure,
     "cluster-pods": cluster_pods.measure,
 }

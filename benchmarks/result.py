@@ -27,11 +27,20 @@ def against(name: str, samples: Sequence[float], floor_name: str, floor: Sequenc
     return Result(name, statistics.median(samples) * 1e3, "ms", floor_name, statistics.median(floor) * 1e3)
 
 
+def counted(name: str, value: float, unit: str) -> Result:
+    """A figure that is no duration and has no floor."""
+    return Result(name, value, unit)
+
+
 def table(results: Sequence[Result]) -> str:
     """A Markdown table."""
     lines = ["| what | median | floor | ratio |", "|---|---|---|---|"]
     for r in results:
-        floor = f"{r.floor:.3g} {r.unit} ({r.floor_name})" if r.floor is not None else "-"
+        floor = f"{_number(r.floor)} {r.unit} ({r.floor_name})" if r.floor is not None else "-"
         ratio = f"{r.ratio:.2f}" if r.ratio is not None else "-"
-        lines.append(f"| {r.name} | {r.value:.3g} {r.unit} | {floor} | {ratio} |")
+        lines.append(f"| {r.name} | {_number(r.value)} {r.unit} | {floor} | {ratio} |")
     return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
