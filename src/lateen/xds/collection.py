@@ -86,14 +86,19 @@ class Collection:
                 _merge(merged, past)
         return merged
 
-    def moved_from(self, other: Collection, generation: int) -> Past:
-        """What differs here from a pinned generation of another collection."""
-        then = dict(other.resources)
-        for name, old in other.since(generation).items():
+    def at(self, generation: int) -> dict[str, Resource]:
+        """All there was at a pinned generation."""
+        then = dict(self.resources)
+        for name, old in self.since(generation).items():
             if old is None:
                 then.pop(name, None)
             else:
                 then[name] = old
+        return then
+
+    def moved_from(self, other: Collection, generation: int) -> Past:
+        """What differs here from a pinned generation of another collection."""
+        then = other.at(generation)
         past: Past = {name: None for name in self.resources if name not in then}
         past.update((name, old) for name, old in then.items() if not _same(old, self.resources.get(name)))
         return past

@@ -15,15 +15,18 @@ class Connection:
     before the outbox is empty.
     """
 
-    def __init__(self, number: int, session: Session, peer: str) -> None:
+    def __init__(self, number: int, session: Session, peer: str, version: str = "") -> None:
         self.number = number
         self.session = session
         self.peer = peer
         """Address of the other side, for people."""
+        self.version = version
+        """Of the proxy's software, as it says itself."""
         self.since = time.time()
         self._outbox: deque[bytes] = deque()
         self._filled = asyncio.Event()
         self._writing = False
+        self._finished = False
 
     @property
     def id(self) -> str:
@@ -43,11 +46,16 @@ class Connection:
             self._filled.set()
 
     async def write(self, send: Callable[[bytes], Awaitable[object]]) -> None:
-        """Sends the outbox, in order and one at a time, until cancelled or `send` raises."""
-        while True:
+        """Sends the outbox, in order and one at a time, until `finish` is called or `send` raises."""
+        while not self._finished:
             await self._filled.wait()
             self._filled.clear()
-            while self._outbox:
+            while self._outbox and not self._finished:
                 self._writing = True
                 await send(self._outbox.popleft())
                 self._writing = False
+
+    def finish(self) -> None:
+        """Nothing more is to be sent: `write` returns when what is being sent has gone out."""
+        self._finished = True
+        self._filled.set()

@@ -23,11 +23,13 @@ class Held(NamedTuple):
 class Outstanding:
     """A parcel that has been sent and is not acknowledged yet."""
 
-    __slots__ = ("parcel", "remaining")
+    __slots__ = ("parcel", "rejected", "remaining")
 
     def __init__(self, parcel: Parcel) -> None:
         self.parcel = parcel
         self.remaining = len(parcel.responses)
+        self.rejected = False
+        """At least one of its responses was."""
 
 
 class Conversation:
@@ -103,6 +105,14 @@ class Conversation:
     def is_listed(self, name: str) -> bool:
         """Whether it exists or would, if only it could be made: what a proxy has of it is better than nothing."""
         return self.exists(name) or any(feed.recipe(name) is not None for feed in self.wanted)
+
+    def sent_resources(self) -> list[Resource]:
+        """All that the proxy has been sent and not been told to be gone, by name."""
+        found = dict(self.retained)
+        for held in self.held:
+            found.update(held.feed.collection.at(held.generation))
+        before = self.before
+        return [found[name] for name in sorted(found) if before is not None and before.matches(name)]
 
     def want(self, subscription: Subscription, feeds: tuple[Feed, ...], follower: Follower) -> None:
         """Changes what is to be held."""

@@ -59,6 +59,13 @@ def proxy_of(node: Any) -> Proxy:
     )
 
 
+def version_of(node: Any) -> str:
+    """Of the proxy's software: ISTIO_VERSION, or what Envoy calls itself. Raises BadNode."""
+    build = node.user_agent_build_version.version
+    number = f"{build.major_number}.{build.minor_number}.{build.patch}"
+    return _Metadata(node.metadata).text("ISTIO_VERSION") or (number if build.major_number else "")
+
+
 class _Metadata:
     """Reads a google.protobuf.Struct field by field: the rest of it is never converted."""
 

@@ -21,7 +21,7 @@ from lateen.xds.authentication import Authenticator, NoAuthentication, Refused, 
 from lateen.xds.connection import Connection
 from lateen.xds.delta import DeltaProtocol
 from lateen.xds.limits import Limits
-from lateen.xds.node import BadNode, proxy_of
+from lateen.xds.node import BadNode, proxy_of, version_of
 from lateen.xds.parcel import Parcels
 from lateen.xds.push import PushLoop
 from lateen.xds.rate import Rate
@@ -29,6 +29,9 @@ from lateen.xds.rejection import Rejection
 from lateen.xds.request import BadRequest, Decoded, decode_delta, decode_sotw
 from lateen.xds.session import Session
 from lateen.xds.sotw import SotwProtocol
+
+LAST_WRITE = 1.0
+"""Seconds that a proxy has to take what is being sent when its stream ends."""
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +161,7 @@ class XdsServer:
         proxy = proxy_of(first.node)
         check(proxy, identity)
         session = Session(proxy, protocol, self.inventory, self.parcels, self._limits, self._take_rejection)
-        connection = Connection(next(self._numbers), session, call.peer())
+        connection = Connection(next(self._numbers), session, call.peer(), version_of(first.node))
         self._connections[connection.number] = connection
         self.push.attach(session, connection)
         writer = asyncio.create_task(connection.write(call.write))
@@ -170,6 +173,9 @@ class XdsServer:
             self.push.detach(session)
             del self._connections[connection.number]
             session.close()
+            connection.finish()
+            # gRPC cannot end a call with a status while something is being written to it.
+            await asyncio.wait((writer,), timeout=LAST_WRITE)
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
 

@@ -87,11 +87,16 @@ class Session:
     def _acknowledge(self, conversation: Conversation, request: Request) -> None:
         outstanding = conversation.outstanding.get(request.nonce)
         if outstanding is None:
+            if request.nonce == conversation.last and request.error is None:
+                # Late, when it was no more waited for.
+                conversation.acknowledged = request.nonce
             return
         outstanding.remaining -= 1
+        outstanding.rejected = outstanding.rejected or request.error is not None
         if not outstanding.remaining:
             del conversation.outstanding[request.nonce]
-            conversation.acknowledged = request.nonce
+            if not outstanding.rejected:
+                conversation.acknowledged = request.nonce
         if request.error is not None:
             self._reject(conversation, outstanding.parcel.names, request.error)
         elif not outstanding.remaining and outstanding.parcel.names and not conversation.outstanding:

@@ -135,7 +135,7 @@ async def test_a_rejection_is_reported_with_its_origins_and_not_repeated() -> No
 async def test_a_node_that_makes_no_sense_is_told_so(node: str, why: str) -> None:
     async with running() as here:
         client = AdsClient(here.address, node)
-        await client.connect()
+        await client.connect(CDS)
         with ended(grpc.StatusCode.INVALID_ARGUMENT, why):
             await client.until(lambda: False)
         await client.close()
@@ -174,7 +174,7 @@ async def test_streams_beyond_the_limit_are_refused() -> None:
         async with AdsClient(here.address, NODE, follow=False) as first:
             await first.has(CDS, "a")
             second = AdsClient(here.address, NODE, follow=False)
-            await second.connect()
+            await second.connect(CDS)
             with ended(grpc.StatusCode.RESOURCE_EXHAUSTED, "1 proxies are connected"):
                 await second.until(lambda: False)
             await second.close()
