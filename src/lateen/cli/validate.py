@@ -10,10 +10,12 @@ from typing import Any
 import click
 import msgspec
 
+from lateen.api.kind import Kind
 from lateen.api.kubernetes.config_map import ConfigMap
 from lateen.api.mesh.parse import parse_mesh_config, parse_mesh_networks
+from lateen.api.objects import Key
 from lateen.api.parse import Parsed, parse
-from lateen.api.schema.fault import Fault, Severity, error
+from lateen.api.schema.fault import Fault, Severity, error, warning
 from lateen.cli.output import print_data
 from lateen.sources.files.field_lines import FieldLines
 from lateen.sources.files.manifests import Manifest, ManifestError, Misfit, read_manifests
@@ -51,6 +53,8 @@ class Report(msgspec.Struct):
     invalid: int = 0
     skipped: int = 0
     """Objects of kinds that the mesh does not read."""
+    places: dict[tuple[Kind, Key], str] = {}
+    """Where each object was first seen."""
 
     @property
     def errors(self) -> int:
@@ -90,8 +94,8 @@ def validate(names: tuple[str, ...], output: str | None) -> None:
     for file, content in _contents(names):
         _judge(file, content, report)
     if output:
-        summary = {"errors": report.errors, "warnings": report.warnings}
-        print_data({**summary, **msgspec.to_builtins(report)}, output)
+        counts = {name: getattr(report, name) for name in ("errors", "warnings", "valid", "invalid", "skipped")}
+        print_data({**counts, "findings": msgspec.to_builtins(report.findings)}, output)
     else:
         _print(report)
     if report.errors:
@@ -143,7 +147,7 @@ def _judge_object(file: str, manifest: Manifest, lines: FieldLines, report: Repo
     if parsed.kind is None and not parsed.faults:
         report.skipped += 1
         return
-    faults = (*parsed.faults, *_mesh_faults(parsed.value))
+    faults = (*parsed.faults, *_mesh_faults(parsed.value), *_repeated(parsed, f"{file}:{manifest.line}", report))
     if any(fault.severity is Severity.ERROR for fault in faults):
         report.invalid += 1
     else:
@@ -151,6 +155,13 @@ def _judge_object(file: str, manifest: Manifest, lines: FieldLines, report: Repo
     for fault in faults:
         line = lines.line(manifest.line, fault.path)
         _add(report, file, line, parsed, str(manifest.raw.get("kind", "")), (fault,))
+
+
+def _repeated(parsed: Parsed, place: str, report: Report) -> Iterator[Fault]:
+    if parsed.kind is not None and parsed.key.name:
+        first = report.places.setdefault((parsed.kind, parsed.key), place)
+        if first != place:
+            yield warning("metadata.name", f"the same object as at {first}: only one of them can be applied")
 
 
 def _mesh_faults(value: Any) -> Iterator[Fault]:

@@ -82,7 +82,7 @@ def test_lists_json_and_directories_are_read(tmp_path: Path) -> None:
     items = [{"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {}} for name in "ab"]
     (tmp_path / "list.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
     (tmp_path / "notes.txt").write_text("no manifest")
-    result = run("-f", str(tmp_path), "-f", "-", stdin=GOOD)
+    result = run("-f", str(tmp_path), "-f", "-", stdin=GOOD.replace("good", "other"))
     assert result.exit_code == 0
     assert result.output == "4 objects judged: 0 errors, 0 warnings\n"
 
@@ -151,3 +151,14 @@ data:
     start = "-:5: error: ConfigMap istio-system/istio: data.mesh.outboundTrafficPolicy.mode: expected one of "
     assert result.output.startswith(start)
     assert run("-f", "-", stdin=text.replace("name: istio,", "name: other,")).exit_code == 0
+
+
+def test_an_object_that_is_there_twice_is_warned_about() -> None:
+    other = GOOD.replace("name: good", "name: other")
+    result = run("-f", "-", stdin=f"{GOOD}---\n{other}---\n{GOOD.replace('/v1', '/v1beta1')}")
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "-:15: warning: RequestAuthentication default/good: metadata.name: "
+        "the same object as at -:1: only one of them can be applied",
+        "3 objects judged: 0 errors, 1 warning",
+    ]
