@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc
 import msgspec
+from aiohttp import web
 
 from lateen.engine import Engine
 from lateen.istiod.clock import Clock
@@ -37,6 +38,7 @@ from lateen.translate import catalog
 from lateen.xds.authentication import Authenticator, MutualTls, NoAuthentication
 from lateen.xds.catalog import Catalog
 from lateen.xds.debounce import Pace
+from lateen.xds.debug.routes import Pages, routes
 from lateen.xds.inventory import Inventory
 from lateen.xds.push import PushLoop
 from lateen.xds.server import Listener, XdsServer
@@ -168,14 +170,17 @@ class ControlPlane:
 
     # --- what there is to see ------------------------------------------------------------------------------------
 
-    def _application(self) -> Any:
-        return application(self, {"sources": self._show_sources, "status": self._show_status})
+    def _application(self) -> web.Application:
+        pages: Pages = {
+            "sources": ("What is read, and what is wrong with it", lambda _: self._show_sources()),
+            "status": ("Resources that there is something to say of", lambda _: self._show_status()),
+        }
+        return application(self, routes(self.engine, self.server, more=pages))
 
     def _show_sources(self) -> Any:
         return {"waiting": self.store.waiting, "problems": self.store.problems, "revision": self.engine.revision}
 
     def _show_status(self) -> Any:
-        """Resources that there is something to say of."""
         return [
             {
                 "kind": ref.kind,

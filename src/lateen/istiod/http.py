@@ -1,9 +1,9 @@
-"""The HTTP side of a control plane: readiness, version, and what is going on inside."""
+"""The HTTP side of a control plane: readiness and version, with what others have to show."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Iterable
+from typing import Final, Protocol
 
 from aiohttp import web
 
@@ -25,12 +25,8 @@ class State(Protocol):
         """What it waits for, while it is not."""
 
 
-Page = Callable[[], Any]
-"""Makes a document, to be shown as JSON."""
-
-
-def application(state: State, pages: Mapping[str, Page], routes: Iterable[web.RouteDef] = ()) -> web.Application:
-    """`/ready`, `/version`, a page each under `/debug/`, and `routes`."""
+def application(state: State, routes: Iterable[web.RouteDef] = ()) -> web.Application:
+    """`/ready`, `/version` and `routes`."""
     app = web.Application()
 
     async def ready(request: web.Request) -> web.Response:
@@ -41,26 +37,7 @@ def application(state: State, pages: Mapping[str, Page], routes: Iterable[web.Ro
     async def version(request: web.Request) -> web.Response:
         return web.Response(text=f"{__version__}\n")
 
-    def shown(page: Page) -> Callable[[web.Request], Any]:
-        async def show(request: web.Request) -> web.Response:
-            return web.json_response(page())
-
-        return show
-
-    routes = list(routes)
-    taken = {route.path for route in routes}
-
-    async def index(request: web.Request) -> web.Response:
-        paths = sorted({*(f"/debug/{name}" for name in pages), *(path for path in taken if path.startswith("/debug"))})
-        links = "".join(f'<li><a href="{path}">{path}</a></li>' for path in paths)
-        return web.Response(text=f"<!doctype html><title>istiod</title><ul>{links}</ul>\n", content_type="text/html")
-
     app.add_routes([web.get("/ready", ready), web.get("/version", version), *routes])
-    app.add_routes(
-        [web.get(f"/debug/{name}", shown(page)) for name, page in pages.items() if f"/debug/{name}" not in taken]
-    )
-    if "/debug" not in taken:
-        app.add_routes([web.get("/debug", index), web.get("/debug/", index)])
     return app
 
 

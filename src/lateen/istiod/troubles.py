@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from lateen.api.objects import ObjectRef
 from lateen.api.schema.fault import Fault
-from lateen.engine import Engine
+from lateen.engine import Engine, QueryError
+from lateen.model.proxy import View
 from lateen.status.troubles import Rejected, tell, troubles
+from lateen.translate.catalog import listing
+from lateen.translate.patches.apply import misfits_of
 from lateen.xds.server import XdsServer
 
 _INTERVAL_SECONDS = 1.0
@@ -36,7 +39,8 @@ class TroubleCarrier:
             await asyncio.sleep(_INTERVAL_SECONDS)
 
     def carry(self) -> None:
-        found = troubles(self._rejections(), (each.error for each in self._server.inventory.errors()))
+        errors = (each.error for each in self._server.inventory.errors())
+        found = troubles(self._rejections(), errors, self._misfits())
         if tell(self._engine, self._told, found):
             self._told = found
             self._changed()
@@ -49,3 +53,13 @@ class TroubleCarrier:
                 what = f"{rejection.type.name} {names}".strip()
                 found.append(Rejected(rejection.proxy, what, rejection.message, rejection.origins))
         return found
+
+    def _misfits(self) -> Iterator[tuple[ObjectRef, Fault]]:
+        """Patches of EnvoyFilters that had to be left out of what is served."""
+        for feed in self._server.inventory.feeds():
+            type_, view = feed.collection.type, feed.collection.view
+            if isinstance(view, View) and view.patches:
+                try:
+                    yield from self._engine.get(misfits_of, self._engine.get(listing, type_, view))
+                except QueryError:
+                    continue  # told of as an error of the listing

@@ -32,9 +32,11 @@ class Rejected(NamedTuple):
     """Name of table and key of all that it was made from."""
 
 
-def troubles(rejections: Iterable[Rejected], errors: Iterable[Exception]) -> dict[ObjectRef, tuple[Fault, ...]]:
+def troubles(
+    rejections: Iterable[Rejected], errors: Iterable[Exception], known: Iterable[tuple[ObjectRef, Fault]] = ()
+) -> dict[ObjectRef, tuple[Fault, ...]]:
     """Faults by resource. A rejection that has one resource behind it is that one's error; otherwise each of those it
-    may come from is warned. EnvoyFilters are suspected before what they patch."""
+    may come from is warned. EnvoyFilters are suspected before what they patch. `known` faults are just passed on."""
     found: dict[ObjectRef, dict[Fault, None]] = {}
     for rejection in rejections:
         suspects = _suspects(rejection.origins)
@@ -49,6 +51,8 @@ def troubles(rejections: Iterable[Rejected], errors: Iterable[Exception]) -> dic
     for error in errors:
         if isinstance(error, ConfigError):
             found.setdefault(error.resource, {})[Fault(error.path, error.message)] = None
+    for ref, fault in known:
+        found.setdefault(ref, {})[fault] = None
     return {ref: tuple(faults) for ref, faults in sorted(found.items())}
 
 

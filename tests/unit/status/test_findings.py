@@ -15,6 +15,7 @@ from lateen.model.inputs import (
     VIRTUAL_SERVICES,
     WARNINGS,
 )
+from lateen.status import findings
 from lateen.status.findings import REPORTED, Report, report, subjects
 from lateen.status.reports import Reports
 from lateen.status.troubles import Rejected, tell, troubles
@@ -186,3 +187,7 @@ def test_only_what_differs_is_written(engine: Engine) -> None:
     assert engine.revision == revision
     assert tell(engine, first, {})
     assert engine.get(report, ROUTES) is None
+
+
+def test_every_kind_of_the_mesh_has_findings() -> None:
+    assert findings._FINDINGS.keys() >= findings.SUBJECTS
