@@ -61,13 +61,14 @@ def http_routes(db: Reader, routing: Routing) -> RouteBytes:
         return RouteBytes()
     settings = route_settings(db)
     destinations = _destinations(db, routing)
+    origin = _origin(routing.virtual_service)
     specific: list[bytes] = []
     for route in spec.http:
         for match in route.match or (None,):
             if match is not None and not _can_hold(match, routing):
                 continue
             message, hashed = _route(route, match, routing, destinations, settings)
-            body = bytes(message.SerializeToString(deterministic=True))
+            body = bytes(message.SerializeToString(deterministic=True)) + origin
             if hashed is not None:
                 body += limits(db, route.timeout, route.retries, hashed)
             encoded = embedded(ROUTES, body)
@@ -77,21 +78,30 @@ def http_routes(db: Reader, routing: Routing) -> RouteBytes:
     return RouteBytes(b"".join(specific))
 
 
+def _origin(key: Key) -> bytes:
+    """Which VirtualService a route came from, as a serialised Route to append to one."""
+    route = route_components_pb2.Route()
+    route.metadata.filter_metadata[NAMESPACE].fields["config"].string_value = config_path(ObjectRef(KIND, key))
+    return bytes(route.SerializeToString(deterministic=True))
+
+
 def _can_hold(match: HTTPMatchRequest, routing: Routing) -> bool:
     return match.port in (0, routing.port) and applies(match, routing.source, routing.gateway)
 
 
 def _destinations(db: Reader, routing: Routing) -> Destinations:
+    clusters = target_clusters(db, routing.virtual_service, routing.port)
     rules = dict(routing.hashed)
 
     def consistent_hash(wanted: Target) -> ConsistentHashLB | None:
         found = rules.get(wanted.host)
         if found is None:
             return None
-        balancer = effective_policy(db, found, wanted.port or routing.port, wanted.subset).load_balancer
+        port = int(clusters[wanted].split("|")[1])
+        balancer = effective_policy(db, found, port, wanted.subset).load_balancer
         return balancer.consistent_hash if balancer is not None else None
 
-    return Destinations(target_clusters(db, routing.virtual_service, routing.port), routing.lost, consistent_hash)
+    return Destinations(clusters, routing.lost, consistent_hash)
 
 
 def _route(
@@ -101,7 +111,10 @@ def _route(
     destinations: Destinations,
     settings: RouteSettings,
 ) -> tuple[Any, bool | None]:
-    """A Route without `limits`; and for those, whether it balances by consistent hashing; None: it does not forward."""
+    """A Route without its origin and `limits`.
+
+    For those, also whether it balances by consistent hashing; None when it does not forward.
+    """
     hashed = None
     out = route_components_pb2.Route(name=route.name)
     if match is not None:
@@ -117,8 +130,6 @@ def _route(
     else:
         hashed = set_action(out, route, destinations, settings)
     out.decorator.operation = _operation(out, routing)
-    config = config_path(ObjectRef(KIND, routing.virtual_service))
-    out.metadata.filter_metadata[NAMESPACE].fields["config"].string_value = config
     if route.fault is not None and (fault := http_fault(route.fault)) is not None:
         out.typed_per_filter_config[FAULT_FILTER].Pack(fault)
     if route.cors_policy is not None:

@@ -12,6 +12,7 @@ from lateen.model.inputs import DESTINATION_RULES
 from lateen.model.proxy import Labels
 from lateen.model.route_targets import Holder, lost
 from lateen.model.scope import scope_of
+from lateen.model.services import unaliased
 from lateen.translate.routes.http_routes import Routing
 
 
@@ -40,8 +41,8 @@ class Routings:
 
     def _hashed(self, key: Key) -> Iterator[tuple[str, Rules]]:
         for host in dict.fromkeys(found[0] for found in outlook(self._db, key).destinations):
-            meant = self._services.get(host)
-            rules = self.hash_rules(host, meant.namespace) if meant is not None else ()
+            meant = self._services.get(unaliased(self._db, host))
+            rules = self.hash_rules(meant.hostname, meant.namespace) if meant is not None else ()
             if rules:
                 yield host, rules
 

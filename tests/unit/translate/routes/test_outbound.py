@@ -293,3 +293,24 @@ def test_without_capture_the_routes_are_the_same() -> None:
     mesh = Mesh(WEB)
     bare = mesh.proxy(traits=Traits(interception=Interception.NONE))
     assert resources(mesh, bare)["80"] == resources(mesh)["80"]
+
+
+def test_the_hash_is_of_the_port_that_is_reached() -> None:
+    by_port = [{"port": {"number": 80}, "loadBalancer": {"consistentHash": {"httpHeaderName": "x-port"}}}]
+    metadata = {"name": "web", "namespace": "default"}
+    spec = {"host": "web", "trafficPolicy": {"portLevelSettings": by_port}}
+    ruled = {"kind": "DestinationRule", "metadata": metadata, "spec": spec}
+    other = service("other", ip="10.0.0.2", http=8080)
+    mesh = Mesh(WEB, other, ruled, vs("v", "other", http=[{"route": [{"destination": {"host": "web"}}]}]))
+    (route,) = routes_of(config(mesh, "8080"), "other.default.svc.cluster.local:8080")
+    assert [policy.header.header_name for policy in route.route.hash_policy] == ["x-port"]
+
+
+def test_an_alias_is_hashed_as_what_it_stands_for() -> None:
+    spec = {"type": "ExternalName", "externalName": FQDN, "ports": [{"port": 80}]}
+    alias = {"kind": "Service", "metadata": {"name": "old", "namespace": "default"}, "spec": spec}
+    http = [{"route": [{"destination": {"host": "old"}}]}]
+    mesh = Mesh(WEB, alias, rule(httpHeaderName="x"), vs("v", "a.com", http=http))
+    (route,) = routes_of(config(mesh), "a.com:80")
+    assert route.route.cluster == f"outbound|80||{FQDN}"
+    assert [policy.header.header_name for policy in route.route.hash_policy] == ["x"]
