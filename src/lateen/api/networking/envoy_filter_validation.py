@@ -45,6 +45,7 @@ _LISTENER_CLASS = (
     ApplyTo.LISTENER_FILTER,
 )
 _ROUTE_CLASS = (ApplyTo.ROUTE_CONFIGURATION, ApplyTo.VIRTUAL_HOST, ApplyTo.HTTP_ROUTE)
+_RESOURCES = (ApplyTo.LISTENER, ApplyTo.CLUSTER, ApplyTo.EXTENSION_CONFIG)
 _FILTERS = (ApplyTo.NETWORK_FILTER, ApplyTo.HTTP_FILTER, ApplyTo.LISTENER_FILTER)
 
 _DEPRECATED_NAMES: Final = {
@@ -224,6 +225,9 @@ def _operation(patch: EnvoyConfigObjectPatch, path: str, priority: int) -> Itera
         operation is Operation.ADD and apply_to in (ApplyTo.HTTP_FILTER, ApplyTo.NETWORK_FILTER)
     ):
         yield warning(f"{path}.patch.filterClass", "no effect except with ADD of an HTTP_FILTER or a NETWORK_FILTER")
+    adds = apply_to in _RESOURCES and (operation is Operation.ADD or operation.is_insert)
+    if adds and not (patch.patch.value or {}).get("name"):
+        yield warning(f"{path}.patch.value.name", f"a {apply_to.value} without a name cannot be added: left out")
     if operation is Operation.REMOVE and patch.patch.value is not None:
         yield warning(f"{path}.patch.value", "no effect with REMOVE")
 

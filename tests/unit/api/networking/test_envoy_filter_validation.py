@@ -160,6 +160,7 @@ def test_errors(bad: dict[str, Any], path: str, message: str) -> None:
             f"{PATCH}.match",
             "without the name of a filter",
         ),
+        (patch("CLUSTER", "ADD", {"type": "STATIC"}), f"{PATCH}.patch.value.name", "cannot be added"),
         (patch("CLUSTER", "REMOVE", context="WAYPOINT"), f"{PATCH}.match", "waypoints are not supported yet"),
         (patch("BOOTSTRAP", "MERGE", {}), f"{PATCH}.applyTo", "not supported yet"),
         (patch("EXTENSION_CONFIG", "MERGE", LUA), f"{PATCH}.patch.operation", "use ADD or REPLACE"),
