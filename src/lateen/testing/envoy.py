@@ -15,6 +15,8 @@ from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import config_source_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_pb2
+from envoy.extensions.transport_sockets.proxy_protocol.v3 import upstream_proxy_protocol_pb2 as proxy_protocol_pb2
+from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 
 from lateen.translate.envoy_types import MESSAGES, decoded, readable
 from lateen.translate.resource import Resource, ResourceType
@@ -97,6 +99,11 @@ def _bootstrap(found: Mapping[ResourceType, list[Resource]], directory: Path) ->
         cluster = decoded(ResourceType.CDS, resource)
         cluster.alt_stat_name = cluster.alt_stat_name or cluster.name
         cluster.name = f"{number}/{cluster.name}"
+        for socket in (
+            cluster.transport_socket,
+            *(match.transport_socket for match in cluster.transport_socket_matches),
+        ):
+            _take_secrets_from(directory, socket)
         bootstrap.static_resources.clusters.append(cluster)
     for number, resource in enumerate(found.get(ResourceType.EDS, ())):
         cluster = bootstrap.static_resources.clusters.add(name=f"eds-{number}", type=cluster_pb2.Cluster.STATIC)
@@ -126,6 +133,28 @@ def _bootstrap(found: Mapping[ResourceType, list[Resource]], directory: Path) ->
     for resource in found.get(ResourceType.ECDS, ()):
         decoded(ResourceType.ECDS, resource)
     return bootstrap
+
+
+def _take_secrets_from(directory: Path, socket: Any) -> None:
+    """Has an upstream's secrets come from a file: Envoy makes static clusters before it has ADS, and falls over it."""
+    config = socket.typed_config
+    if config.Is(proxy_protocol_pb2.ProxyProtocolUpstreamTransport.DESCRIPTOR):
+        outer = proxy_protocol_pb2.ProxyProtocolUpstreamTransport.FromString(config.value)
+        _take_secrets_from(directory, outer.transport_socket)
+        config.Pack(outer)
+    if not config.Is(tls_pb2.UpstreamTlsContext.DESCRIPTOR):
+        return
+    context = tls_pb2.UpstreamTlsContext.FromString(config.value)
+    common = context.common_tls_context
+    references = list(common.tls_certificate_sds_secret_configs)
+    if common.HasField("combined_validation_context"):
+        references.append(common.combined_validation_context.validation_context_sds_secret_config)
+    for reference in references:
+        if reference.sds_config.HasField("ads"):
+            path = directory / "secrets.yaml"
+            path.write_text("resources: []\n")
+            reference.sds_config.path_config_source.path = str(path)
+    config.Pack(context)
 
 
 def _move(listener: Any, number: int) -> None:

@@ -781,8 +781,6 @@ OUTLIER_SETTINGS = st.one_of(
     ),
     some({"consecutiveLocalOriginFailures": UNSIGNED}, splitExternalLocalOriginErrors=st.just(True)),
 )
-# Not with credentials: while it validates, Envoy 1.40 has no ADS stream yet when it makes clusters without EDS, and
-# falls over the null pointer when their secrets are to come by it.
 TLS = st.sampled_from(
     [
         {"mode": "DISABLE"},
@@ -792,6 +790,7 @@ TLS = st.sampled_from(
         {"mode": "SIMPLE", "sni": "a.com"},
         {"mode": "SIMPLE", "subjectAltNames": ["*.a.com", "10.0.0.1", "::1"]},
         {"mode": "SIMPLE", "insecureSkipVerify": True},
+        {"mode": "MUTUAL", "credentialName": "c"},
     ]
 )
 PER_PORT = {"loadBalancer": BALANCERS, "connectionPool": POOLS, "outlierDetection": OUTLIER_SETTINGS, "tls": TLS}
