@@ -29,7 +29,7 @@ class ClusterNetworks(msgspec.Struct, frozen=True):
 
     default: str
     """Of those that say nothing and are in no range."""
-    ranges: tuple[tuple[str, str], ...]
+    ranges: tuple[tuple[IPNetwork, str], ...]
     """CIDRs and their networks, the narrowest first."""
 
     def of(self, address: str, labels: Mapping[str, str]) -> str:
@@ -41,7 +41,7 @@ class ClusterNetworks(msgspec.Struct, frozen=True):
             ip = ipaddress.ip_address(address)
         except ValueError:
             return ""
-        return next((network for cidr, network in self.ranges if ip in ipaddress.ip_network(cidr)), "")
+        return next((network for cidr, network in self.ranges if ip in cidr), "")
 
 
 class NetworkGateway(msgspec.Struct, frozen=True):
@@ -71,7 +71,7 @@ def cluster_networks(db: Reader, cluster: str) -> ClusterNetworks:
             elif declared.from_cidr:
                 ranges.append((ipaddress.ip_network(declared.from_cidr, strict=False), network))
     ranges.sort(key=lambda pair: (-pair[0].prefixlen, str(pair[0]), pair[1]))
-    return ClusterNetworks(default, tuple((str(cidr), network) for cidr, network in ranges))
+    return ClusterNetworks(default, tuple(ranges))
 
 
 def network_of(db: Reader, cluster: str, address: str, labels: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ from lateen.model.protocol import Protocol, declared_protocol
 from lateen.model.proxy import ClientView, OutboundView
 from lateen.model.service import ServiceKey
 from lateen.model.services import service, services_of_host
-from lateen.model.virtual_service_reach import mesh_reaches
+from lateen.model.virtual_service_reach import mesh_reaches, reaches_in
 from lateen.model.visibility import (
     OWN_NAMESPACE,
     Candidate,
@@ -200,14 +200,13 @@ def _has_port(db: Reader, key: ServiceKey, port: int | None) -> bool:
 
 def _routed(db: Reader, namespace: str, imports: Imports) -> tuple[str, ...]:
     """The hosts behind the VirtualServices that the patterns import."""
-    listener = EgressListener(imports=imports)
-    found = {
-        host: None
-        for reach in mesh_reaches(db)
-        if exported(reach.export_to, reach.namespace, namespace)
-        and listener.imports_virtual_service(reach.namespace, reach.hosts)
-        for host in reach.destinations
-    }
+    found: dict[str, None] = {}
+    for source, patterns in imports:
+        for reach in mesh_reaches(db) if source == ANY_NAMESPACE else reaches_in(db, source):
+            if exported(reach.export_to, reach.namespace, namespace) and any(
+                hosts.overlaps(pattern, name) for pattern in patterns for name in reach.hosts
+            ):
+                found |= dict.fromkeys(reach.destinations)
     return tuple(found)
 
 

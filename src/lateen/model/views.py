@@ -6,6 +6,8 @@ tells them apart. What tells them apart is asked of small queries, so that an ed
 
 from __future__ import annotations
 
+import msgspec
+
 from lateen.api.networking.envoy_filter import PatchContext
 from lateen.api.networking.sidecar import IstioIngressListener
 from lateen.api.objects import Key
@@ -40,6 +42,7 @@ def views_of(db: Reader, proxy: Proxy) -> tuple[View, ...]:
     Where the platform knows the workload (its pod or WorkloadEntry), labels, account and node are the platform's.
     """
     facts = workload_of(db, proxy) or WorkloadFacts(proxy.labels, proxy.service_account, proxy.node)
+    proxy = msgspec.structs.replace(proxy, labels=facts.labels)
     if proxy.role is Role.SIDECAR:
         sidecar = sidecar_of(db, proxy.namespace, facts.labels)
         return outbound_view(db, proxy, facts, sidecar), inbound_view(db, proxy, facts, sidecar)

@@ -32,6 +32,13 @@ def mesh_reaches(db: Reader) -> tuple[Reach, ...]:
 
 
 @query
+def reaches_in(db: Reader, namespace: str) -> tuple[Reach, ...]:
+    """Of every VirtualService of one namespace for sidecars, sorted by name."""
+    keys = VIRTUAL_SERVICES.where(db, "namespace", namespace)
+    return tuple(found for key in keys if (found := reach(db, key)) is not None)
+
+
+@query
 def reach(db: Reader, key: Key) -> Reach | None:
     """Of one VirtualService; None when it is not for sidecars or a mere delegate."""
     found = VIRTUAL_SERVICES.get(db, key)

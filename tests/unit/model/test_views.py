@@ -133,6 +133,19 @@ def test_the_platform_knows_labels_account_and_node_better_than_the_proxy() -> N
         """
     )
     claimed: dict[str, Any] = {"id": "a.default", "labels": {"app": "claimed"}, "service_account": "claimed"}
+    mesh.apply(
+        """
+        kind: EnvoyFilter
+        metadata: {name: f}
+        spec:
+          workloadSelector: {labels: {app: real}}
+          configPatches:
+          - applyTo: CLUSTER
+            match: {context: SIDECAR_OUTBOUND}
+            patch: {operation: MERGE, value: {connect_timeout: 1s}}
+        """
+    )
+    assert [each.filter.name for each in outbound(mesh, **claimed).patches] == ["f"]
     view = inbound(mesh, **claimed)
     assert view.labels == (("app", "real"),)
     assert view.service_account == "own"
