@@ -106,7 +106,8 @@ def _labelled(db: Reader, key: Key, own: str) -> tuple[NetworkGateway, ...]:
     text = labels.get(GATEWAY_PORT_LABEL, "")
     port = int(text) if text.isdigit() else DEFAULT_GATEWAY_PORT
     return tuple(
-        NetworkGateway(labels[NETWORK_LABEL], key.cluster or own, address, port) for address in _external(found)
+        NetworkGateway(labels[NETWORK_LABEL], key.cluster or own, address, port)
+        for address in external_addresses(found)
     )
 
 
@@ -122,11 +123,11 @@ def _declared(db: Reader, network: str, gateway: IstioNetworkGateway) -> tuple[N
         NetworkGateway(network, key.cluster or own, address, gateway.port, locality)
         for key in SERVICES.where(db, "name", (name[1], name[0]))
         if (found := SERVICES.get(db, key)) is not None
-        for address in _external(found)
+        for address in external_addresses(found)
     )
 
 
-def _external(value: Service) -> tuple[str, ...]:
+def external_addresses(value: Service) -> tuple[str, ...]:
     """The addresses by which a Service is reached from outside of its cluster."""
     ingress = tuple(each.ip or each.hostname for each in value.status.load_balancer.ingress)
     return tuple(dict.fromkeys((*(each for each in ingress if each), *value.spec.external_ips)))
