@@ -164,8 +164,23 @@ def _precedence(claim: Claim) -> tuple[int, bool, str, str, str]:
 
 def lost_domains(db: Reader, key: ServiceKey) -> tuple[tuple[str, str], ...]:
     """The domains of a service that belong to another host wherever both are seen, each with that host."""
+    found = service(db, key)
+    if found is None:
+        return ()
     return tuple(
         (domain, claims[0].host)
         for domain, claims in contested(db).items()
-        if claims[0].host != key.hostname and any(claim.service == key for claim in claims[1:])
+        if claims[0].host != key.hostname
+        and any(claim.service == key for claim in claims[1:])
+        and _meet(db, found, claims[0])
     )
+
+
+def _meet(db: Reader, found: Service, claim: Claim) -> bool:
+    """Whether a service and a claim are ever in one route configuration."""
+    other = service(db, claim.service) if claim.service is not None else None
+    return claim.service is None or (other is not None and not _http_ports(found).isdisjoint(_http_ports(other)))
+
+
+def _http_ports(found: Service) -> set[int]:
+    return {port.port for port in found.ports if port.protocol.is_http or port.protocol.is_sniffed}

@@ -118,6 +118,24 @@ def _conflicts(path: str, route: HTTPRoute, of_delegate: bool) -> Iterator[Fault
                 yield error(f"{path}.{field}", f"must not be set beside {actions[0]}")
     if route.mirror is not None and route.mirrors:
         yield error(f"{path}.mirrors", "must not be set beside mirror")
+    yield from _without_effect(path, route)
+
+
+def _without_effect(path: str, route: HTTPRoute) -> Iterator[Fault]:
+    """Fields that only count beside others."""
+    if not route.route and (route.redirect is not None or route.direct_response is not None):
+        for field, given in (
+            ("timeout", route.timeout is not None),
+            ("retries", route.retries is not None),
+            ("mirror", route.mirror is not None),
+            ("mirrors", bool(route.mirrors)),
+        ):
+            if given:
+                yield warning(f"{path}.{field}", "has no effect: nothing is forwarded")
+    elif route.mirror is None:
+        for field, share in (("mirrorPercentage", route.mirror_percentage), ("mirrorPercent", route.mirror_percent)):
+            if share is not None:
+                yield warning(f"{path}.{field}", "has no effect without mirror")
 
 
 def _headers(path: str, headers: Headers) -> Iterator[Fault]:

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 
 from lateen.api.networking.http_names import wrong_matched_header, wrong_regex
 from lateen.api.networking.routing_claims import routing_claim
-from lateen.api.networking.virtual_service import Destination, HTTPMatchRequest, StringMatch
+from lateen.api.networking.virtual_service import (
+    Destination,
+    HTTPMatchRequest,
+    L4MatchAttributes,
+    StringMatch,
+    TLSMatchAttributes,
+)
 from lateen.api.schema.fault import Fault, error, warning
 from lateen.api.schema.hostnames import is_dns_label, wrong_fqdn, wrong_wildcard_host
 
@@ -36,12 +42,20 @@ def http_match_faults(path: str, match: HTTPMatchRequest) -> Iterator[Fault]:
         yield from _string_match(f"{path}.queryParams[{name!r}]", parameter)
     if match.port > _PORT_MAXIMUM:
         yield error(f"{path}.port", f"must be from 1 to {_PORT_MAXIMUM}, not {match.port}")
-    yield from source_faults(path, match.source_labels, match.source_namespace)
+    yield from where_faults(path, match)
+
+
+def where_faults(path: str, match: HTTPMatchRequest | TLSMatchAttributes | L4MatchAttributes) -> Iterator[Fault]:
+    """Faults of what a match says of gateways and clients."""
+    yield from _source(path, match.source_labels, match.source_namespace)
     yield from gateway_name_faults(f"{path}.gateways", match.gateways)
+    if match.gateways:
+        for field, given in (("sourceLabels", match.source_labels), ("sourceNamespace", match.source_namespace)):
+            if given:
+                yield warning(f"{path}.{field}", "has no effect beside gateways: they decide alone")
 
 
-def source_faults(path: str, labels: dict[str, str], namespace: str) -> Iterator[Fault]:
-    """Faults of sourceLabels and sourceNamespace."""
+def _source(path: str, labels: dict[str, str], namespace: str) -> Iterator[Fault]:
     for key, value in labels.items():
         prefix, slash, name = key.rpartition("/")
         if _LABEL_NAME.fullmatch(name) is None or (slash and wrong_fqdn(prefix)):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from lateen.api.networking.export_to import export_faults
 from lateen.api.networking.http_route_validation import http_route_faults
-from lateen.api.networking.route_match_validation import destination_faults, gateway_name_faults, source_faults
+from lateen.api.networking.route_match_validation import destination_faults, gateway_name_faults, where_faults
 from lateen.api.networking.route_reachability import unreachable
 from lateen.api.networking.routing_claims import routing_claim
 from lateen.api.networking.virtual_service import (
@@ -160,8 +160,7 @@ def _tcp_route(path: str, route: TCPRoute) -> Iterator[Fault]:
 def _common(path: str, match: TLSMatchAttributes | L4MatchAttributes) -> Iterator[Fault]:
     if match.port > _PORT_MAXIMUM:
         yield error(f"{path}.port", f"must be from 1 to {_PORT_MAXIMUM}, not {match.port}")
-    yield from source_faults(path, match.source_labels, match.source_namespace)
-    yield from gateway_name_faults(f"{path}.gateways", match.gateways)
+    yield from where_faults(path, match)
 
 
 def _subnets(path: str, subnets: tuple[str, ...]) -> Iterator[Fault]:

@@ -9,6 +9,7 @@ from lateen.api.objects import Key
 from lateen.api.schema.fault import Fault, warning
 from lateen.engine import Reader, query
 from lateen.model.auto_addresses import auto_addresses, gets_address
+from lateen.model.findings.domains import service_entry_domain_findings
 from lateen.model.findings.listeners import service_entry_listener_findings
 from lateen.model.findings.workload_labels import selects_nothing
 from lateen.model.inputs import SERVICE_ENTRIES
@@ -35,6 +36,7 @@ def service_entry_findings(db: Reader, key: Key) -> tuple[Fault, ...]:
         ),
         *_selector(db, entry),
         *service_entry_listener_findings(db, key),
+        *service_entry_domain_findings(db, key),
     )
 
 
