@@ -1,7 +1,7 @@
 """Host names: short names, wildcards, and which of several patterns is the closest.
 
-A pattern is a host name, or `*` followed by a suffix (`*.example.com`, `*-api.example.com`, `*`). It stands for the set of
-all host names it matches; a wildcard stands for any text that is not empty. Names are compared as written.
+A pattern is a host name, or `*` followed by a suffix (`*.example.com`, `*-api.example.com`, `*`). It stands for the set
+of all host names it matches; a wildcard stands for any text that is not empty. Names are compared as written.
 """
 
 from __future__ import annotations
