@@ -8,6 +8,7 @@ from lateen import __version__
 from lateen.cli.cluster import cluster
 from lateen.cli.crds import crds
 from lateen.cli.istiod import istiod
+from lateen.cli.translate import translate
 from lateen.cli.validate import validate
 
 
@@ -20,6 +21,7 @@ def main() -> None:
 main.add_command(cluster)
 main.add_command(crds)
 main.add_command(istiod)
+main.add_command(translate)
 main.add_command(validate)
 
 
