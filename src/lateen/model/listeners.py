@@ -33,6 +33,7 @@ from lateen.model.services import aliases, service
 UNIX = "unix://"
 _SERVER_FIRST = frozenset({Protocol.MYSQL, Protocol.MONGO})
 _LOWEST_PORT = 1024
+_ALL_SERVICES = ServiceKey("*", "")
 
 
 class ListenForm(NamedTuple):
@@ -244,6 +245,8 @@ class _Plan:
         """An egress listener with a port of its own, whatever ports its services have."""
         if listener.protocol is Protocol.HTTP_PROXY:
             addresses = fixed or self._form.wildcards
+            if binds and not self._can_bind(_ALL_SERVICES, port, addresses[0]):
+                return
             entry = self._entries.setdefault((addresses[0], port), _Entry(addresses, binds, True))
             entry.http = HttpChain(outbound_route(port, addresses[0]), is_proxy=True)
             return

@@ -139,8 +139,15 @@ class Streams:
             hostname = chain.service.hostname
             rules = self._rules.of(hostname, chain.service.namespace)
             name = outbound_cluster(chain.port, "", hostname)
-            target = Target((WeightedCluster(name, 1),), name, rules, chain.port, service=chain.service)
+            cluster = name if self._has_port(chain.service, chain.port) else BLACK_HOLE_CLUSTER
+            target = Target((WeightedCluster(cluster, 1),), name, rules, chain.port, service=chain.service)
             yield StreamChain(target, chain.protocol, chain.prefixes, chain.server_names)
+
+    def _has_port(self, key: ServiceKey, number: int) -> bool:
+        """An egress listener of a Sidecar may be for a port that a service does not have."""
+        found = service(self._db, key)
+        port = found.port(number) if found is not None else None
+        return port is not None and port.protocol is not Protocol.UDP and self._scope.sees_port(key, number)
 
     def _tls(self, chain: ServiceChain, listen_port: int) -> Iterator[StreamChain]:
         for one in self._virtual_services(chain, tls=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from lateen.api.networking.envoy_filter import PatchContext
-from lateen.api.networking.sidecar import IstioIngressListener
+from lateen.api.networking.sidecar import CaptureMode, IstioIngressListener
 from lateen.api.objects import Key
 from lateen.engine import Reader, query
 from lateen.model.endpoint import Locality
@@ -173,4 +173,8 @@ def _sidecar_binds(db: Reader, key: Key) -> bool:
 
 
 def _is_bound(listener: IstioIngressListener) -> bool:
-    return bool(listener.bind) or listener.default_endpoint.startswith(_OWN_ADDRESS)
+    return (
+        bool(listener.bind)
+        or listener.capture_mode is CaptureMode.NONE
+        or listener.default_endpoint.startswith(_OWN_ADDRESS)
+    )

@@ -120,3 +120,17 @@ def test_namespaces_with_nothing_of_their_own_share_a_plan() -> None:
     mesh = Mesh().service("a", ("tcp", 1))
     form = listen_form(Traits(), "")
     assert mesh.get(outbound_plan, ScopeKey("", None), form).listeners == mesh.plan().listeners
+
+
+def test_a_generic_http_proxy_takes_no_sockets_either() -> None:
+    ingress = [
+        {
+            "port": {"number": 3128, "name": "h", "protocol": "HTTP"},
+            "bind": "127.0.0.1",
+            "defaultEndpoint": "127.0.0.1:8080",
+        }
+    ]
+    egress = [{"port": {"number": 3128, "name": "p", "protocol": "HTTP_PROXY"}, "hosts": ["./*"]}]
+    mesh = Mesh().service("a", ("http", 80)).sidecar(ingress=ingress, egress=egress)
+    assert mesh.names(sidecar=True, interception=Interception.NONE) == []
+    assert "ingress listener" in mesh.reasons(sidecar=True, interception=Interception.NONE)["*"]

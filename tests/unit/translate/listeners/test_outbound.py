@@ -408,3 +408,11 @@ def test_envoy_accepts_them_all() -> None:
     found = [resource for seen in views for resource in mesh.made(seen)]
     assert len(found) > 40
     accepts({ResourceType.LDS: found})
+
+
+def test_an_egress_port_that_a_service_does_not_have_leads_nowhere() -> None:
+    mesh = Mesh().service("a", port(80, "tcp"), port(81, "tcp-b"))
+    egress = [{"port": {"number": 0, "protocol": "TCP", "name": "u"}, "bind": "unix:///run/app.sock", "hosts": ["./*"]}]
+    mesh.add("Sidecar", "s", {"egress": egress})
+    listener = mesh.listeners(view(sidecar=Key("apps", "s")))["unix:///run/app.sock_0"]
+    assert config_of(listener.filter_chains[0]).cluster == "BlackHoleCluster"
