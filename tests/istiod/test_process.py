@@ -27,7 +27,7 @@ kind: VirtualService
 metadata: {name: reviews}
 spec:
   hosts: [reviews]
-  http: [{route: [{destination: {host: reviews}}]}]
+  http: [{directResponse: {status: 200}}]
 """
 
 
@@ -178,7 +178,7 @@ def kubeconfig(url: str, path: Path) -> Iterator[Path]:
 
 
 BAD = {"hosts": "reviews"}
-GOOD = {"hosts": ["reviews"], "http": [{"route": [{"destination": {"host": "reviews"}}]}]}
+GOOD = {"hosts": ["reviews"], "http": [{"directResponse": {"status": 200}}]}
 
 
 def test_without_an_api_server_nothing_is_ready_and_with_one_it_is(tmp_path: Path) -> None:
