@@ -22,7 +22,7 @@ from lateen.api.kubernetes.secret import Secret
 from lateen.api.kubernetes.service import NETWORK_LABEL, Service
 from lateen.api.mesh.mesh_config import MeshConfig
 from lateen.api.mesh.mesh_networks import MeshNetworks
-from lateen.api.networking.destination_rule import DestinationRule
+from lateen.api.networking.destination_rule import DestinationRule, TLSmode
 from lateen.api.networking.envoy_filter import EnvoyFilter
 from lateen.api.networking.gateway import Gateway
 from lateen.api.networking.proxy_config import ProxyConfig
@@ -132,12 +132,12 @@ def _delegates(value: Object[VirtualService]) -> tuple[Hashable, ...]:
     return tuple(dict.fromkeys((d.namespace or value.metadata.namespace, d.name) for d in found))
 
 
-def _client_credentials(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
-    """Whether it names credentials of clients anywhere."""
+def _originates_tls(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
+    """True for those that have TLS of the user's (SIMPLE, MUTUAL) anywhere."""
     policies = (value.spec.traffic_policy, *(subset.traffic_policy for subset in value.spec.subsets))
     found = [policy.tls for policy in policies if policy is not None]
     found += [port.tls for policy in policies if policy is not None for port in policy.port_level_settings]
-    return (True,) if any(tls is not None and tls.credential_name for tls in found) else ()
+    return (True,) if any(tls is not None and tls.mode in (TLSmode.SIMPLE, TLSmode.MUTUAL) for tls in found) else ()
 
 
 def _routes_streams(value: Object[VirtualService]) -> tuple[Hashable, ...]:
@@ -178,7 +178,7 @@ DESTINATION_RULES: Table[Key, Object[DestinationRule]] = Table(
         "namespace": _namespace,
         "host": _host,
         "exported_to": _exported_to,
-        "with_credentials": _client_credentials,
+        "originates_tls": _originates_tls,
         "hashing": _asks_for_hashing,
     },
 )

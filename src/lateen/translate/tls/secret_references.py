@@ -16,8 +16,6 @@ from lateen.model.proxy import Certificates
 
 WORKLOAD_CERTIFICATE = "default"
 MESH_ROOTS = "ROOTCA"
-CA_SUFFIX = "-cacert"
-"""Added to a credential's name: the roots alone."""
 
 _SCHEME = "kubernetes://"
 

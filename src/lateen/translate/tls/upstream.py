@@ -14,17 +14,17 @@ from envoy.extensions.transport_sockets.proxy_protocol.v3 import upstream_proxy_
 from envoy.extensions.transport_sockets.raw_buffer.v3 import raw_buffer_pb2
 from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
 
-from lateen.api.networking.destination_rule import ClientTLSSettings, ProxyProtocolVersion, TLSmode
+from lateen.api.networking.destination_rule import ClientTLSSettings, ProxyProtocolVersion
 from lateen.engine import Reader, query
+from lateen.model.client_secrets import certificate_secret, roots_secret
 from lateen.model.proxy import Certificates
 from lateen.translate.tls import alpn
 from lateen.translate.tls.parameters import TlsDemands, client_parameters, tls_demands
-from lateen.translate.tls.secret_references import CA_SUFFIX, credential, mesh_roots, workload_certificate
+from lateen.translate.tls.secret_references import credential, mesh_roots, workload_certificate
 from lateen.translate.wire import any_type, embedded, text, unsigned
 
 _TLS_NAME: Final = text(1, "envoy.transport_sockets.tls")
 _TLS_TYPE: Final = any_type("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext")
-_SYSTEM: Final = "system"
 _SanType = common_pb2.SubjectAltNameMatcher
 
 
@@ -66,9 +66,9 @@ def originated_tls(
     context = tls_pb2.UpstreamTlsContext(sni=settings.sni)
     common = context.common_tls_context
     common.tls_params.CopyFrom(client_parameters(demands))
-    if settings.mode is TLSmode.MUTUAL:
-        _add_certificate(common, settings)
-    _add_validation(common, settings, settings.subject_alt_names or names, certificates)
+    if certificate := certificate_secret(settings):
+        common.tls_certificate_sds_secret_configs.append(credential(certificate))
+    _add_validation(common, roots_secret(settings, certificates.system_roots), settings.subject_alt_names or names)
     if is_http2:
         common.alpn_protocols.extend(alpn.H2)
     return tls_socket(_serialised(context))
@@ -122,34 +122,16 @@ def verifies_authority(settings: ClientTLSSettings) -> bool:
     return not settings.sni and not settings.subject_alt_names and not settings.insecure_skip_verify
 
 
-def _add_certificate(common: Any, settings: ClientTLSSettings) -> None:
-    if settings.credential_name:
-        common.tls_certificate_sds_secret_configs.append(credential(settings.credential_name))
-        return
-    certificate = common.tls_certificates.add()
-    certificate.certificate_chain.filename = settings.client_certificate
-    certificate.private_key.filename = settings.private_key
-
-
-def _add_validation(
-    common: Any, settings: ClientTLSSettings, names: tuple[str, ...], certificates: Certificates
-) -> None:
-    if settings.insecure_skip_verify:
+def _add_validation(common: Any, roots: str, names: Iterable[str]) -> None:
+    if not roots:
         common.validation_context.SetInParent()
         return
-    if settings.credential_name:
-        combined = common.combined_validation_context
-        combined.validation_context_sds_secret_config.CopyFrom(credential(settings.credential_name + CA_SUFFIX))
-        validation = combined.default_validation_context
-        validation.SetInParent()
-    else:
-        validation = common.validation_context
-        is_system = settings.ca_certificates in ("", _SYSTEM)
-        validation.trusted_ca.filename = certificates.system_roots if is_system else settings.ca_certificates
-        if settings.ca_crl:
-            validation.crl.filename = settings.ca_crl
+    combined = common.combined_validation_context
+    combined.validation_context_sds_secret_config.CopyFrom(credential(roots))
+    combined.default_validation_context.SetInParent()
     for name in names:
-        validation.match_typed_subject_alt_names.add().MergeFromString(_san_matcher(name))
+        matcher = combined.default_validation_context.match_typed_subject_alt_names.add()
+        matcher.MergeFromString(_san_matcher(name))
 
 
 def _san_matcher(name: str) -> bytes:

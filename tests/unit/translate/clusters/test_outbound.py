@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 import yaml
 from google.protobuf import json_format
@@ -51,11 +50,8 @@ def rule(policy: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
 def traits(tmp_path_factory: pytest.TempPathFactory) -> Traits:
     """Envoy refuses to watch files that are not there."""
     directory = tmp_path_factory.mktemp("certificates")
-    authority = Authority()
-    system = directory / "system.pem"
-    system.write_text(authority.root)
-    own = authority.workload(directory, "spiffe://cluster.local/ns/default/sa/client")
-    return Traits(certificates=msgspec.structs.replace(own, system_roots=str(system)))
+    own = Authority().workload(directory, "spiffe://cluster.local/ns/default/sa/client")
+    return Traits(certificates=own)
 
 
 def made(mesh: Mesh, proxy: Proxy) -> list[Resource]:
@@ -447,8 +443,9 @@ def test_simple_tls_verifies_what_the_request_asked_for() -> None:
     assert http_options(found)["upstream_http_protocol_options"] == {"auto_sni": True, "auto_san_validation": True}
     context = tls_context(found["transport_socket"])
     assert "sni" not in context
-    roots = {"trusted_ca": {"filename": Certificates().system_roots}}
-    assert context["common_tls_context"]["validation_context"] == roots
+    validation = context["common_tls_context"]["combined_validation_context"]
+    assert validation["default_validation_context"] == {}
+    assert validation["validation_context_sds_secret_config"]["name"] == f"file-root://{Certificates().system_roots}"
     assert "alpn_protocols" not in context["common_tls_context"]
 
 
@@ -465,9 +462,9 @@ def test_simple_tls_as_the_rule_says() -> None:
     context = tls_context(found["transport_socket"])
     assert context["sni"] == "a.com"
     assert context["common_tls_context"]["alpn_protocols"] == ["h2"]
-    assert context["common_tls_context"]["validation_context"] == {
-        "trusted_ca": {"filename": "/ca"},
-        "crl": {"filename": "/crl"},
+    validation = context["common_tls_context"]["combined_validation_context"]
+    assert validation["validation_context_sds_secret_config"]["name"] == "file-root:///ca~/crl"
+    assert validation["default_validation_context"] == {
         "match_typed_subject_alt_names": [
             {"san_type": "DNS", "matcher": {"exact": "a.com"}},
             {"san_type": "IP_ADDRESS", "matcher": {"exact": "10.0.0.1"}},
@@ -485,7 +482,7 @@ def test_nothing_is_verified_when_asked_not_to() -> None:
 def test_mutual_tls_with_files() -> None:
     tls = {"mode": "MUTUAL", "clientCertificate": "/c", "privateKey": "/k"}
     common = tls_context(cluster({"tls": tls})["transport_socket"])["common_tls_context"]
-    assert common["tls_certificates"] == [{"certificate_chain": {"filename": "/c"}, "private_key": {"filename": "/k"}}]
+    assert [each["name"] for each in common["tls_certificate_sds_secret_configs"]] == ["file-cert:///c~/k"]
 
 
 CREDENTIAL = {"tls": {"mode": "MUTUAL", "credentialName": "client"}}
@@ -629,7 +626,8 @@ def test_names_of_a_service_entry_are_those_of_its_certificates() -> None:
     }
     mesh = Mesh(entry("STATIC", subjectAltNames=["other.example.com"]), policy)
     found = json_format.MessageToDict(message(mesh, "outbound|80||a.example.com"), preserving_proto_field_name=True)
-    validation = tls_context(found["transport_socket"])["common_tls_context"]["validation_context"]
+    combined = tls_context(found["transport_socket"])["common_tls_context"]["combined_validation_context"]
+    validation = combined["default_validation_context"]
     assert [each["matcher"]["exact"] for each in validation["match_typed_subject_alt_names"]] == ["other.example.com"]
 
 
@@ -690,6 +688,7 @@ WHOLE: list[dict[str, Any]] = [
     {"tls": {"mode": "SIMPLE", "insecureSkipVerify": True}, "proxyProtocol": {}},
     {"tls": {"mode": "ISTIO_MUTUAL", "subjectAltNames": ["a.com", "spiffe://a/b"]}},
     {"tls": {"mode": "MUTUAL", "credentialName": "c"}},
+    {"tls": {"mode": "MUTUAL", "clientCertificate": "/c", "privateKey": "/k", "caCertificates": "/r", "caCrl": "/l"}},
 ]
 
 

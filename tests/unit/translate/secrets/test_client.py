@@ -3,9 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 
 from lateen.model.fault import ConfigError
-from lateen.model.proxy import Proxy
+from lateen.model.proxy import Certificates, Proxy, Traits
 from lateen.testing.certificates import Authority
 from lateen.testing.envoy import accepts, decoded
 from lateen.testing.mesh import Mesh
@@ -39,6 +40,7 @@ def names(mesh: Mesh, proxy: Proxy) -> list[str]:
 
 
 MUTUAL = {"mode": "MUTUAL", "credentialName": "client"}
+FILES = {"mode": "MUTUAL", "clientCertificate": "/c", "privateKey": "/k", "caCertificates": "/r", "caCrl": "/l"}
 BOTH = ["kubernetes://client", "kubernetes://client-cacert"]
 
 
@@ -48,7 +50,12 @@ BOTH = ["kubernetes://client", "kubernetes://client-cacert"]
         (MUTUAL, BOTH),
         ({"mode": "SIMPLE", "credentialName": "client"}, BOTH[1:]),
         ({**MUTUAL, "insecureSkipVerify": True}, BOTH[:1]),
-        ({"mode": "SIMPLE"}, []),
+        ({"mode": "SIMPLE"}, ["file-root:///etc/ssl/certs/ca-certificates.crt"]),
+        ({"mode": "SIMPLE", "caCertificates": "system"}, ["file-root:///etc/ssl/certs/ca-certificates.crt"]),
+        ({"mode": "SIMPLE", "insecureSkipVerify": True}, []),
+        (FILES, ["file-cert:///c~/k", "file-root:///r~/l"]),
+        ({"mode": "ISTIO_MUTUAL"}, []),
+        ({"mode": "DISABLE"}, []),
     ],
 )
 def test_a_gateway_gets_what_rules_name(tls: dict[str, Any], expected: list[str]) -> None:
@@ -62,6 +69,31 @@ def test_a_sidecar_gets_what_rules_name_that_select_it() -> None:
     assert names(mesh, mesh.proxy(labels={"app": "b"})) == []
     everybody = Mesh(ENTRY, rule(MUTUAL))
     assert names(everybody, everybody.proxy(labels={"app": "a"})) == []
+
+
+def test_files_are_every_clients_own() -> None:
+    mesh = Mesh(ENTRY, rule(FILES))
+    assert names(mesh, mesh.proxy()) == ["file-cert:///c~/k", "file-root:///r~/l"]
+
+
+def test_the_system_s_roots_are_where_the_proxy_says() -> None:
+    mesh = Mesh(ENTRY, rule({"mode": "SIMPLE"}))
+    traits = Traits(certificates=Certificates(system_roots="/roots"))
+    assert names(mesh, mesh.proxy(traits=traits)) == ["file-root:///roots"]
+
+
+def test_what_clusters_refer_to_is_what_is_served() -> None:
+    for tls in (MUTUAL, FILES, {"mode": "SIMPLE"}):
+        mesh = Mesh(ENTRY, rule(tls))
+        for proxy in (mesh.proxy(), mesh.gateway()):
+            made = mesh.resources(ResourceType.CDS, proxy)["outbound|443||a.example.com"]
+            found = decoded(ResourceType.CDS, made)
+            context = tls_pb2.UpstreamTlsContext.FromString(found.transport_socket.typed_config.value)
+            common = context.common_tls_context
+            asked = {each.name for each in common.tls_certificate_sds_secret_configs}
+            if common.HasField("combined_validation_context"):
+                asked.add(common.combined_validation_context.validation_context_sds_secret_config.name)
+            assert asked == set(names(mesh, proxy))
 
 
 def test_the_secrets_are_those_of_the_clients_namespace() -> None:
