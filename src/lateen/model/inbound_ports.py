@@ -11,7 +11,7 @@ from lateen.api.security.peer_authentication import MutualTLSMode
 from lateen.engine import Reader, query
 from lateen.model.gateways import OWN_CERTIFICATE
 from lateen.model.inputs import SIDECARS
-from lateen.model.listeners import listen_form
+from lateen.model.listen_form import listen_form
 from lateen.model.peer_authentication import peer_policies
 from lateen.model.protocol import Protocol, declared_protocol
 from lateen.model.proxy import InboundView, Interception

@@ -11,7 +11,6 @@ Plans depend on services, never on their endpoints; headless services are the ex
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -20,42 +19,20 @@ import msgspec
 from lateen.api.networking.sidecar import CaptureMode
 from lateen.engine import Reader, query
 from lateen.model.chain_conditions import address_ranges, server_names
-from lateen.model.endpoints import endpoints
 from lateen.model.inputs import SIDECARS
+from lateen.model.listen_form import ListenForm
 from lateen.model.names import outbound_route, sniffed_route
 from lateen.model.protocol import Protocol
-from lateen.model.proxy import Interception, Traits
 from lateen.model.proxy_ports import proxy_ports
 from lateen.model.scope import EgressListener, ScopeKey, scope_of
 from lateen.model.service import Resolution, Service, ServiceKey, ServicePort
+from lateen.model.service_addresses import has_no_address, headless_addresses, of_families, virtual_addresses
 from lateen.model.services import aliases, service
 
 UNIX = "unix://"
 _SERVER_FIRST = frozenset({Protocol.MYSQL, Protocol.MONGO})
 _LOWEST_PORT = 1024
 _ALL_SERVICES = ServiceKey("*", "")
-
-
-class ListenForm(NamedTuple):
-    """What of a proxy decides on the form of its listeners."""
-
-    ipv4: bool
-    ipv6: bool
-    captured: bool
-    """Traffic is redirected to it; otherwise it binds the services' ports at loopback."""
-    dns_capture: bool
-    """Applications are told automatic addresses."""
-    privileged_ports: bool
-    cluster_id: str
-    """Virtual addresses of a service may differ from cluster to cluster."""
-
-    @property
-    def wildcards(self) -> tuple[str, ...]:
-        return tuple(a for a, used in (("0.0.0.0", self.ipv4 or not self.ipv6), ("::", self.ipv6)) if used)
-
-    @property
-    def loopbacks(self) -> tuple[str, ...]:
-        return tuple(a for a, used in (("127.0.0.1", self.ipv4 or not self.ipv6), ("::1", self.ipv6)) if used)
 
 
 class ServiceChain(msgspec.Struct, frozen=True, cache_hash=True):
@@ -119,18 +96,6 @@ class OutboundPlan(msgspec.Struct, frozen=True):
     conflicts: tuple[ListenerConflict, ...] = ()
 
 
-def listen_form(traits: Traits, cluster_id: str) -> ListenForm:
-    """What matters of a proxy for its outbound listeners."""
-    return ListenForm(
-        traits.ipv4,
-        traits.ipv6,
-        traits.interception is not Interception.NONE,
-        traits.dns_capture,
-        traits.privileged_ports,
-        cluster_id,
-    )
-
-
 @query
 def outbound_plan(db: Reader, key: ScopeKey, form: ListenForm) -> OutboundPlan:
     """The outbound listeners of a scope, for proxies of a form."""
@@ -138,12 +103,6 @@ def outbound_plan(db: Reader, key: ScopeKey, form: ListenForm) -> OutboundPlan:
     for index, listener in enumerate(scope_of(db, key).listeners):
         plan.add(index, listener)
     return plan.finished()
-
-
-@query
-def headless_addresses(db: Reader, key: ServiceKey, port: int) -> tuple[str, ...]:
-    """The IP addresses of a service's endpoints, sorted."""
-    return tuple(sorted({each.address for each in endpoints(db, key, port) if _is_ip(each.address)}))
 
 
 class _Entry:
@@ -260,10 +219,10 @@ class _Plan:
     ) -> None:
         if port.protocol is Protocol.UDP:
             return
-        if not port.protocol.is_http and not fixed and _has_no_address(found, self._form):
+        if not port.protocol.is_http and not fixed and has_no_address(found, self._form):
             addresses = headless_addresses(self._db, found.key, port.port)
             if addresses or found.is_kubernetes or found.selects:
-                for address in _of_families(addresses, self._form):
+                for address in of_families(addresses, self._form):
                     self._add_at(found, listen_port, port, binds, _Place((address,), False))
                 return
         for place in self._places(found, port, fixed):
@@ -273,7 +232,7 @@ class _Plan:
         if fixed:
             yield _Place(fixed, True)
             return
-        own = () if port.protocol.is_http else _virtual_addresses(found, self._form)
+        own = () if port.protocol.is_http else virtual_addresses(found, self._form)
         if not own:
             yield _Place(self._form.wildcards, True)
         for address in own:
@@ -366,36 +325,3 @@ def _ingress_sockets(db: Reader, key: ScopeKey) -> frozenset[tuple[str, int]]:
     if sidecar is None:
         return frozenset()
     return frozenset((each.bind, each.port.number) for each in sidecar.spec.ingress if each.bind)
-
-
-def _virtual_addresses(found: Service, form: ListenForm) -> tuple[str, ...]:
-    """Where clients of a service connect to, as far as the service has addresses of its own."""
-    addresses = dict(found.cluster_addresses).get(form.cluster_id, found.addresses)
-    if addresses:
-        return _of_families(tuple(_without_full_prefix(address) for address in addresses), form)
-    return _of_families(found.auto_addresses, form) if form.dns_capture else ()
-
-
-def _has_no_address(found: Service, form: ListenForm) -> bool:
-    """Clients connect to the endpoints themselves."""
-    return found.resolution is Resolution.PASSTHROUGH and not _virtual_addresses(found, form)
-
-
-def _of_families(addresses: tuple[str, ...], form: ListenForm) -> tuple[str, ...]:
-    """The addresses of the proxy's families; all of them when there is none of those."""
-    usable = tuple(a for a in addresses if (form.ipv6 if ":" in a else form.ipv4 or not form.ipv6))
-    return usable or addresses
-
-
-def _without_full_prefix(address: str) -> str:
-    """`10.0.0.1/32` is the address 10.0.0.1."""
-    plain, slash, length = address.partition("/")
-    return plain if slash and length == ("128" if ":" in plain else "32") else address
-
-
-def _is_ip(address: str) -> bool:
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return True

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lateen.api.objects import Key
-from lateen.model.listeners import OutboundPlan, listen_form, outbound_plan
+from lateen.model.listen_form import listen_form
+from lateen.model.listeners import OutboundPlan, outbound_plan
 from lateen.model.proxy import Interception, Traits
 from lateen.model.scope import ScopeKey
 from lateen.testing import mesh as testing

@@ -9,7 +9,8 @@ from lateen.api.schema.fault import Fault, warning
 from lateen.api.security.peer_authentication import MutualTLSMode
 from lateen.engine import Reader, query
 from lateen.model.inputs import SERVICE_ENTRIES, SIDECARS
-from lateen.model.listeners import ListenerConflict, listen_form, outbound_plan
+from lateen.model.listen_form import listen_form
+from lateen.model.listeners import ListenerConflict, outbound_plan
 from lateen.model.peer_authentication import peer_policies
 from lateen.model.protocol import Protocol, declared_protocol
 from lateen.model.proxy import Traits

@@ -12,7 +12,7 @@ from lateen.api.objects import ObjectRef
 from lateen.engine import Reader, query
 from lateen.model.gateway_chains import GatewayChain, gateway_chains
 from lateen.model.gateways import gateway_ports
-from lateen.model.listeners import listen_form
+from lateen.model.listen_form import listen_form
 from lateen.model.proxy import Certificates, GatewayView
 from lateen.translate.clusters.stat_names import DELIMITER
 from lateen.translate.filters.http_connection_manager import Place, http_connection_manager

@@ -12,7 +12,7 @@ from lateen.api.objects import ObjectRef
 from lateen.api.security.peer_authentication import MutualTLSMode
 from lateen.engine import Reader, query
 from lateen.model.inbound_ports import InboundPort, inbound_plan
-from lateen.model.listeners import listen_form
+from lateen.model.listen_form import listen_form
 from lateen.model.names import INBOUND_PASSTHROUGH_CLUSTER, VIRTUAL_INBOUND, inbound_cluster
 from lateen.model.protocol import Protocol
 from lateen.model.proxy import Certificates, InboundView, Interception

@@ -12,7 +12,8 @@ from lateen.api.objects import ObjectRef
 from lateen.api.schema.duration import Duration
 from lateen.engine import Reader, query
 from lateen.model.inputs import MESH_CONFIG
-from lateen.model.listeners import HttpChain, ListenForm, PlannedListener, listen_form, outbound_plan
+from lateen.model.listen_form import ListenForm, listen_form
+from lateen.model.listeners import HttpChain, PlannedListener, outbound_plan
 from lateen.model.names import HTTP_PROXY_ROUTE, VIRTUAL_OUTBOUND
 from lateen.model.proxy import Interception, OutboundView
 from lateen.model.proxy_ports import proxy_ports

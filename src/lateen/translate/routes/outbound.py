@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lateen.engine import Reader, query
-from lateen.model.listeners import UNIX, listen_form, outbound_plan
+from lateen.model.listen_form import listen_form
+from lateen.model.listeners import UNIX, outbound_plan
 from lateen.model.names import BLACK_HOLE_CLUSTER, HTTP_PROXY_ROUTE, PASSTHROUGH_CLUSTER
 from lateen.model.proxy import OutboundView
 from lateen.model.proxy_ports import proxy_ports
