@@ -38,9 +38,16 @@ def plan(conversation: Conversation, parcels: Parcels) -> Plan:
     """From what the proxy has been sent to what there is; the conversation is not changed."""
     made = _beginning(conversation, parcels) if conversation.before is None else _next(conversation, parcels)
     missing = frozenset(
-        name for name in conversation.asked if not conversation.exists(name) and name not in made.removed
+        name
+        for name in conversation.asked
+        if not conversation.exists(name) and name not in made.removed and not _is_kept(conversation, name)
     )
     return made._replace(missing=missing)
+
+
+def _is_kept(conversation: Conversation, name: str) -> bool:
+    """Whether the proxy came with something that cannot be made at present: better than nothing."""
+    return name in (conversation.versions or ()) and conversation.is_listed(name)
 
 
 def _beginning(conversation: Conversation, parcels: Parcels) -> Plan:
