@@ -35,11 +35,16 @@ _PROXY_HONOURED: Final = ("gateway_topology", "proxy_headers")
 """Of the proxies' defaults: what is not read by an agent, which a later version has."""
 
 
+_HEADERS: Final = ("metadata_exchange_headers",)
+
+
 def not_honoured(config: MeshConfig) -> Iterator[Fault]:
     """One warning for each such field that differs from its default."""
     yield from _differing(config, _MESH, "")
     proxy = tuple(name for name in config.default_config.__struct_fields__ if name not in _PROXY_HONOURED)
     yield from _differing(config.default_config, proxy, "defaultConfig.")
+    if config.default_config.proxy_headers is not None:
+        yield from _differing(config.default_config.proxy_headers, _HEADERS, "defaultConfig.proxyHeaders.")
 
 
 def _differing(value: msgspec.Struct, names: tuple[str, ...], path: str) -> Iterator[Fault]:

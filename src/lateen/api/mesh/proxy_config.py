@@ -30,6 +30,8 @@ class AuthenticationPolicy(Enum):
     INHERIT = "INHERIT"
     """Not allowed in MeshConfig."""
 
+    __numbers__ = {"INHERIT": 1000}
+
 
 class SDS(Message, frozen=True, kw_only=True):
     """Deprecated: SDS is always on."""

@@ -15,6 +15,8 @@ class TLSProtocol(Enum):
     TLSV1_2 = "TLSV1_2"
     TLSV1_3 = "TLSV1_3"
 
+    __numbers__ = {"TLSV1_2": 3, "TLSV1_3": 4}
+
 
 class TLSConfig(Message, frozen=True, kw_only=True):
     min_protocol_version: TLSProtocol = TLSProtocol.TLS_AUTO

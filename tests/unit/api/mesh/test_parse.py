@@ -244,6 +244,10 @@ def test_what_is_right(text: str) -> None:
         ("enableTracing: false", ["enableTracing"]),
         ("defaultConfig: {concurrency: 4}", ["defaultConfig.concurrency"]),
         ("defaultConfig: {proxyHeaders: {server: {disabled: true}}}", []),
+        (
+            "defaultConfig: {proxyHeaders: {metadataExchangeHeaders: {mode: IN_MESH}, xForwardedHost: {enabled: true}}}",
+            ["defaultConfig.proxyHeaders.metadataExchangeHeaders"],
+        ),
         ("defaultConfig: {zipkinAddress: 'z:1'}", ["defaultConfig.zipkinAddress", "defaultConfig.zipkinAddress"]),
         ("tlsDefaults: {ecdhCurves: [P-256, P-7, P-256]}", ["tlsDefaults.ecdhCurves[1]", "tlsDefaults.ecdhCurves[2]"]),
         ("defaultProviders: {tracing: [none]}", ["defaultProviders.tracing[0]", "defaultProviders"]),
