@@ -93,8 +93,9 @@ class IstiodSettings:
     """`PILOT_ENABLE_STATUS`: write the status of resources through the Kubernetes API."""
     status_per_second: float = 50.0
     """`PILOT_STATUS_QPS`: writes of status per second, at most."""
-    shutdown: float = 5.0
-    """`LATEEN_SHUTDOWN_SECONDS`, seconds: how long streams may end by themselves after SIGTERM."""
+    shutdown: float = 1.0
+    """`LATEEN_SHUTDOWN_SECONDS`, seconds: how long after SIGTERM the streams of proxies, which then go to another
+    replica, are ended."""
 
 
 def read_istiod_settings(environment: Mapping[str, str] | None = None) -> IstiodSettings:

@@ -13,7 +13,7 @@ from lateen.status.findings import FOLLOWED, Report, report, subjects
 
 _log = logging.getLogger(__name__)
 
-_GATHER_SECONDS = 0.1
+_GATHER_SECONDS = 0.25
 """Status is for people: changes that come together are looked at together."""
 _BREATH = 100
 """Resources looked at before others get their turn on the loop."""

@@ -8,7 +8,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from lateen.api.objects import Key
+from lateen.api.parse import LARGEST
 from lateen.sources.files.completion import DEFAULT_NAMESPACE, complete
 from lateen.sources.files.manifests import Manifest, ManifestError, Misfit, read_manifests
 from lateen.sources.files.scan import Scan, Settled, Settling, scan
@@ -18,6 +21,8 @@ _INTERVAL_SECONDS = 0.05
 _BUSY_SHARE = 20
 """At most one part in so many of a core goes into looking."""
 _MESH_GROUPS = ".istio.io"
+_LARGEST_FILE = 256 * 1024 * 1024
+"""Bytes."""
 
 
 class Gathered(NamedTuple):
@@ -91,7 +96,7 @@ class FileSource:
             self._broken.pop(path, None)
         for path in settled.changed:
             try:
-                self._contents[path] = tuple(read_manifests(path.read_bytes()))
+                self._contents[path] = tuple(_read(path))
                 self._broken.pop(path, None)
             except ManifestError as error:
                 self._broken[path] = str(error)
@@ -149,6 +154,18 @@ class FileSource:
     async def _tell_synced(self, sink: Sink) -> None:
         for kind in sorted(self._kinds):
             await sink.synced(kind, {key for held, key in self._told.objects if held == kind})
+
+
+def _read(path: Path) -> Iterator[Manifest | Misfit]:
+    """What is in a file, objects that are too large to be read excepted. Raises ManifestError and OSError."""
+    size = path.stat().st_size
+    if size > _LARGEST_FILE:
+        raise ManifestError(1, f"the file has {size} bytes; at most {_LARGEST_FILE} are read")
+    for entry in read_manifests(path.read_bytes()):
+        if size > LARGEST and isinstance(entry, Manifest) and (length := len(msgspec.json.encode(entry.raw))) > LARGEST:
+            yield Misfit(entry.line, f"the object has {length} bytes; at most {LARGEST} are read")
+        else:
+            yield entry
 
 
 def _identity(raw: Mapping[str, Any]) -> tuple[KindName, Key]:

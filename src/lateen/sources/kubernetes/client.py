@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -83,7 +84,9 @@ class Client:
         if self._session is None:
             context = self._access.ssl_context()
             # Every watched kind holds one connection for itself, all the time.
-            connector = aiohttp.TCPConnector(limit=0, ssl=context if context is not None else True)
+            connector = aiohttp.TCPConnector(
+                limit=0, ssl=context if context is not None else True, socket_factory=_watched_socket
+            )
             self._session = aiohttp.ClientSession(connector=connector)
         return self._session
 
@@ -172,6 +175,20 @@ class Client:
         """A rotated CA or client certificate is read with the next session."""
         if isinstance(error, aiohttp.ClientSSLError) and self._session is not None:
             await self.close()
+
+
+def _watched_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """A watch may be silent for minutes: a server that is gone without a word is noticed within one."""
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    for level, option, value in (
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 20),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    ):
+        made.setsockopt(level, option, value)
+    return made
 
 
 def _event(line: bytes) -> Event:

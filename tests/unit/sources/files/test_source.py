@@ -149,3 +149,11 @@ async def test_a_single_file_whatever_its_name(tmp_path: Path) -> None:
     await found.until(lambda: bool(found.synced_kinds))
     assert found.names("Service") == {"a"}
     task.cancel()
+
+
+async def test_an_object_that_is_too_large_spoils_no_other(sink: RecordingSink, directory: Path) -> None:
+    file = directory / "a.yaml"
+    large = "apiVersion: v1\nkind: Service\nmetadata: {name: large, annotations: {a: %s}}\n" % ("x" * 11_000_000)
+    file.write_text(large + "---\n" + service("small"))
+    await sink.until(lambda: sink.names("Service") == {"small"} and bool(sink.problems))
+    assert sink.problems[str(file)].startswith("line 1: the object has 110")
