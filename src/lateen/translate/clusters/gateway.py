@@ -14,7 +14,6 @@ from lateen.model.outbound_clusters import Discovery, OutboundCluster, clusters_
 from lateen.model.proxy import GatewayView
 from lateen.model.scope import ScopeKey, scope_key
 from lateen.model.services import service
-from lateen.model.traffic_policy import effective_policy
 from lateen.translate.clusters import fixed
 from lateen.translate.clusters.mesh_defaults import mesh_defaults
 from lateen.translate.clusters.outbound import declared, naming, service_recipes
@@ -61,10 +60,9 @@ def sni_dnat(db: Reader, each: OutboundCluster) -> Resource:
     """
     found, port = declared(db, each)
     name = sni_dnat_cluster(each.port, each.subset, found.hostname)
-    policy = effective_policy(db, each.rules, each.port, each.subset)
     statistics = stat_name(mesh_defaults(db).outbound_stat_name, name, found, port, subset=each.subset)
     shape = shape_of(found, port, each.discovery, is_gateway=True)
-    return resource_of_bytes(name, naming(each, found, name, statistics) + settings_of(db, policy, shape))
+    return resource_of_bytes(name, naming(each, found, name, statistics) + settings_of(db, each, shape))
 
 
 def _is_external(db: Reader, each: OutboundCluster) -> bool:

@@ -115,7 +115,7 @@ def _cluster(db: Reader, each: OutboundCluster, traits: ClientTraits) -> bytes:
     sockets = upstream_sockets(db, upstream, policy.tls, policy.proxy_protocol)
     pattern = mesh_defaults(db).outbound_stat_name
     statistics = stat_name(pattern, each.name, found, port, subset=each.subset)
-    return b"".join((naming(each, found, each.name, statistics), settings_of(db, policy, shape), sockets))
+    return b"".join((naming(each, found, each.name, statistics), settings_of(db, each, shape), sockets))
 
 
 def declared(db: Reader, each: OutboundCluster) -> tuple[Service, ServicePort]:

@@ -1,6 +1,7 @@
 """What a policy makes of a cluster: pools, HTTP, outlier detection, load balancing. Names and sockets come elsewhere.
 
-Most clusters of a mesh have no policy of their own: their settings are serialised once per shape.
+Most clusters of a mesh have the same as others: those without a rule, and subsets without a policy of their own. They
+are serialised once.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from envoy.config.core.v3 import config_source_pb2, health_check_pb2
 
 from lateen.api.networking.destination_rule import TrafficPolicy
 from lateen.engine import Reader, query
-from lateen.model.outbound_clusters import Discovery
+from lateen.model.destination_rules import Rules, merged_rule
+from lateen.model.outbound_clusters import Discovery, OutboundCluster
 from lateen.model.protocol import Protocol
 from lateen.model.service import Service, ServicePort
-from lateen.model.traffic_policy import NO_POLICY
+from lateen.model.traffic_policy import effective_policy, narrowed
 from lateen.translate.clusters.connection_pool import (
     HttpVersion,
     apply_connection_pool,
@@ -66,15 +68,18 @@ def version_of(db: Reader, policy: TrafficPolicy, shape: Shape) -> HttpVersion:
     )
 
 
-def settings_of(db: Reader, policy: TrafficPolicy, shape: Shape) -> bytes:
+def settings_of(db: Reader, each: OutboundCluster, shape: Shape) -> bytes:
     """A `Cluster` without name, metadata and sockets, serialised."""
-    return default_settings(db, shape) if policy is NO_POLICY else _settings(db, policy, shape)
+    if not each.rules:
+        return rule_settings(db, (), 0, "", shape)
+    port, subset = narrowed(merged_rule(db, each.rules), each.port, each.subset)
+    return rule_settings(db, each.rules, port, subset, shape)
 
 
 @query
-def default_settings(db: Reader, shape: Shape) -> bytes:
-    """The settings of clusters without a policy."""
-    return _settings(db, NO_POLICY, shape)
+def rule_settings(db: Reader, rules: Rules, port: int, subset: str, shape: Shape) -> bytes:
+    """What rules make of clusters of a shape."""
+    return _settings(db, effective_policy(db, rules, port, subset), shape)
 
 
 def _settings(db: Reader, policy: TrafficPolicy, shape: Shape) -> bytes:
