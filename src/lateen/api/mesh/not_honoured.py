@@ -32,9 +32,7 @@ _MESH: Final = (
     "default_providers",
 )
 _PROXY_HONOURED: Final = ("gateway_topology", "proxy_headers")
-"""Of the proxies' defaults: what is not read by an agent, which a later version has."""
-
-
+"""Of the proxies' defaults: what the control plane itself reads. The rest is for agents, which a later version has."""
 _HEADERS: Final = ("metadata_exchange_headers",)
 
 

@@ -245,7 +245,7 @@ def test_what_is_right(text: str) -> None:
         ("defaultConfig: {concurrency: 4}", ["defaultConfig.concurrency"]),
         ("defaultConfig: {proxyHeaders: {server: {disabled: true}}}", []),
         (
-            "defaultConfig: {proxyHeaders: {metadataExchangeHeaders: {mode: IN_MESH}, xForwardedHost: {enabled: true}}}",
+            "defaultConfig: {proxyHeaders: {metadataExchangeHeaders: {mode: IN_MESH}, xForwardedHost: {}}}",
             ["defaultConfig.proxyHeaders.metadataExchangeHeaders"],
         ),
         ("defaultConfig: {zipkinAddress: 'z:1'}", ["defaultConfig.zipkinAddress", "defaultConfig.zipkinAddress"]),
