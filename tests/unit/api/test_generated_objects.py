@@ -128,7 +128,7 @@ def respelt(value: Any, shape: Shape, choose: Callable[[], bool]) -> Any:
         case Number() if choose():
             return str(value) if choose() or not shape.is_integer else float(value)
         case Choice() if choose():
-            return shape.values.index(value)
+            return shape.numbers[shape.values.index(value)]
         case Span() if choose():
             return {"1s": "1000ms", "0.5s": "500ms", "3600s": "60m0s", "0.000000001s": "1ns"}[value]
     return value

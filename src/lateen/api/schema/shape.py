@@ -51,10 +51,12 @@ class Text(msgspec.Struct, frozen=True):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """An enum; its values in the order of their proto numbers."""
+    """An enum. An enum whose proto numbers are not 0, 1, 2, ... names the others in `__numbers__`."""
 
     type: type[Enum]
     values: tuple[str, ...]
+    numbers: tuple[int, ...]
+    """The proto numbers of the values."""
     rules: tuple[Rule, ...] = ()
 
 
@@ -142,7 +144,7 @@ def _shape(info: inspect.Type, extra: Mapping[str, Any]) -> Shape:
         case inspect.BytesType():
             return Text(info.min_length, info.max_length, base64=True, rules=rules)
         case inspect.EnumType():
-            return Choice(info.cls, tuple(str(member.value) for member in info.cls), rules)
+            return _choice(info.cls, rules)
         case inspect.CustomType() if info.cls is Duration:
             return Span(rules)
         case inspect.AnyType() | inspect.RawType():
@@ -157,6 +159,12 @@ def _shape(info: inspect.Type, extra: Mapping[str, Any]) -> Shape:
         case inspect.StructType():
             return _message(info, rules)
     raise TypeError(f"no API message may have the type {info}")
+
+
+def _choice(enum: type[Enum], rules: tuple[Rule, ...]) -> Choice:
+    values = tuple(str(member.value) for member in enum)
+    others: Mapping[str, int] = getattr(enum, "__numbers__", {})
+    return Choice(enum, values, tuple(others.get(value, number) for number, value in enumerate(values)), rules)
 
 
 def _entries(info: inspect.DictType, rules: tuple[Rule, ...]) -> Shape:

@@ -188,8 +188,8 @@ class _Walk:
     def _choice(self, value: Any, shape: Choice, path: str) -> Any:
         if isinstance(value, str) and value in shape.values:
             return value
-        if self._is_proto and type(value) is int and 0 <= value < len(shape.values):
-            return shape.values[value]
+        if self._is_proto and type(value) is int and value in shape.numbers:
+            return shape.values[shape.numbers.index(value)]
         hint = _closest(value, shape.values) if isinstance(value, str) else ""
         return self._bad(path, f"expected one of {', '.join(shape.values)}, got {_shown(value)}{hint}")
 

@@ -18,6 +18,8 @@ from lateen.api.schema.message import AnyStruct, Int32, Lenient, Message, Rule, 
 class Colour(Enum):
     RED = "RED"
     GREEN = "GREEN"
+    BLUE = "BLUE"
+    __numbers__ = {"BLUE": 1000}
 
 
 class Part(Message):
@@ -89,6 +91,7 @@ def faults(value: Any, path: str = "spec") -> list[tuple[str, str]]:
         ({"isOpen": False}, Whole(is_open=False)),
         ({"colour": "GREEN"}, Whole(colour=Colour.GREEN)),
         ({"colour": 1}, Whole(colour=Colour.GREEN)),
+        ({"colour": 1000}, Whole(colour=Colour.BLUE)),
         ({"wait": "1m"}, Whole(wait=Duration(60 * 10**9))),
         ({"from": {"name": "a"}}, Whole(from_=Part(name="a"))),
         ({"free": {"a": [None, {"b": 1}]}}, Whole(free={"a": [None, {"b": 1}]})),
@@ -128,8 +131,8 @@ def test_what_istio_accepts_is_accepted(value: Any, expected: Whole) -> None:
         ({"share": 100.5}, "spec.share", "expected at most 100, got 100.5"),
         ({"share": "a"}, "spec.share", 'expected a number, got "a"'),
         ({"isOpen": "true"}, "spec.isOpen", 'expected true or false, got "true"'),
-        ({"colour": "GREN"}, "spec.colour", 'expected one of RED, GREEN, got "GREN"; did you mean GREEN?'),
-        ({"colour": 2}, "spec.colour", "expected one of RED, GREEN, got 2"),
+        ({"colour": "GREN"}, "spec.colour", 'expected one of RED, GREEN, BLUE, got "GREN"; did you mean GREEN?'),
+        ({"colour": 2}, "spec.colour", "expected one of RED, GREEN, BLUE, got 2"),
         ({"wait": 5}, "spec.wait", "expected a duration such as 1.5s, 100ms or 1h30m, got 5"),
         ({"wait": "5"}, "spec.wait", "expected a duration such as 1.5s, 100ms or 1h30m, got '5'"),
         ({"wait": "0s"}, "spec.wait", "at least 1ms"),
@@ -157,7 +160,7 @@ def test_what_is_wrong_is_told_where_it_is(value: Any, path: str, message: str) 
 
 
 def test_all_faults_are_told_at_once() -> None:
-    told = faults({"title": 5, "limit": 0, "parts": [{"nam": "a"}, 5], "colour": "BLUE"})
+    told = faults({"title": 5, "limit": 0, "parts": [{"nam": "a"}, 5], "colour": "PINK"})
     assert [path for path, _ in told] == [
         "spec.title",
         "spec.limit",

@@ -31,6 +31,7 @@ RULE = Rule("self > 0", "positive")
 class Colour(Enum):
     RED = "RED"
     GREEN = "GREEN"
+    __numbers__ = {"GREEN": 5}
 
 
 class Leaf(Message):
@@ -67,7 +68,7 @@ FIELDS = {field.attribute: field for field in SHAPE.fields}
         ("maybe", Number(True, 0, 4294967295, rules=(RULE,))),
         ("share", Number(False, above=0, below=1)),
         ("is_on", Boolean()),
-        ("colour", Choice(Colour, ("RED", "GREEN"))),
+        ("colour", Choice(Colour, ("RED", "GREEN"), (0, 5))),
         ("wait", Span()),
         ("port", Alternatives()),
         ("free", Anything()),
