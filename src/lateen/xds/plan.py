@@ -37,11 +37,8 @@ class Plan(NamedTuple):
 def plan(conversation: Conversation, parcels: Parcels) -> Plan:
     """From what the proxy has been sent to what there is; the conversation is not changed."""
     made = _beginning(conversation, parcels) if conversation.before is None else _next(conversation, parcels)
-    missing = frozenset(
-        name
-        for name in conversation.asked
-        if not conversation.exists(name) and name not in made.removed and not _is_kept(conversation, name)
-    )
+    absent = conversation.asked.difference(*(collection.resources for collection in conversation.collections))
+    missing = frozenset(name for name in absent if name not in made.removed and not _is_kept(conversation, name))
     return made._replace(missing=missing)
 
 
