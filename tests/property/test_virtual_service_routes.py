@@ -71,7 +71,8 @@ matches = some(
     gateways=st.sampled_from((["mesh"], ["istio-system/gw"])),
     statPrefix=texts,
 )
-values = st.dictionaries(headers, texts, max_size=2)
+formats = st.sampled_from(("%REQ(x?y):10%", "%START_TIME(%s)%", "%PROTOCOL%%%", "%NOPE%", "%REQ%", "a%b%", "%PATH"))
+values = st.dictionaries(headers, texts | formats, max_size=2)
 operations = some(set=values, add=values, remove=st.lists(headers, max_size=2))
 manipulation = some(request=operations, response=operations)
 destinations = st.sampled_from(

@@ -11,6 +11,8 @@ from typing import Any
 
 import re2
 
+from lateen.api.networking.header_formats import wrong_format
+
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~A-Za-z0-9-]+")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 _PSEUDO = frozenset({":method", ":scheme", ":authority", ":path", ":status"})
@@ -103,9 +105,7 @@ def wrong_header_value(value: str) -> str:
     """What is wrong with the value of a header to set or add."""
     if found := _CONTROL.search(value):
         return f"must not contain the control character {found[0]!r}"
-    if value.replace("%%", "").count("%") % 2:
-        return f"has a % that stands alone in {value!r}: Envoy takes it for a command (%% is a percent sign)"
-    return ""
+    return wrong_format(value)
 
 
 def wrong_cors_header(name: str) -> str:
