@@ -15,10 +15,9 @@ from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import config_source_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_pb2
-from envoy.extensions.transport_sockets.proxy_protocol.v3 import upstream_proxy_protocol_pb2 as proxy_protocol_pb2
-from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
+from google.protobuf import any_pb2
 
-from lateen.translate.envoy_types import MESSAGES, decoded, readable
+from lateen.translate.envoy_types import MESSAGES, decoded, message_class, readable
 from lateen.translate.resource import Resource, ResourceType
 
 __all__ = ["MESSAGES", "accepts", "decoded", "envoy_binary", "shown"]
@@ -99,11 +98,7 @@ def _bootstrap(found: Mapping[ResourceType, list[Resource]], directory: Path) ->
         cluster = decoded(ResourceType.CDS, resource)
         cluster.alt_stat_name = cluster.alt_stat_name or cluster.name
         cluster.name = f"{number}/{cluster.name}"
-        for socket in (
-            cluster.transport_socket,
-            *(match.transport_socket for match in cluster.transport_socket_matches),
-        ):
-            _take_secrets_from(directory, socket)
+        _take_secrets_from(directory, cluster, ads_too=True)
         bootstrap.static_resources.clusters.append(cluster)
     for number, resource in enumerate(found.get(ResourceType.EDS, ())):
         cluster = bootstrap.static_resources.clusters.add(name=f"eds-{number}", type=cluster_pb2.Cluster.STATIC)
@@ -115,6 +110,7 @@ def _bootstrap(found: Mapping[ResourceType, list[Resource]], directory: Path) ->
         listener = decoded(ResourceType.LDS, resource)
         listener.name = f"{number}/{listener.name}"
         _move(listener, number)
+        _take_secrets_from(directory, listener, ads_too=False)
         bootstrap.static_resources.listeners.append(listener)
     for number, resource in enumerate(found.get(ResourceType.RDS, ())):
         listener = bootstrap.static_resources.listeners.add(name=f"rds-{number}")
@@ -135,33 +131,44 @@ def _bootstrap(found: Mapping[ResourceType, list[Resource]], directory: Path) ->
     return bootstrap
 
 
-def _take_secrets_from(directory: Path, socket: Any) -> None:
-    """Has an upstream's secrets come from a file: Envoy makes static clusters before it has ADS, and falls over it."""
-    config = socket.typed_config
-    if config.Is(proxy_protocol_pb2.ProxyProtocolUpstreamTransport.DESCRIPTOR):
-        outer = proxy_protocol_pb2.ProxyProtocolUpstreamTransport.FromString(config.value)
-        _take_secrets_from(directory, outer.transport_socket)
-        config.Pack(outer)
-    if not config.Is(tls_pb2.UpstreamTlsContext.DESCRIPTOR):
+_SECRET = "envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig"
+
+
+def _take_secrets_from(directory: Path, message: Any, *, ads_too: bool) -> None:
+    """Has secrets come from a file that is there, wherever in a message they are asked for.
+
+    Those by ADS only where `ads_too`: Envoy makes static clusters before it has ADS, and falls over it.
+    """
+    if isinstance(message, any_pb2.Any):
+        found = message_class(message.TypeName())
+        if found is not None:
+            inner = found.FromString(message.value)
+            _take_secrets_from(directory, inner, ads_too=ads_too)
+            message.value = inner.SerializeToString(deterministic=True)
         return
-    context = tls_pb2.UpstreamTlsContext.FromString(config.value)
-    common = context.common_tls_context
-    references = list(common.tls_certificate_sds_secret_configs)
-    if common.HasField("combined_validation_context"):
-        references.append(common.combined_validation_context.validation_context_sds_secret_config)
-    for reference in references:
-        if reference.sds_config.HasField("ads"):
+    if message.DESCRIPTOR.full_name == _SECRET:
+        source = message.sds_config
+        if source.HasField("path_config_source") or (ads_too and source.HasField("ads")):
             path = directory / "secrets.yaml"
             path.write_text("resources: []\n")
-            reference.sds_config.path_config_source.path = str(path)
-    config.Pack(context)
+            source.path_config_source.path = str(path)
+        return
+    for field, value in message.ListFields():
+        if field.message_type is None or field.message_type.GetOptions().map_entry:
+            continue
+        for item in value if field.is_repeated else (value,):
+            _take_secrets_from(directory, item, ads_too=ads_too)
+
+
+_FIRST_PORT = 20_000
+"""Of listeners; below are those that are made for route configurations."""
 
 
 def _move(listener: Any, number: int) -> None:
     """Gives a listener a port of its own: listeners of different proxies may share theirs."""
     for address in (listener.address, *(each.address for each in listener.additional_addresses)):
         if address.HasField("socket_address"):
-            address.socket_address.port_value = 1 + number
+            address.socket_address.port_value = _FIRST_PORT + number
         elif address.HasField("pipe"):
             address.pipe.path += f".{number}"
 
