@@ -162,3 +162,10 @@ def test_an_object_that_is_there_twice_is_warned_about() -> None:
         "the same object as at -:1: only one of them can be applied",
         "3 objects judged: 0 errors, 1 warning",
     ]
+
+
+@pytest.mark.parametrize("text", ["a: " + "[" * 50_000, '{"a": ' + "[" * 100_000, "- " * 100_000])
+def test_no_depth_of_nesting_ends_the_process(text: str) -> None:
+    result = run("-f", "-", stdin=text)
+    assert result.exit_code == 1
+    assert result.output.startswith("-:1: error: nested too deeply")

@@ -20,6 +20,7 @@ from lateen.api.mesh.mesh_networks_validation import validate_mesh_networks
 from lateen.api.schema.decode import Decoder
 from lateen.api.schema.fault import Fault, Severity, error, warning
 from lateen.api.schema.shape import Entries, Items, MessageShape, Shape
+from lateen.api.schema.yaml_depth import is_too_deep
 
 M = TypeVar("M", bound=msgspec.Struct)
 
@@ -91,6 +92,8 @@ _Loader.yaml_implicit_resolvers = {
 def _load(text: str) -> dict[str, Any] | Fault:
     if len(text) > _LONGEST:
         return error("", f"longer than {_LONGEST} characters")
+    if is_too_deep(text):
+        return error("", "not YAML: nested too deeply")
     try:
         value = yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as problem:

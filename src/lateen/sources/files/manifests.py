@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from lateen.api.schema.yaml_depth import is_too_deep
+
 _LARGEST = 1_000_000
 """Values in one document: aliases can make gigabytes out of a few lines."""
 
@@ -135,6 +137,8 @@ _Loader.add_constructor(_REPLACED[1], _construct_float)
 
 
 def _yaml_documents(text: str) -> list[_Document]:
+    if is_too_deep(text):
+        raise ManifestError(1, "nested too deeply")
     found: list[_Document] = []
     try:
         loader = _Loader(text)

@@ -112,7 +112,8 @@ def test_aliases_of_the_trust_domain_are_a_set() -> None:
         ("a: *b", "found undefined alias"),
         ("a: !!python/object:os.system x", "not YAML"),
         ("a: '" + "x" * 2_000_000 + "'", "longer than 1048576 characters"),
-        ("[" * 5000 + "]" * 5000, "expected an object, got list"),
+        ("[" * 5000 + "]" * 5000, "not YAML: nested too deeply"),
+        ("[" * 100_000, "not YAML: nested too deeply"),
     ],
 )
 def test_what_is_no_configuration_at_all(text: str, message: str) -> None:
