@@ -27,6 +27,8 @@ class Connection:
         self._filled = asyncio.Event()
         self._writing = False
         self._finished = False
+        self.failed = False
+        """By a fault of ours."""
 
     @property
     def id(self) -> str:
@@ -54,6 +56,11 @@ class Connection:
                 self._writing = True
                 await send(self._outbox.popleft())
                 self._writing = False
+
+    def fail(self) -> None:
+        """Ends the stream for a fault of ours; the proxy keeps what it has and comes again."""
+        self.failed = True
+        self.finish()
 
     def finish(self) -> None:
         """Nothing more is to be sent: `write` returns when what is being sent has gone out."""

@@ -32,6 +32,9 @@ class Recipient(Protocol):
     def advance(self, now: float) -> None:
         """Sends what is to be sent."""
 
+    def fail(self) -> None:
+        """`advance` has raised: what this proxy has been told is not known any more."""
+
 
 class PushLoop:
     """`changed` may be called at any time from the event loop; `run` does the rest until it is cancelled."""
@@ -106,7 +109,11 @@ class PushLoop:
 
     async def _serve(self, recipients: list[Recipient]) -> None:
         for number, recipient in enumerate(recipients, 1):
-            recipient.advance(self.clock())
+            try:
+                recipient.advance(self.clock())
+            except Exception:
+                log.exception("a fault of ours in serving one proxy: its stream is ended, and it may come again")
+                recipient.fail()
             if number % CLIENTS == 0:
                 await asyncio.sleep(0)
         self.served += len(recipients)

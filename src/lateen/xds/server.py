@@ -165,10 +165,12 @@ class XdsServer:
         self._connections[connection.number] = connection
         self.push.attach(session, connection)
         writer = asyncio.create_task(connection.write(call.write))
+        reader: asyncio.Task[None] | None = None
         try:
             self._take(connection, Decoded(first.type_url, first.request, None))
             del first, data
-            await self._read(connection, lambda data: decode(data, type_), call)
+            reader = asyncio.create_task(self._read(connection, lambda data: decode(data, type_), call))
+            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.push.detach(session)
             del self._connections[connection.number]
@@ -176,8 +178,15 @@ class XdsServer:
             connection.finish()
             # gRPC cannot end a call with a status while something is being written to it.
             await asyncio.wait((writer,), timeout=LAST_WRITE)
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            tasks = [writer] if reader is None else [writer, reader]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if connection.failed:
+            await self._end(call, grpc.StatusCode.INTERNAL, "a fault of the control plane")
+        if not reader.cancelled():
+            # Raises what the reader found wrong, if anything.
+            reader.result()
 
     async def _read(
         self, connection: Connection, decode: Callable[[bytes], Decoded], call: grpc.aio.ServicerContext[bytes, bytes]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import grpc.aio
 import pytest
+from envoy.service.discovery.v3 import discovery_pb2
 
 from lateen.testing.ads_client import METHOD, AdsClient
 from lateen.testing.fake_mesh import FakeMesh
@@ -17,6 +18,7 @@ from lateen.xds.limits import Limits
 from lateen.xds.push import PushLoop
 from lateen.xds.rejection import Rejection
 from lateen.xds.server import Listener, XdsServer
+from lateen.xds.session import Session
 
 NODE = "sidecar~10.0.0.1~web.default~default.svc.cluster.local"
 CDS, EDS, LDS, RDS = ResourceType.CDS, ResourceType.EDS, ResourceType.LDS, ResourceType.RDS
@@ -184,3 +186,56 @@ async def test_a_stream_that_says_nothing_is_ended() -> None:
     async with running(Limits(first_request=0.01)) as here, grpc.aio.insecure_channel(here.address) as channel:
         call = channel.stream_stream(METHOD)()
         assert await call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_fault_in_serving_one_proxy_ends_its_stream_and_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    advance = Session.advance
+
+    def broken_for(one: Session) -> Callable[[Session, float], list[bytes]]:
+        def broken(session: Session, now: float) -> list[bytes]:
+            if session is one:
+                raise ZeroDivisionError
+            return advance(session, now)
+
+        return broken
+
+    async with running() as here:
+        here.mesh.put(CDS, "out", "a", b"")
+        async with (
+            AdsClient(here.address, NODE, follow=False) as unlucky,
+            AdsClient(here.address, NODE, follow=False) as lucky,
+        ):
+            await unlucky.has(CDS, "a")
+            await lucky.has(CDS, "a")
+            monkeypatch.setattr(Session, "advance", broken_for(here.server.connections()[0].session))
+            here.mesh.put(CDS, "out", "b", b"")
+            here.changed()
+            with ended(grpc.StatusCode.INTERNAL, "a fault of the control plane"):
+                await unlucky.until(lambda: False)
+            await lucky.has(CDS, "a", "b")
+
+
+async def test_each_type_has_a_service_of_its_own() -> None:
+    async with running() as here, grpc.aio.insecure_channel(here.address) as channel:
+        here.mesh.put(CDS, "out", "a", b"")
+        call = channel.stream_stream("/envoy.service.cluster.v3.ClusterDiscoveryService/DeltaClusters")()
+        request = discovery_pb2.DeltaDiscoveryRequest()
+        request.node.id = NODE
+        await call.write(request.SerializeToString())
+        response = discovery_pb2.DeltaDiscoveryResponse.FromString(await call.read())
+        assert [resource.name for resource in response.resources] == ["a"]
+        call.cancel()
+
+
+async def test_types_that_nothing_is_known_of_are_counted_and_left_alone() -> None:
+    async with running() as here, grpc.aio.insecure_channel(here.address) as channel:
+        here.mesh.put(CDS, "out", "a", b"")
+        call = channel.stream_stream(METHOD)()
+        for url in ("type.googleapis.com/envoy.service.runtime.v3.Runtime", CDS.value):
+            request = discovery_pb2.DeltaDiscoveryRequest(type_url=url)
+            request.node.id = NODE
+            await call.write(request.SerializeToString())
+        response = discovery_pb2.DeltaDiscoveryResponse.FromString(await call.read())
+        assert response.type_url == CDS.value
+        assert here.server.counters.unknown_types == {"type.googleapis.com/envoy.service.runtime.v3.Runtime": 1}
+        call.cancel()
