@@ -40,8 +40,8 @@ class GatewayChain(msgspec.Struct, frozen=True, cache_hash=True):
 def gateway_chains(db: Reader, view: GatewayView, port: GatewayPort) -> tuple[GatewayChain, ...]:
     """The filter chains of a port; none when it has only TCP or passthrough servers that nothing routes."""
     if port.servers[0].is_http:
-        server = port.servers[0]
-        return (GatewayChain(server.route_name, server.protocol is Protocol.GRPC_WEB),)
+        grpc_web = any(server.protocol is Protocol.GRPC_WEB for server in port.servers)
+        return (GatewayChain(port.servers[0].route_name, grpc_web),)
     streams = Streams(db, stream_client(db, view))
     found = [chain for server in port.servers for chain in _chains(db, view, server, streams)]
     return tuple(_distinct(found))

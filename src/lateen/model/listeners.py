@@ -275,7 +275,10 @@ class _Plan:
     def _add_http(self, entry: _Entry, found: Service, listen_port: int, port: ServicePort) -> None:
         entry.has_external = entry.has_external or found.mesh_external
         entry.has_undeclared = entry.has_undeclared or (port.protocol.is_sniffed and not found.mesh_external)
+        grpc_web = port.protocol is Protocol.GRPC_WEB
         if entry.http is not None:
+            if grpc_web and not entry.http.grpc_web:
+                entry.http = msgspec.structs.replace(entry.http, grpc_web=True)
             return
         taken = next((chain for chain in entry.streams if chain.protocol in _SERVER_FIRST), None)
         if taken is not None:
@@ -288,7 +291,6 @@ class _Plan:
         else:
             route = outbound_route(listen_port, entry.addresses[0])
         sniffed = bool(entry.streams) or port.protocol.is_sniffed or entry.addresses == self._form.wildcards
-        grpc_web = port.protocol is Protocol.GRPC_WEB
         entry.http = HttpChain(route, sniffed, grpc_web=grpc_web)
 
     def _add_stream(self, entry: _Entry, found: Service, listen_port: int, port: ServicePort, place: _Place) -> None:

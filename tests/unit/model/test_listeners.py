@@ -135,3 +135,9 @@ def test_a_generic_http_proxy_takes_no_sockets_either() -> None:
     mesh = Mesh().service("a", ("http", 80)).sidecar(ingress=ingress, egress=egress)
     assert mesh.names(sidecar=True, interception=Interception.NONE) == []
     assert "ingress listener" in mesh.reasons(sidecar=True, interception=Interception.NONE)["*"]
+
+
+def test_one_service_of_grpc_web_is_enough() -> None:
+    (listener,) = Mesh().service("a", ("http", 80)).service("b", ("grpc-web", 80)).plan().listeners
+    assert listener.http is not None
+    assert listener.http.grpc_web
