@@ -43,12 +43,16 @@ def families_of(traits: Traits) -> AddressFamilies:
 
 
 def resolution(
-    db: Reader, each: OutboundCluster, families: AddressFamilies, client: Client, *, verifies_nothing: bool
+    db: Reader, each: OutboundCluster, families: AddressFamilies, client: Client, *, verifies_names: bool
 ) -> bytes:
-    """The fields of a `Cluster` that say what is resolved and how."""
+    """The fields of a `Cluster` that say what is resolved and how.
+
+    `verifies_names`: servers' certificates are to be for the names that were resolved, which Envoy wants to be told of
+    when a rule has them verified otherwise, or not at all.
+    """
     cluster = _Cluster()
     if each.discovery is Discovery.DYNAMIC_FORWARD_PROXY:
-        config = dynamic_pb2.ClusterConfig(allow_insecure_cluster_options=verifies_nothing)
+        config = dynamic_pb2.ClusterConfig(allow_insecure_cluster_options=not verifies_names)
         config.dns_cache_config.CopyFrom(dns_cache(db, families))
         cluster.cluster_type.name = "envoy.clusters.dynamic_forward_proxy"
         cluster.cluster_type.typed_config.Pack(config, deterministic=True)

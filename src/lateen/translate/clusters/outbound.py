@@ -25,6 +25,7 @@ from lateen.translate.endpoints.assignments import Client, client_of
 from lateen.translate.endpoints.spread import Place, place_of
 from lateen.translate.metadata import ServiceName, cluster_metadata
 from lateen.translate.resource import Recipe, Resource, resource_of_bytes
+from lateen.translate.tls.upstream import verifies_authority
 from lateen.translate.wire import embedded, text
 
 _RESOLVED = frozenset({Discovery.STRICT_DNS, Discovery.LOGICAL_DNS, Discovery.DYNAMIC_FORWARD_PROXY})
@@ -92,8 +93,7 @@ def resolved_cluster(
 ) -> Resource:
     """One cluster with the names that the proxy resolves."""
     tls = effective_policy(db, each.rules, each.port, each.subset).tls
-    verifies_nothing = tls is not None and bool(tls.insecure_skip_verify)
-    names = resolution(db, each, families, client, verifies_nothing=verifies_nothing)
+    names = resolution(db, each, families, client, verifies_names=tls is None or verifies_authority(tls))
     return resource_of_bytes(each.name, _cluster(db, each, traits) + names)
 
 

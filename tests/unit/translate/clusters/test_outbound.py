@@ -692,6 +692,10 @@ WHOLE: list[dict[str, Any]] = [
 ]
 
 
+def wildcard(policy: dict[str, Any]) -> dict[str, Any]:
+    return {"host": "*.example.com", "trafficPolicy": policy}
+
+
 def test_envoy_accepts_them_all(traits: Traits) -> None:
     found: list[Resource] = []
     for policy in (None, *WHOLE):
@@ -703,6 +707,10 @@ def test_envoy_accepts_them_all(traits: Traits) -> None:
             names = ["*.example.com"] if resolution == "DYNAMIC_DNS" else ["a.example.com"]
             mesh = Mesh(entry(resolution, hosts=names))
             found += made(mesh, mesh.proxy(traits=own)) + made(mesh, mesh.gateway(traits=own))
+    for tls in ({}, {"sni": "a.com"}, {"subjectAltNames": ["a.com"]}, {"insecureSkipVerify": True}):
+        policy = {"tls": {"mode": "SIMPLE", **tls}}
+        mesh = Mesh(entry("DYNAMIC_DNS", hosts=["*.example.com"]), rule(policy) | {"spec": wildcard(policy)})
+        found += made(mesh, mesh.proxy(traits=traits))
     for compliance in ("fips-140-2", "pqc"):
         mesh = Mesh(REVIEWS)
         mesh.mesh_config(f"compliancePolicy: {compliance}")
