@@ -17,6 +17,7 @@ from lateen.api.objects import Key
 from lateen.api.parse import Parsed, parse
 from lateen.api.schema.fault import Fault, Severity, error, warning
 from lateen.cli.output import print_data
+from lateen.model.findings.not_enforced import not_enforced
 from lateen.sources.files.field_lines import FieldLines
 from lateen.sources.files.manifests import Manifest, ManifestError, Misfit, read_manifests
 
@@ -147,7 +148,12 @@ def _judge_object(file: str, manifest: Manifest, lines: FieldLines, report: Repo
     if parsed.kind is None and not parsed.faults:
         report.skipped += 1
         return
-    faults = (*parsed.faults, *_mesh_faults(parsed.value), *_repeated(parsed, f"{file}:{manifest.line}", report))
+    faults = (
+        *parsed.faults,
+        *_mesh_faults(parsed.value),
+        *(not_enforced(parsed.kind.kind) if parsed.kind is not None else ()),
+        *_repeated(parsed, f"{file}:{manifest.line}", report),
+    )
     if any(fault.severity is Severity.ERROR for fault in faults):
         report.invalid += 1
     else:

@@ -10,21 +10,21 @@ from lateen.cli.main import main
 
 GOOD = """\
 apiVersion: security.istio.io/v1
-kind: RequestAuthentication
+kind: PeerAuthentication
 metadata: {name: good}
 spec:
-  jwtRules: [{issuer: a}]
+  mtls: {mode: STRICT}
 """
 BAD = """\
 apiVersion: security.istio.io/v1
-kind: RequestAuthentication
+kind: PeerAuthentication
 metadata: {name: bad, namespace: shop}
 spec:
   selector: {}
-  jwtRules:
-  - issuer: a
-    timeout: 5
+  mtls:
+    mode: STRICTLY
 """
+WRONG_MODE = 'expected one of UNSET, DISABLE, PERMISSIVE, STRICT, got "STRICTLY"; did you mean STRICT?'
 OTHER = "apiVersion: example.com/v1\nkind: Boat\nmetadata: {name: a}\n"
 
 
@@ -44,16 +44,15 @@ def test_errors_are_printed_with_their_place_and_fail(tmp_path: Path) -> None:
     result = run("-f", str(path))
     assert result.exit_code == 1
     assert result.output.splitlines() == [
-        f"{path}:14: error: RequestAuthentication shop/bad: spec.jwtRules[0].timeout: "
-        "expected a duration such as 1.5s, 100ms or 1h30m, got 5",
+        f"{path}:13: error: PeerAuthentication shop/bad: spec.mtls.mode: {WRONG_MODE}",
         "2 objects judged: 1 error, 0 warnings",
     ]
 
 
 def test_warnings_are_no_errors() -> None:
-    result = run("-f", "-", stdin=BAD.replace("timeout: 5", "timeout: 5s"))
+    result = run("-f", "-", stdin=BAD.replace("STRICTLY", "STRICT"))
     assert result.exit_code == 0
-    assert result.output.splitlines()[0].startswith("-:5: warning: RequestAuthentication shop/bad: spec.selector: ")
+    assert result.output.splitlines()[0].startswith("-:5: warning: PeerAuthentication shop/bad: spec.selector: ")
     assert result.output.splitlines()[-1] == "1 object judged: 0 errors, 1 warning"
 
 
@@ -66,8 +65,8 @@ def test_kinds_of_others_are_skipped_and_counted() -> None:
 @pytest.mark.parametrize(
     ("replaced", "by", "message"),
     [
-        ("kind: RequestAuthentication", "kind: RequestAuthn", "security.istio.io has no kind RequestAuthn"),
-        ("security.istio.io/v1", "security.istio.io/v7", "RequestAuthentication has no version v7"),
+        ("kind: PeerAuthentication", "kind: PeerAuthn", "security.istio.io has no kind PeerAuthn"),
+        ("security.istio.io/v1", "security.istio.io/v7", "PeerAuthentication has no version v7"),
     ],
 )
 def test_unknown_kinds_and_versions_of_the_mesh_are_errors(replaced: str, by: str, message: str) -> None:
@@ -99,12 +98,12 @@ def test_data_for_scripts() -> None:
         "findings": [
             {
                 "file": "-",
-                "line": 8,
-                "kind": "RequestAuthentication",
+                "line": 7,
+                "kind": "PeerAuthentication",
                 "name": "shop/bad",
-                "path": "spec.jwtRules[0].timeout",
+                "path": "spec.mtls.mode",
                 "severity": "error",
-                "message": "expected a duration such as 1.5s, 100ms or 1h30m, got 5",
+                "message": WRONG_MODE,
                 "code": "",
             }
         ],
@@ -158,7 +157,7 @@ def test_an_object_that_is_there_twice_is_warned_about() -> None:
     result = run("-f", "-", stdin=f"{GOOD}---\n{other}---\n{GOOD.replace('/v1', '/v1beta1')}")
     assert result.exit_code == 0
     assert result.output.splitlines() == [
-        "-:15: warning: RequestAuthentication default/good: metadata.name: "
+        "-:15: warning: PeerAuthentication default/good: metadata.name: "
         "the same object as at -:1: only one of them can be applied",
         "3 objects judged: 0 errors, 1 warning",
     ]
@@ -169,3 +168,13 @@ def test_no_depth_of_nesting_ends_the_process(text: str) -> None:
     result = run("-f", "-", stdin=text)
     assert result.exit_code == 1
     assert result.output.startswith("-:1: error: nested too deeply")
+
+
+def test_kinds_that_nothing_honours_yet_say_so() -> None:
+    text = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a}\nspec: {}\n"
+    result = run("-f", "-", stdin=text)
+    assert result.exit_code == 0
+    assert result.output.splitlines()[0] == (
+        "-:4: warning: AuthorizationPolicy default/a: spec: "
+        "not enforced yet by this version: requests are neither refused nor audited"
+    )

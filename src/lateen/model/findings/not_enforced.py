@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from lateen.api.objects import Key
 from lateen.api.schema.fault import Fault, warning
@@ -19,37 +19,51 @@ from lateen.model.inputs import (
 Findings = tuple[Fault, ...]
 
 
+_CONSEQUENCES: Final = {
+    "RequestAuthentication": "tokens are not verified",
+    "AuthorizationPolicy": "requests are neither refused nor audited",
+    "Telemetry": "metrics, access logs and traces stay as they are",
+    "WasmPlugin": "the plugin does not run",
+    "TrafficExtension": "the extension does not run",
+    "ProxyConfig": "proxies start with the mesh's defaults",
+}
+
+
+def not_enforced(kind: str) -> Findings:
+    """What is to be said of every resource of a kind; nothing of those that are honoured."""
+    consequence = _CONSEQUENCES.get(kind)
+    return (warning("spec", f"not enforced yet by this version: {consequence}"),) if consequence else ()
+
+
 @query
 def request_authentication_findings(db: Reader, key: Key) -> Findings:
-    return _not_enforced(db, REQUEST_AUTHENTICATIONS, key, "tokens are not verified")
+    return _of(db, REQUEST_AUTHENTICATIONS, key, "RequestAuthentication")
 
 
 @query
 def authorization_policy_findings(db: Reader, key: Key) -> Findings:
-    return _not_enforced(db, AUTHORIZATION_POLICIES, key, "requests are neither refused nor audited")
+    return _of(db, AUTHORIZATION_POLICIES, key, "AuthorizationPolicy")
 
 
 @query
 def telemetry_findings(db: Reader, key: Key) -> Findings:
-    return _not_enforced(db, TELEMETRIES, key, "metrics, access logs and traces stay as they are")
+    return _of(db, TELEMETRIES, key, "Telemetry")
 
 
 @query
 def wasm_plugin_findings(db: Reader, key: Key) -> Findings:
-    return _not_enforced(db, WASM_PLUGINS, key, "the plugin does not run")
+    return _of(db, WASM_PLUGINS, key, "WasmPlugin")
 
 
 @query
 def traffic_extension_findings(db: Reader, key: Key) -> Findings:
-    return _not_enforced(db, TRAFFIC_EXTENSIONS, key, "the extension does not run")
+    return _of(db, TRAFFIC_EXTENSIONS, key, "TrafficExtension")
 
 
 @query
 def proxy_config_findings(db: Reader, key: Key) -> Findings:
-    return _not_enforced(db, PROXY_CONFIGS, key, "proxies start with the mesh's defaults")
+    return _of(db, PROXY_CONFIGS, key, "ProxyConfig")
 
 
-def _not_enforced(db: Reader, table: Table[Key, Any], key: Key, consequence: str) -> Findings:
-    if table.get(db, key) is None:
-        return ()
-    return (warning("spec", f"not enforced yet by this version: {consequence}"),)
+def _of(db: Reader, table: Table[Key, Any], key: Key, kind: str) -> Findings:
+    return not_enforced(kind) if table.get(db, key) is not None else ()
