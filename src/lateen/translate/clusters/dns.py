@@ -47,8 +47,8 @@ def resolution(
 ) -> bytes:
     """The fields of a `Cluster` that say what is resolved and how.
 
-    `verifies_names`: servers' certificates are to be for the names that were resolved, which Envoy wants to be told of
-    when a rule has them verified otherwise, or not at all.
+    `verifies_names`: servers' certificates are to be for the names that were resolved. Where they are not, because
+    there is no TLS or a rule has them verified otherwise, Envoy wants to be told that this is meant.
     """
     cluster = _Cluster()
     if each.discovery is Discovery.DYNAMIC_FORWARD_PROXY:

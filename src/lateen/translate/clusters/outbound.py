@@ -6,6 +6,7 @@ import msgspec
 
 from lateen.api.objects import Key, ObjectRef
 from lateen.engine import Reader, query
+from lateen.model.client_secrets import ORIGINATED
 from lateen.model.destination_rules import RuleClient, merged_rule, rule_client
 from lateen.model.fault import ConfigError
 from lateen.model.outbound_clusters import Discovery, OutboundCluster, clusters_in_scope
@@ -93,7 +94,8 @@ def resolved_cluster(
 ) -> Resource:
     """One cluster with the names that the proxy resolves."""
     tls = effective_policy(db, each.rules, each.port, each.subset).tls
-    names = resolution(db, each, families, client, verifies_names=tls is None or verifies_authority(tls))
+    verifies_names = tls is not None and tls.mode in ORIGINATED and verifies_authority(tls)
+    names = resolution(db, each, families, client, verifies_names=verifies_names)
     return resource_of_bytes(each.name, _cluster(db, each, traits) + names)
 
 

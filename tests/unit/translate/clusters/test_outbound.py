@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -817,22 +818,37 @@ POLICIES = some(
 ).filter(bool)
 
 
-def test_envoy_accepts_whatever_rules_say(traits: Traits) -> None:
-    found: list[Resource] = []
-
-    @settings(
-        max_examples=60,
+def batch(count: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Runs a function with so many generated arguments, always the same."""
+    return settings(
+        max_examples=count,
         database=None,
         derandomize=True,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
         deadline=None,
     )
+
+
+def test_envoy_accepts_whatever_rules_say(traits: Traits) -> None:
+    found: list[Resource] = []
+
+    @batch(50)
     @given(POLICIES, POLICIES)
-    def collect(policy: dict[str, Any], special: dict[str, Any]) -> None:
+    def of_the_mesh(policy: dict[str, Any], special: dict[str, Any]) -> None:
         mesh = Mesh(REVIEWS, rule(policy, subsets=[{"name": "v1", "trafficPolicy": special}]))
         found.extend(made(mesh, mesh.proxy(traits=traits)) + made(mesh, mesh.gateway(traits=traits)))
 
-    collect()
-    assert len(found) == 60 * 2 * 8
+    @batch(50)
+    @given(POLICIES, st.sampled_from(["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"]))
+    def beyond_the_mesh(policy: dict[str, Any], resolution: str) -> None:
+        host = "*.example.com" if resolution == "DYNAMIC_DNS" else "a.example.com"
+        declared = rule(policy)
+        declared["spec"]["host"] = host
+        mesh = Mesh(entry(resolution, hosts=[host]), declared)
+        found.extend(made(mesh, mesh.proxy(traits=traits)) + made(mesh, mesh.gateway(traits=traits)))
+
+    of_the_mesh()
+    beyond_the_mesh()
+    assert len(found) == 50 * 2 * 8 + 50 * 2
     accepts({ResourceType.CDS: found})
