@@ -7,7 +7,7 @@ without a service) contend for are found once for the whole mesh; nearly always 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -18,6 +18,8 @@ from lateen.model.service import Resolution, Service, ServiceKey
 from lateen.model.services import service, service_keys, unaliased
 from lateen.model.virtual_services import hosts_without_service
 
+_ANY = "*"
+"""In place of a namespace: every one."""
 _UNSPECIFIED = frozenset({"0.0.0.0", "::"})
 
 
@@ -43,18 +45,34 @@ class Claim(NamedTuple):
     """None for a host without a service."""
 
 
-def service_domains(db: Reader, found: Service, *, bare: bool) -> list[str]:
-    """Every domain of a service, without ports. `bare` adds the name alone, as clients of its namespace write it."""
+def service_domains(db: Reader, found: Service, bare: str) -> list[str]:
+    """Every domain of a service, without ports.
+
+    `bare` is the clients' namespace, whose services they call by their names alone; empty when that is of no matter.
+    """
     listed = _domains(found, alias_names(db).get(found.hostname, ()), DOMAIN.get(db), bare)
     return list(dict.fromkeys(name for _, name in listed))
 
 
-def _domains(found: Service, others: tuple[str, ...], domain: str, bare: bool) -> list[tuple[Form, str]]:
+def routed_domains(db: Reader, host: str, bare: str) -> list[str]:
+    """Every domain of a host without a service: alone, but where it is an ExternalName Service."""
+    return [compliant(host), *_alternates(host, DOMAIN.get(db), bare)]
+
+
+def home(host: str, domain: str) -> str:
+    """The namespace in a Kubernetes host; empty for others."""
+    name = hosts.kubernetes_name(host, domain)
+    return name[1] if name is not None else ""
+
+
+def _domains(found: Service, others: tuple[str, ...], domain: str, bare: str) -> list[tuple[Form, str]]:
     """Domains with their forms; `others` are the aliases."""
     host = found.hostname.lower()
-    listed = [(Form.HOST, host), *_alternates(host, domain, bare)]
+    names = [f"{host}."] if not hosts.is_wildcard(host) and not _is_address(host) else []
+    listed = [(Form.HOST, host), *((Form.SHORT, name) for name in (*names, *_alternates(host, domain, bare)))]
     for alias in others:
-        listed += [(Form.ALIAS, alias.lower()), *_alternates(alias.lower(), domain, bare)]
+        listed += [(Form.ALIAS, alias.lower()), (Form.SHORT, f"{alias.lower()}.")]
+        listed += [(Form.SHORT, name) for name in _alternates(alias.lower(), domain, bare)]
     if found.headless and found.is_kubernetes:
         # Pods of a headless service have names below the service's.
         listed += [(Form.SHORT, f"*.{name}") for _, name in listed]
@@ -71,15 +89,13 @@ def compliant(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
-def _alternates(host: str, domain: str, bare: bool) -> list[tuple[Form, str]]:
-    listed = [] if hosts.is_wildcard(host) or _is_address(host) else [(Form.SHORT, f"{host}.")]
+def _alternates(host: str, domain: str, bare: str) -> list[str]:
+    """The short forms of a Kubernetes host."""
     name = hosts.kubernetes_name(host, domain)
-    if name is not None:
-        short, namespace = name
-        if bare:
-            listed.append((Form.SHORT, short))
-        listed += [(Form.SHORT, f"{short}.{namespace}"), (Form.SHORT, f"{short}.{namespace}.svc")]
-    return listed
+    if name is None:
+        return []
+    short, namespace = name
+    return [*((short,) if bare in (namespace, _ANY) else ()), f"{short}.{namespace}", f"{short}.{namespace}.svc"]
 
 
 def _addresses(found: Service) -> Iterable[str]:
@@ -106,29 +122,37 @@ def contested(db: Reader) -> Mapping[str, tuple[Claim, ...]]:
 
     Names without a namespace are left out, where they contend only with one another: no client sees two of them.
     """
-    domain = DOMAIN.get(db)
-    services = _services(db)
-    owners: dict[str, str] = {compliant(host): host for host in hosts_without_service(db)}
-    bare: set[str] = set()
+    listed = list(_claims(db))
+    owners: dict[str, str] = {}
+    bare: dict[str, str] = {}
     several: set[str] = set()
-    for found, others in services:
-        for form, name in _domains(found, others, domain, bare=True):
-            if form is Form.SHORT and _is_bare(name):
-                bare.add(name)
-            elif owners.setdefault(name, found.hostname) != found.hostname:
-                several.add(name)
-    several |= bare & owners.keys()
-    if not several:
-        return {}
-    claims: dict[str, set[Claim]] = {name: set() for name in several}
-    for found, others in services:
-        for form, name in _domains(found, others, domain, bare=True):
-            if name in several:
-                claims[name].add(Claim(form, not found.is_kubernetes, found.created, found.hostname, found.key))
-    for host in hosts_without_service(db):
-        if (name := compliant(host)) in several:
-            claims[name].add(Claim(Form.ROUTED, True, "", host, None))
+    for name, claim in listed:
+        if _is_bare(name) and claim.form is Form.SHORT:
+            bare[name] = claim.host
+        elif owners.setdefault(name, claim.host) != claim.host:
+            several.add(name)
+    several |= bare.keys() & owners.keys()
+    claims: dict[str, set[Claim]] = {}
+    for name, claim in listed if several else ():
+        if name in several:
+            claims.setdefault(name, set()).add(claim)
     return {name: tuple(sorted(claims[name], key=_precedence)) for name in sorted(several)}
+
+
+def _claims(db: Reader) -> Iterator[tuple[str, Claim]]:
+    domain = DOMAIN.get(db)
+    others = alias_names(db)
+    for key in service_keys(db):
+        found = service(db, key)
+        if found is None or found.resolution is Resolution.ALIAS:
+            continue
+        forms = {form: Claim(form, not found.is_kubernetes, found.created, found.hostname, key) for form in Form}
+        for form, name in _domains(found, others.get(found.hostname, ()), domain, _ANY):
+            yield name, forms[form]
+    for host in hosts_without_service(db):
+        claim = Claim(Form.ROUTED, True, "", host, None)
+        for name in routed_domains(db, host, _ANY):
+            yield name, claim
 
 
 @query
@@ -140,17 +164,6 @@ def alias_names(db: Reader) -> Mapping[str, tuple[str, ...]]:
         if one is not None and one.resolution is Resolution.ALIAS:
             found.setdefault(unaliased(db, key.hostname), []).append(key.hostname)
     return {host: tuple(found[host]) for host in sorted(found)}
-
-
-def _services(db: Reader) -> list[tuple[Service, tuple[str, ...]]]:
-    """All services but aliases, each with its aliases."""
-    others = alias_names(db)
-    found = (service(db, key) for key in service_keys(db))
-    return [
-        (one, others.get(one.hostname, ()))
-        for one in found
-        if one is not None and one.resolution is not Resolution.ALIAS
-    ]
 
 
 def _is_bare(name: str) -> bool:

@@ -21,7 +21,8 @@ from lateen.model.gateway_names import MESH, full_gateway_names
 from lateen.model.inputs import DOMAIN, VIRTUAL_SERVICES
 from lateen.model.mesh import default_virtual_service_export
 from lateen.model.scope import EgressListener
-from lateen.model.services import service_keys
+from lateen.model.service import Resolution
+from lateen.model.services import service, service_keys
 
 _PUBLIC = "*"
 _OWN = "."
@@ -146,9 +147,11 @@ def chosen(
 def hosts_without_service(db: Reader) -> tuple[str, ...]:
     """Hosts of the sidecars' VirtualServices that no service has, sorted: names that only routes make sense of.
 
-    A wildcard that covers a service is about the services it covers and about nothing else.
+    A wildcard that covers a service is about the services it covers and about nothing else. An ExternalName Service is
+    but another name of a service, which a VirtualService may route differently from it.
     """
-    known = {key.hostname.lower() for key in service_keys(db)}
+    services = (service(db, key) for key in service_keys(db))
+    known = {one.hostname.lower() for one in services if one is not None and one.resolution is not Resolution.ALIAS}
     found: set[str] = set()
     for key in VIRTUAL_SERVICES.where(db, "gateway", MESH):
         one = outline(db, key)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from lateen.api.objects import Key
 from lateen.engine import Reader, query
 from lateen.model import hosts
-from lateen.model.domains import Claim, Form, contested
+from lateen.model.domains import Claim, Form, alias_names, contested, home
 from lateen.model.effective_routes import routed_namespaces
 from lateen.model.gateway_names import MESH
 from lateen.model.inputs import DOMAIN
@@ -22,7 +22,7 @@ from lateen.model.route_targets import Holder, holder
 from lateen.model.scope import EgressListener, ScopeKey, scope_of
 from lateen.model.selecting_labels import projected, source_labels
 from lateen.model.service import Resolution, ServiceKey
-from lateen.model.services import service
+from lateen.model.services import service, unaliased
 from lateen.model.virtual_services import candidates_of_host, chosen, hosts_without_service
 from lateen.translate.routes.route_table import Block
 from lateen.translate.routes.routings import Routings
@@ -70,12 +70,11 @@ def http_ports(db: Reader, scope: ScopeKey, listener: int) -> Mapping[int, Mappi
         one = service(db, key)
         if one is None or one.resolution is Resolution.ALIAS:
             continue
-        name = hosts.kubernetes_name(host, domain)
-        home = name[1] if name is not None else ""
+        namespace = home(host, domain)
         for port in one.ports:
             if (port.protocol.is_http or port.protocol.is_sniffed) and _listens(egress, port.port):
-                found.setdefault(port.port, {}).setdefault(home, []).append(key)
-    return {port: {home: tuple(found[port][home]) for home in sorted(found[port])} for port in sorted(found)}
+                found.setdefault(port.port, {}).setdefault(namespace, []).append(key)
+    return {port: {space: tuple(found[port][space]) for space in sorted(found[port])} for port in sorted(found)}
 
 
 def _listens(egress: EgressListener, port: int) -> bool:
@@ -85,24 +84,36 @@ def _listens(egress: EgressListener, port: int) -> bool:
 def blocks(db: Reader, place: Place, namespace: str) -> Iterator[Block]:
     """The virtual hosts of a port, for clients of a namespace."""
     ports = http_ports(db, place.client.holder.scope, place.listener)
-    for home, keys in ports.get(place.port, {}).items():
-        yield service_block(db, place, keys, bool(home) and home == namespace)
-    extra = extra_block(db, place)
-    if extra.hosts:
-        yield extra
+    names = alias_names(db)
+    for _, keys in ports.get(place.port, {}).items():
+        yield service_block(db, place, keys, namespace if _is_home(db, namespace, keys, names) else "")
+    extra = [host for host, _ in extra_hosts(db, place)]
+    if extra:
+        domain = DOMAIN.get(db)
+        yield extra_block(db, place, namespace if any(home(host, domain) == namespace for host in extra) else "")
+
+
+def _is_home(db: Reader, namespace: str, keys: tuple[ServiceKey, ...], names: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether some of these services, which are all of one namespace, go by names of a namespace."""
+    domain = DOMAIN.get(db)
+    if home(keys[0].hostname, domain) == namespace:
+        return True
+    return bool(names) and any(
+        home(alias, domain) == namespace for key in keys for alias in names.get(key.hostname, ())
+    )
 
 
 @query
-def service_block(db: Reader, place: Place, keys: tuple[ServiceKey, ...], bare: bool) -> Block:
-    """The virtual hosts of some services. With `bare` they go by their names alone, too."""
-    resolver = _Resolver(db, place)
-    return Block(tuple(resolver.of_service(key, bare) for key in keys))
+def service_block(db: Reader, place: Place, keys: tuple[ServiceKey, ...], bare: str) -> Block:
+    """The virtual hosts of some services. `bare` is the namespace whose services go by their names alone, if any."""
+    resolver = _Resolver(db, place, bare)
+    return Block(tuple(resolver.of_service(key) for key in keys))
 
 
 @query
-def extra_block(db: Reader, place: Place) -> Block:
+def extra_block(db: Reader, place: Place, bare: str) -> Block:
     """The virtual hosts of hosts that have no service."""
-    resolver = _Resolver(db, place)
+    resolver = _Resolver(db, place, bare)
     return Block(tuple(resolver.of_host(host, key) for host, key in extra_hosts(db, place)))
 
 
@@ -110,7 +121,8 @@ def extra_block(db: Reader, place: Place) -> Block:
 def extra_hosts(db: Reader, place: Place) -> tuple[tuple[str, Key], ...]:
     """Hosts without a service that can be reached on a port, with the VirtualService that counts.
 
-    That is port 80, and ports that a service named beside them (or a wildcard service around them) has.
+    That is port 80, and ports of a service that is named beside them, around them (a wildcard) or behind them (of an
+    ExternalName Service).
     """
     client, port = place.client, place.port
     listener = scope_of(db, client.holder.scope).listeners[place.listener]
@@ -122,7 +134,8 @@ def extra_hosts(db: Reader, place: Place) -> tuple[tuple[str, Key], ...]:
         one = chosen(candidates_of_host(db, host), client.namespace, listener)
         if one is None:
             continue
-        beside = not present.isdisjoint(one.hosts) or any(hosts.covers(pattern, host) for pattern in wide)
+        beside = not present.isdisjoint((*one.hosts, unaliased(db, host)))
+        beside = beside or any(hosts.covers(pattern, host) for pattern in wide)
         if port == _HTTP or listener.port == port or beside:
             found.append((host, one.key))
     return tuple(found)
@@ -158,23 +171,27 @@ def _is_bare(domain: str) -> bool:
 def lone_block(db: Reader, place: Place, host: str) -> Block | None:
     """The only virtual host of a listener that is one service's alone; None when the service is not there."""
     key = scope_of(db, place.client.holder.scope).listeners[place.listener].services.get(host)
-    return service_block(db, place, (key,), False) if key is not None else None
+    return service_block(db, place, (key,), "") if key is not None else None
 
 
 class _Resolver:
     """Resolves hosts for one client. Lives inside one query."""
 
-    def __init__(self, db: Reader, place: Place) -> None:
+    def __init__(self, db: Reader, place: Place, bare: str) -> None:
         self._db = db
         client, index, self._port, self._form = place
         self._namespace = client.namespace
+        self._bare = bare
+        self._domain = DOMAIN.get(db)
+        self._names = alias_names(db)
         self._listener = scope_of(db, client.holder.scope).listeners[index]
         self._routings = Routings(db, client.holder, client.namespace, client.labels)
         self._dropped = dropped_domains(db, place) if self._form is not DomainForm.ANY else {}
 
-    def of_service(self, key: ServiceKey, bare: bool) -> VirtualHost:
+    def of_service(self, key: ServiceKey) -> VirtualHost:
         host = key.hostname
         dropped = self._dropped.get(host, ())
+        bare = self._bare_for(host, *self._names.get(host, ()))
         candidates = candidates_of_host(self._db, host)
         one = chosen(candidates, self._namespace, self._listener) if candidates else None
         if one is None:
@@ -186,4 +203,8 @@ class _Resolver:
     def of_host(self, host: str, key: Key) -> VirtualHost:
         dropped = self._dropped.get(host, ())
         routing = self._routings.of(key, self._port, MESH)
-        return VirtualHost(host, self._port, None, self._form, False, dropped, routing)
+        return VirtualHost(host, self._port, None, self._form, self._bare_for(host), dropped, routing)
+
+    def _bare_for(self, *names: str) -> str:
+        is_home = bool(self._bare) and any(home(name, self._domain) == self._bare for name in names)
+        return self._bare if is_home else ""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lateen.engine import Reader, query
 from lateen.model.destination_rules import Rules
-from lateen.model.domains import compliant, service_domains, with_port
+from lateen.model.domains import compliant, routed_domains, service_domains, with_port
 from lateen.model.service import ServiceKey
 from lateen.model.services import service
 from lateen.translate.routes.default_route import default_route
@@ -40,8 +40,8 @@ class VirtualHost(NamedTuple):
     service: ServiceKey | None
     """None for a host that only a VirtualService makes sense of."""
     form: DomainForm = DomainForm.PLAIN
-    bare: bool = False
-    """Clients of the service's own namespace: they write its name alone."""
+    bare: str = ""
+    """The clients' namespace, where that is the service's (or an alias's) own: they write its name alone."""
     dropped: tuple[str, ...] = ()
     """Domains that another virtual host has."""
     routing: Routing | None = None
@@ -71,10 +71,10 @@ def _domains(db: Reader, wanted: VirtualHost) -> list[str]:
     if wanted.form is DomainForm.ANY:
         return ["*"]
     if wanted.service is None:
-        plain = [compliant(wanted.host)]
+        plain = routed_domains(db, wanted.host, wanted.bare)
     else:
         found = service(db, wanted.service)
-        plain = service_domains(db, found, bare=wanted.bare) if found is not None else []
+        plain = service_domains(db, found, wanted.bare) if found is not None else []
     plain = [name for name in plain if name not in wanted.dropped]
     if wanted.form is DomainForm.PLAIN:
         return plain

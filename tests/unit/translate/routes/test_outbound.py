@@ -314,3 +314,33 @@ def test_an_alias_is_hashed_as_what_it_stands_for() -> None:
     (route,) = routes_of(config(mesh), "a.com:80")
     assert route.route.cluster == f"outbound|80||{FQDN}"
     assert [policy.header.header_name for policy in route.route.hash_policy] == ["x"]
+
+
+def external_name(name: str, target: str, namespace: str = "default") -> dict[str, Any]:
+    spec = {"type": "ExternalName", "externalName": target, "ports": [{"port": 80}]}
+    return {"kind": "Service", "metadata": {"name": name, "namespace": namespace}, "spec": spec}
+
+
+def test_an_alias_goes_by_its_name_in_its_own_namespace() -> None:
+    mesh = Mesh(WEB, external_name("old", FQDN, "other"))
+    here, there = (domains(config(mesh, proxy=mesh.proxy(f"x.{ns}")))[f"{FQDN}:80"] for ns in ("default", "other"))
+    assert "old" in there
+    assert "web" not in there
+    assert "old" not in here
+    assert "web" in here
+    assert {"old.other", "old.other.svc.cluster.local."} <= set(here)
+
+
+def test_an_alias_may_be_routed_otherwise_than_its_service() -> None:
+    http = [{"directResponse": {"status": 410}}]
+    mesh = Mesh(service("web", http=8080), external_name("old", FQDN), vs("v", "old", http=http))
+    found = domains(config(mesh, "8080"))
+    assert found["old.default.svc.cluster.local:8080"] == [
+        "old.default.svc.cluster.local",
+        "old",
+        "old.default",
+        "old.default.svc",
+    ]
+    assert not {"old", "old.default", "old.default.svc.cluster.local"} & set(found[f"{FQDN}:8080"])
+    (route,) = routes_of(config(mesh, "8080"), f"{FQDN}:8080")
+    assert route.name == "default"
