@@ -21,7 +21,12 @@ from lateen.sources.store import Store
 from lateen.testing.fake_api_server import FakeApiServer, Resource
 
 SERVICE = Resource("", "v1", "services", "Service")
-TIMING = Timing(page=2, retry=BackoffLimits(first=0.0005, limit=0.005), forbidden_retry=0.005, absent_poll=0.005)
+TIMING = Timing(
+    page=2,
+    retry=BackoffLimits(first=0.0005, limit=0.005),
+    forbidden_retry=BackoffLimits(0.005, 0.005),
+    absent_poll=0.005,
+)
 
 names = st.sampled_from("abcde")
 steps = st.lists(

@@ -127,7 +127,7 @@ class ControlPlane:
             sink = self.store.sink(source)
             parts[f"source {source.name}"] = partial(source.run, sink)
         parts["push loop"] = self.push.run
-        parts["reports"] = self.reports.run
+        parts["reports"] = self._report
         parts["clock"] = Clock(self.engine, self.reports.changed).run
         parts["troubles"] = TroubleCarrier(self.engine, self.server, self.reports.changed).run
         if self._writer is not None and self._client is not None:
@@ -135,6 +135,11 @@ class ControlPlane:
             lease = Lease(self._client, namespace=settings.namespace, name=STATUS_LEASE, identity=settings.identity)
             parts["status"] = partial(lease.run_while_held, writer.run)
         return parts
+
+    async def _report(self) -> None:
+        """Nothing is said of half a mesh: it would seem to lack what has only not been read yet."""
+        await self.store.synced()
+        await self.reports.run()
 
     def _status_writer(self) -> StatusWriter:
         assert self._client is not None

@@ -139,7 +139,7 @@ class FileSource:
     # --- telling -------------------------------------------------------------------------------------------------
 
     async def _tell(self, now: Gathered, sink: Sink) -> None:
-        before, self._told = self._told, now
+        before = self._told
         changes = [Change(*identity, None) for identity in before.objects if identity not in now.objects]
         changes += [
             Change(*identity, raw, now.origins.get(identity, ""))
@@ -148,6 +148,7 @@ class FileSource:
         ]
         if changes:
             await sink.apply(changes)
+        self._told = now
         for part in {**before.problems, **now.problems}:
             sink.report(part, now.problems.get(part, ""))
 

@@ -38,8 +38,8 @@ class Timing(msgspec.Struct, frozen=True):
     page: int = 500
     """Objects per request of a list."""
     retry: BackoffLimits = BackoffLimits()
-    forbidden_retry: float = 30.0
-    """How long to wait after 401 or 403: permissions may be granted later."""
+    forbidden_retry: BackoffLimits = BackoffLimits(1.0, 60.0)
+    """After 401 or 403: a server that has just started may not know its permissions yet, and others may be granted."""
     absent_poll: float = 2.0
     """How often to look for a kind that the server does not serve."""
     absent_grace: float = 30.0
@@ -67,7 +67,7 @@ class Reflector:
 
     async def run(self, sink: Sink) -> None:
         """Until cancelled. A failure of any sort is reported, and tried again later."""
-        backoff = Backoff(self._timing.retry)
+        backoff, refusals = Backoff(self._timing.retry), Backoff(self._timing.forbidden_retry)
         while True:
             try:
                 collection = await self._discovery.collection(self._kind)
@@ -78,6 +78,7 @@ class Reflector:
                 self._absent_since = None
                 version = await self._list(collection, sink)
                 self._report(sink, "")
+                refusals.reset()
                 began = _now()
                 await self._follow(collection, version, sink)
                 if _now() - began > _LASTING_SECONDS:
@@ -85,7 +86,9 @@ class Reflector:
                 await asyncio.sleep(backoff.next())
             except ApiError as error:
                 if error.status in _REFUSED:
-                    await self._refused(sink, error)
+                    self._report(sink, f"not permitted: {error}")
+                    await sink.synced(self._kind.name, None)
+                    await asyncio.sleep(refusals.next())
                 else:
                     # 404: the kind went away between two requests, and discovery says what now.
                     self._report(sink, str(error))
@@ -102,7 +105,7 @@ class Reflector:
     def _report(self, sink: Sink, problem: str) -> None:
         sink.report(str(self._kind.name), problem)
 
-    # --- a kind that is not there, or not ours to read -----------------------------------------------------------
+    # --- a kind that is not there --------------------------------------------------------------------------------
 
     async def _absent(self, sink: Sink) -> None:
         """Waits a moment; what was held of the kind goes once it is certain that the kind is gone."""
@@ -116,11 +119,6 @@ class Reflector:
             await sink.synced(self._kind.name, ())
             self._report(sink, "")
         await asyncio.sleep(self._timing.absent_poll * random.uniform(0.75, 1.25))
-
-    async def _refused(self, sink: Sink, error: ApiError) -> None:
-        self._report(sink, f"not permitted: {error}")
-        await sink.synced(self._kind.name, None)
-        await asyncio.sleep(self._timing.forbidden_retry * random.uniform(0.75, 1.25))
 
     # --- list ----------------------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ KINDS = (
 TIMING = Timing(
     page=3,
     retry=BackoffLimits(first=0.001, limit=0.02),
-    forbidden_retry=0.02,
+    forbidden_retry=BackoffLimits(0.02, 0.02),
     absent_poll=0.02,
     absent_grace=0.1,
 )
