@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from lateen.model.fault import ConfigError
 from lateen.model.proxy import Interception, Proxy, Role, Traits
-from lateen.testing.envoy import decoded
+from lateen.testing.envoy import accepts, decoded
 from lateen.testing.mesh import Mesh, Rejected
 from lateen.translate.resource import Resource, ResourceType
 
@@ -410,6 +410,7 @@ class MeshMachine(RuleBasedStateMachine):
         self.mesh = Mesh()
         self.objects: dict[Identity, dict[str, Any]] = {}
         self.proxies = proxies()
+        self.given: dict[ResourceType, dict[tuple[str, str], Resource]] = {type_: {} for type_ in ResourceType}
 
     @initialize(found=st.lists(objects, max_size=12))
     def start(self, found: list[dict[str, Any]]) -> None:
@@ -434,6 +435,10 @@ class MeshMachine(RuleBasedStateMachine):
         """Results that are held between changes are what increments could get wrong."""
         held(self.mesh, self.proxies[which])
 
+    def teardown(self) -> None:
+        """Envoy accepts all that any proxy was given on the way."""
+        accepts({type_: found.values() for type_, found in self.given.items()})
+
     @invariant()
     def increments_equal_scratch(self) -> None:
         scratch = Mesh()
@@ -442,6 +447,8 @@ class MeshMachine(RuleBasedStateMachine):
             now = held(self.mesh, proxy)
             assert now == held(scratch, proxy), proxy.id
             check_references(now)
+            for type_, resources in now.items():
+                self.given[type_].update({(one.name, one.version): one for one in resources.values()})
 
 
 def _identity(item: dict[str, Any]) -> Identity:

@@ -152,6 +152,7 @@ def _take_secrets_from(directory: Path, message: Any, *, ads_too: bool) -> None:
             path = directory / "secrets.yaml"
             path.write_text("resources: []\n")
             source.path_config_source.path = str(path)
+            source.path_config_source.ClearField("watched_directory")
         return
     for field, value in message.ListFields():
         if field.message_type is None or field.message_type.GetOptions().map_entry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from textwrap import dedent
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 import yaml
@@ -62,6 +62,9 @@ class Rejected(AssertionError):
 
 class Mesh:
     """An engine filled from resources, without a source in between."""
+
+    witness: ClassVar[Callable[[ResourceType, Resource], None] | None] = None
+    """Shown all that `resources` gives out: the tests have Envoy judge it in bulk (tests/conftest.py)."""
 
     def __init__(self, *resources: str | Mapping[str, Any]) -> None:
         self.engine = Engine()
@@ -163,7 +166,11 @@ class Mesh:
 
     def resources(self, type_: ResourceType, proxy: Proxy) -> dict[str, Resource]:
         """What a proxy holds of a type, by name."""
-        return {name: self.make(recipe) for name, recipe in self.recipes(type_, proxy).items()}
+        made = {name: self.make(recipe) for name, recipe in self.recipes(type_, proxy).items()}
+        if Mesh.witness is not None:
+            for resource in made.values():
+                Mesh.witness(type_, resource)
+        return made
 
     def make(self, recipe: Recipe) -> Resource:
         """The resource of a recipe."""
