@@ -37,7 +37,7 @@ class Conversation:
 
     __slots__ = (
         "acknowledged", "asked", "before", "held", "last", "must_answer", "named", "outstanding", "resend", "retained",
-        "sent", "subscription", "suspects", "type", "version", "versions", "wanted",
+        "sent", "subscription", "suspects", "type", "versions", "wanted",
     )  # fmt: skip
 
     def __init__(self, type_: ResourceType) -> None:
@@ -52,8 +52,6 @@ class Conversation:
         """Leased for `before`."""
         self.versions: dict[str, str] | None = None
         """What the proxy said at the beginning to have already; until the first answer."""
-        self.version = ""
-        """The state the proxy said at the beginning to have; in state-of-the-world alone."""
         self.must_answer = False
         """The next answer is due even if it says nothing."""
         self.named = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from lateen.translate.resource import ResourceType
 from lateen.xds.conversation import Conversation
 from lateen.xds.delta import WILDCARD_BY_DEFAULT
-from lateen.xds.parcel import Parcel, Parcels, subscribed
+from lateen.xds.parcel import Parcel, Parcels
 from lateen.xds.plan import Plan
 from lateen.xds.request import WILDCARD, Request, SotwRequest
 from lateen.xds.subscription import Subscription, Subscriptions
@@ -36,8 +36,8 @@ class SotwProtocol:
         )
         conversation.named = conversation.named or bool(request.names)
         if before is None:
+            # Which version it says to have tells nothing: what it rejected in part has that of before.
             conversation.must_answer = True
-            conversation.version = request.version
         else:
             conversation.asked = (conversation.asked | (names - before.names)) & names
         found = subscriptions.of(wildcard, names)
@@ -48,11 +48,6 @@ class SotwProtocol:
         type_, subscription = conversation.type, conversation.subscription
         assert subscription is not None
         told = conversation.must_answer or bool(plan.names)
-        if conversation.before is None and conversation.version:
-            # It says which state it has: nothing to tell when that is the present one.
-            told = conversation.version != parcels.version(conversation.collections, subscription)
-            if not told and type_ not in WHOLE:
-                return self._again(conversation, parcels)
         if type_ in WHOLE:
             removed = bool(plan.removed) and type_ not in self.removed_late
             if not (told or removed):
@@ -68,16 +63,6 @@ class SotwProtocol:
         if resources is None:
             resources = tuple(r for difference in plan.differences for r in difference.resources)
         return [parcels.sotw(type_, parcels.version(conversation.collections, subscription), resources)]
-
-    def _again(self, conversation: Conversation, parcels: Parcels) -> list[Parcel]:
-        """To a proxy that comes back with the present state: nothing, but for what must be said again."""
-        subscription = conversation.subscription
-        assert subscription is not None
-        listed = subscribed(conversation.collections, subscription)
-        resources = [resource for resource in listed if resource.name in conversation.resend]
-        if not resources:
-            return []
-        return [parcels.sotw(conversation.type, parcels.version(conversation.collections, subscription), resources)]
 
     def removals(self, conversation: Conversation, parcels: Parcels) -> list[Parcel]:
         """The whole state without what was retained."""

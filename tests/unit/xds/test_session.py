@@ -289,7 +289,7 @@ def test_names_are_bounded() -> None:
         here.say(DeltaRequest(EDS, ("x" * 3000,)))
 
 
-def test_state_of_the_world_says_all_each_time_and_nothing_to_one_who_has_it() -> None:
+def test_state_of_the_world_says_all_each_time_and_to_one_who_comes_back() -> None:
     here = Proxies(protocol=SotwProtocol())
     for name in "ab":
         here.mesh.put(CDS, "x", name, name.encode())
@@ -304,7 +304,10 @@ def test_state_of_the_world_says_all_each_time_and_nothing_to_one_who_has_it() -
     assert second.version_info != first.version_info
     here.sessions["one"].close()
     here.sessions["one"] = here.session("one")
-    assert here.say(SotwRequest(CDS, version=second.version_info)) == []
+    (data,) = here.say(SotwRequest(CDS, version=second.version_info))
+    third = discovery_pb2.DiscoveryResponse.FromString(data)
+    assert third.version_info == second.version_info
+    assert third.resources == second.resources
 
 
 @pytest.mark.parametrize(
