@@ -38,7 +38,12 @@ def plan(conversation: Conversation, parcels: Parcels) -> Plan:
     """From what the proxy has been sent to what there is; the conversation is not changed."""
     made = _beginning(conversation, parcels) if conversation.before is None else _next(conversation, parcels)
     absent = conversation.asked.difference(*(collection.resources for collection in conversation.collections))
-    missing = frozenset(name for name in absent if name not in made.removed and not _is_kept(conversation, name))
+    # What is retained is told to be gone in its time, asked about or not.
+    missing = frozenset(
+        name
+        for name in absent
+        if name not in made.removed and name not in conversation.retained and not _is_kept(conversation, name)
+    )
     return made._replace(missing=missing)
 
 
