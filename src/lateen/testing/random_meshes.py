@@ -1,0 +1,407 @@
+"""Random meshes for laws: objects of every kind as users write them, the proxies of such a mesh, and what must hold of
+what any of these proxies holds.
+
+The objects are few in name and many in content, so that they meet: they shadow, select, route to and contradict each
+other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from google.protobuf import any_pb2
+from google.protobuf.message import Message
+from hypothesis import strategies as st
+
+from lateen.model.fault import ConfigError
+from lateen.model.proxy import Interception, Proxy, Role, Traits
+from lateen.testing.envoy import decoded
+from lateen.testing.mesh import Mesh
+from lateen.translate.envoy_types import message_class
+from lateen.translate.resource import Resource, ResourceType
+
+Held = Mapping[ResourceType, Mapping[str, Resource]]
+
+NAMESPACES = ("a", "b", "istio-system")
+APPS = ("web", "db")
+EXTERNAL = ("api.example.com", "*.wild.example.com")
+HOSTS = (*(f"{app}.{ns}.svc.cluster.local" for app in APPS for ns in ("a", "b")), *EXTERNAL)
+
+namespaces = st.sampled_from(NAMESPACES)
+apps = st.sampled_from(APPS)
+hosts = st.sampled_from(HOSTS)
+names = st.sampled_from(("one", "two"))
+
+
+def _object(api: str, kind: str, spec: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.builds(
+        lambda namespace, name, spec: {
+            "apiVersion": api,
+            "kind": kind,
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                # Age decides between equals; it must not decide by the order of arrival.
+                "creationTimestamp": f"2026-01-01T00:00:0{len(name)}Z",
+            },
+            "spec": spec,
+        },
+        namespaces,
+        names,
+        spec,
+    )
+
+
+def _some(optional: dict[str, st.SearchStrategy[Any]], **required: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+def _service(app: str, namespace: str, ports: list[dict[str, Any]], form: str, export: str) -> dict[str, Any]:
+    number = NAMESPACES.index(namespace) * 2 + APPS.index(app)
+    spec: dict[str, Any] = {"ports": ports, "selector": {"app": app}}
+    match form:
+        case "headless":
+            spec["clusterIP"] = "None"
+            spec["clusterIPs"] = ["None"]
+        case "external":
+            spec = {"ports": ports, "type": "ExternalName", "externalName": "web.a.svc.cluster.local"}
+        case _:
+            spec["clusterIP"] = f"10.96.0.{number + 1}"
+            spec["clusterIPs"] = [f"10.96.0.{number + 1}"]
+    annotations = {"networking.istio.io/exportTo": export} if export else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": app, "namespace": namespace, "annotations": annotations},
+        "spec": spec,
+    }
+
+
+services = st.builds(
+    _service,
+    apps,
+    namespaces,
+    st.sampled_from(
+        (
+            [{"name": "http", "port": 80, "targetPort": 8080}],
+            [{"name": "http", "port": 80, "targetPort": 8080}, {"name": "tcp", "port": 90, "targetPort": 9090}],
+            [{"name": "grpc", "port": 90, "targetPort": 9090}, {"name": "unnamed", "port": 91}],
+            [{"name": "tcp-data", "port": 80, "targetPort": 8080}],
+            [{"name": "tls", "port": 443}, {"name": "mongo", "port": 27017}],
+        )
+    ),
+    st.sampled_from(("cluster", "cluster", "headless", "external")),
+    st.sampled_from(("", "", ".", "a")),
+)
+
+
+def _endpoints(app: str, namespace: str, count: int, ready: bool) -> dict[str, Any]:
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": f"{app}-x", "namespace": namespace, "labels": {"kubernetes.io/service-name": app}},
+        "addressType": "IPv4",
+        "ports": [{"name": name, "port": port} for name, port in (("http", 8080), ("tcp", 9090), ("grpc", 9090))],
+        "endpoints": [
+            {
+                "addresses": [f"10.0.{NAMESPACES.index(namespace)}.{number + 10 * APPS.index(app)}"],
+                "conditions": {"ready": ready or number == 0},
+                "zone": f"z{number % 2}",
+                "nodeName": "node",
+                "targetRef": {"kind": "Pod", "name": f"{app}-{number}", "namespace": namespace},
+            }
+            for number in range(1, count + 1)
+        ],
+    }
+
+
+endpoint_slices = st.builds(_endpoints, apps, namespaces, st.integers(0, 3), st.booleans())
+
+
+def _pod(app: str, namespace: str, number: int, version: str, mesh: bool) -> dict[str, Any]:
+    labels = {"app": app, "version": version} | ({"security.istio.io/tlsMode": "istio"} if mesh else {})
+    ip = f"10.0.{NAMESPACES.index(namespace)}.{number + 10 * APPS.index(app)}"
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": f"{app}-{number}", "namespace": namespace, "labels": labels},
+        "spec": {"serviceAccountName": app, "nodeName": "node", "containers": [{"name": "c", "image": "i"}]},
+        "status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]},
+    }
+
+
+pods = st.builds(_pod, apps, namespaces, st.integers(1, 3), st.sampled_from(("v1", "v2")), st.booleans())
+
+destinations = _some({"subset": st.sampled_from(("v1", "v2"))}, host=hosts)
+weighted = st.one_of(
+    st.lists(_some({}, destination=destinations), min_size=1, max_size=1),
+    st.tuples(
+        _some({}, destination=destinations, weight=st.just(30)), _some({}, destination=destinations, weight=st.just(70))
+    ).map(list),
+)
+http_routes = _some(
+    {
+        "match": st.lists(
+            _some(
+                {
+                    "headers": st.just({"x": {"exact": "1"}}),
+                    "sourceLabels": st.sampled_from(({"app": "web"}, {"version": "v2"})),
+                    "port": st.sampled_from((80, 90)),
+                },
+                uri=st.sampled_from(({"prefix": "/p"}, {"exact": "/e"}, {"regex": "/r.*"})),
+            ),
+            min_size=1,
+            max_size=2,
+        ),
+        "timeout": st.just("3s"),
+        "retries": st.just({"attempts": 2}),
+        "fault": st.just({"abort": {"httpStatus": 503, "percentage": {"value": 1}}}),
+        "mirror": st.fixed_dictionaries({"host": hosts}),
+    },
+    route=weighted,
+)
+virtual_services = _object(
+    "networking.istio.io/v1",
+    "VirtualService",
+    _some(
+        {
+            "exportTo": st.sampled_from((["."], ["*"], ["b"])),
+            "gateways": st.sampled_from((["mesh"], ["one"], ["mesh", "istio-system/one"])),
+        },
+        hosts=st.lists(hosts, min_size=1, max_size=2, unique=True),
+        http=st.lists(http_routes, min_size=1, max_size=2),
+    ),
+)
+policies = _some(
+    {
+        "loadBalancer": st.sampled_from(
+            ({"simple": "RANDOM"}, {"consistentHash": {"httpHeaderName": "x"}}, {"simple": "PASSTHROUGH"})
+        ),
+        "tls": st.sampled_from(({"mode": "DISABLE"}, {"mode": "ISTIO_MUTUAL"}, {"mode": "SIMPLE"})),
+        "outlierDetection": st.just({"consecutive5xxErrors": 3}),
+        "connectionPool": st.just({"tcp": {"maxConnections": 5}}),
+    }
+)
+destination_rules = _object(
+    "networking.istio.io/v1",
+    "DestinationRule",
+    _some(
+        {
+            "trafficPolicy": policies,
+            "subsets": st.lists(st.sampled_from(("v1", "v2")), min_size=1, max_size=2, unique=True).map(
+                lambda found: [{"name": v, "labels": {"version": v}} for v in found]
+            ),
+            "exportTo": st.sampled_from((["."], ["*"])),
+            "workloadSelector": st.just({"matchLabels": {"app": "web"}}),
+        },
+        host=hosts,
+    ),
+)
+service_entries = _object(
+    "networking.istio.io/v1",
+    "ServiceEntry",
+    st.sampled_from(
+        (
+            {
+                "hosts": ["api.example.com"],
+                "ports": [{"number": 443, "name": "tls", "protocol": "TLS"}],
+                "resolution": "DNS",
+            },
+            {
+                "hosts": ["api.example.com"],
+                "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+                "resolution": "STATIC",
+                "endpoints": [{"address": "10.9.0.1"}, {"address": "10.9.0.2", "weight": 3}],
+            },
+            {
+                "hosts": ["api.example.com"],
+                "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+                "resolution": "STATIC",
+                "location": "MESH_INTERNAL",
+                "workloadSelector": {"labels": {"app": "db"}},
+            },
+            {
+                "hosts": ["*.wild.example.com"],
+                "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+                "resolution": "NONE",
+            },
+        )
+    ),
+)
+sidecars = _object(
+    "networking.istio.io/v1",
+    "Sidecar",
+    _some(
+        {
+            "workloadSelector": st.just({"labels": {"app": "web"}}),
+            "outboundTrafficPolicy": st.sampled_from(({"mode": "REGISTRY_ONLY"}, {"mode": "ALLOW_ANY"})),
+        },
+        egress=st.sampled_from(
+            (
+                [{"hosts": ["./*"]}],
+                [{"hosts": ["a/*", "*/api.example.com"]}],
+                [{"hosts": ["*/web.b.svc.cluster.local"]}],
+            )
+        ),
+    ),
+)
+gateways = _object(
+    "networking.istio.io/v1",
+    "Gateway",
+    st.fixed_dictionaries(
+        {
+            "selector": st.just({"istio": "ingressgateway"}),
+            "servers": st.sampled_from(
+                (
+                    [{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}],
+                    [{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["a/*", "api.example.com"]}],
+                    [
+                        {
+                            "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
+                            "hosts": ["*.example.com"],
+                            "tls": {"mode": "SIMPLE", "credentialName": "cert"},
+                        }
+                    ],
+                    [
+                        {
+                            "port": {"number": 443, "name": "tls", "protocol": "TLS"},
+                            "hosts": ["*.wild.example.com"],
+                            "tls": {"mode": "PASSTHROUGH"},
+                        }
+                    ],
+                )
+            ),
+        }
+    ),
+)
+peer_authentications = _object(
+    "security.istio.io/v1",
+    "PeerAuthentication",
+    _some(
+        {"selector": st.just({"matchLabels": {"app": "web"}})},
+        mtls=st.sampled_from(({"mode": "STRICT"}, {"mode": "PERMISSIVE"}, {"mode": "DISABLE"})),
+    ),
+)
+workload_entries = _object(
+    "networking.istio.io/v1",
+    "WorkloadEntry",
+    _some({"weight": st.just(2)}, address=st.just("10.8.0.1"), labels=st.just({"app": "db", "version": "v2"})),
+)
+envoy_filters = _object(
+    "networking.istio.io/v1alpha3",
+    "EnvoyFilter",
+    _some(
+        {"workloadSelector": st.just({"labels": {"app": "web"}})},
+        configPatches=st.sampled_from(
+            (
+                [{"applyTo": "CLUSTER", "patch": {"operation": "MERGE", "value": {"connect_timeout": "7s"}}}],
+                [
+                    {
+                        "applyTo": "VIRTUAL_HOST",
+                        "match": {"context": "SIDECAR_OUTBOUND"},
+                        "patch": {"operation": "MERGE", "value": {"request_headers_to_remove": ["x-secret"]}},
+                    }
+                ],
+            )
+        ),
+    ),
+)
+
+objects = st.one_of(
+    services,
+    services,
+    endpoint_slices,
+    endpoint_slices,
+    pods,
+    virtual_services,
+    virtual_services,
+    destination_rules,
+    destination_rules,
+    service_entries,
+    sidecars,
+    gateways,
+    peer_authentications,
+    workload_entries,
+    envoy_filters,
+)
+
+Identity = tuple[str, str, str]
+
+
+def proxies() -> tuple[Proxy, ...]:
+    """Sidecars of two namespaces, one of them without traffic capture, and a gateway."""
+    unproxied = Traits(interception=Interception.NONE)
+    return (
+        Proxy("web-1.a", Role.SIDECAR, "a", (("app", "web"), ("version", "v1")), "web", ("10.0.0.1",)),
+        Proxy("db-1.b", Role.SIDECAR, "b", (("app", "db"), ("version", "v2")), "db", ("10.0.1.11",)),
+        Proxy("web-2.b", Role.SIDECAR, "b", (("app", "web"),), "web", ("10.0.1.2",), traits=unproxied),
+        Proxy("gw-1.istio-system", Role.ROUTER, "istio-system", (("istio", "ingressgateway"),), "gw", ("10.0.2.9",)),
+    )
+
+
+def held(mesh: Mesh, proxy: Proxy) -> Held:
+    """What a proxy that has just connected is given: what cannot be made is left out."""
+    found: dict[ResourceType, dict[str, Resource]] = {}
+    for type_ in ResourceType:
+        found[type_] = {}
+        for name, recipe in mesh.recipes(type_, proxy).items():
+            with contextlib.suppress(ConfigError):
+                found[type_][name] = mesh.make(recipe)
+    return found
+
+
+def _messages(message: Any) -> Iterator[Any]:
+    """A message and all within it, `Any`s unpacked."""
+    yield message
+    for field, value in message.ListFields():
+        if field.type != field.TYPE_MESSAGE:
+            continue
+        for item in value.values() if _is_map(field) else value if _is_repeated(field) else (value,):
+            if isinstance(item, Message):
+                yield from _messages(_unpacked(item))
+
+
+def _is_repeated(field: Any) -> bool:
+    return bool(field.is_repeated)
+
+
+def _is_map(field: Any) -> bool:
+    return bool(_is_repeated(field) and field.message_type.GetOptions().map_entry)
+
+
+def _unpacked(item: Any) -> Any:
+    if not isinstance(item, any_pb2.Any):
+        return item
+    found = message_class(item.TypeName())
+    assert found is not None, item.type_url
+    return found.FromString(item.value)
+
+
+def check_references(found: Held) -> None:
+    """No route or listener names a cluster that is not there, no listener a missing route, no EDS cluster lacks its
+    assignment, and every assignment has its cluster."""
+    clusters = set(found[ResourceType.CDS])
+    for type_ in (ResourceType.RDS, ResourceType.LDS):
+        for name, resource in found[type_].items():
+            for message in _messages(decoded(type_, resource)):
+                kind = message.DESCRIPTOR.full_name
+                if kind.endswith((".RouteAction", ".TcpProxy")) and message.cluster:
+                    assert message.cluster in clusters, f"{type_.name} {name}: unknown cluster {message.cluster}"
+                elif kind.endswith((".WeightedCluster.ClusterWeight", ".RequestMirrorPolicy")):
+                    target = message.name if "ClusterWeight" in kind else message.cluster
+                    assert target in clusters, f"{type_.name} {name}: unknown cluster {target}"
+                elif kind.endswith(".Rds"):
+                    assert message.route_config_name in found[ResourceType.RDS], f"{name}: {message.route_config_name}"
+    by_eds = set()
+    for name, resource in found[ResourceType.CDS].items():
+        cluster = decoded(ResourceType.CDS, resource)
+        if cluster.WhichOneof("cluster_discovery_type") == "type" and cluster.type == cluster.EDS:
+            by_eds.add(cluster.eds_cluster_config.service_name or name)
+    assert by_eds == set(found[ResourceType.EDS])
+
+
+def identity_of(item: dict[str, Any]) -> Identity:
+    """Kind, namespace and name."""
+    return item["kind"], item["metadata"]["namespace"], item["metadata"]["name"]
