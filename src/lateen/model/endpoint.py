@@ -23,6 +23,8 @@ class Health(Enum):
     UNHEALTHY = "UNHEALTHY"
     DRAINING = "DRAINING"
 
+    __hash__ = object.__hash__
+
 
 class Endpoint(msgspec.Struct, frozen=True, gc=False):
     address: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 
 from lateen.engine import Reader, query
 from lateen.model.endpoint import Endpoint, Health
@@ -33,9 +34,10 @@ def endpoints(db: Reader, key: ServiceKey, port: int) -> tuple[Endpoint, ...]:
 @query
 def identities(db: Reader, key: ServiceKey) -> tuple[str, ...]:
     """The SPIFFE IDs of a service's endpoints, sorted. Nearly never changes when endpoints do."""
-    return tuple(
-        sorted({each.identity for listed in endpoints_by_port(db, key).values() for each in listed if each.identity})
-    )
+    found: set[str] = set()
+    for listed in endpoints_by_port(db, key).values():
+        found.update([each.identity for each in listed])
+    return tuple(sorted(filter(None, found)))
 
 
 def healthy(listed: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
@@ -47,6 +49,10 @@ _PREFERENCE = {Health.HEALTHY: 0, Health.DRAINING: 1, Health.UNHEALTHY: 2}
 
 
 def _distinct(listed: list[Endpoint]) -> tuple[Endpoint, ...]:
+    addresses = {each.address for each in listed}
+    if len(addresses) == len(listed) and "" not in addresses:
+        listed.sort(key=_ADDRESS)
+        return tuple(listed)
     found: dict[tuple[str, int, str], Endpoint] = {}
     for each in listed:
         # Without an address, endpoints of one network are all behind its gateway, but each counts.
@@ -54,11 +60,11 @@ def _distinct(listed: list[Endpoint]) -> tuple[Endpoint, ...]:
         known = found.get(slot)
         if known is None or _PREFERENCE[each.health] < _PREFERENCE[known.health]:
             found[slot] = each
-    return tuple(sorted(found.values(), key=_order))
+    return tuple(sorted(found.values(), key=_ORDER))
 
 
-def _order(each: Endpoint) -> tuple[str, int, str, str]:
-    return (each.address, each.port, each.cluster_id, each.network)
+_ADDRESS = attrgetter("address")
+_ORDER = attrgetter("address", "port", "cluster_id", "network")
 
 
 def matching(listed: tuple[Endpoint, ...], labels: tuple[tuple[str, str], ...]) -> tuple[Endpoint, ...]:

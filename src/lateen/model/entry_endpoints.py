@@ -33,7 +33,7 @@ def entry_endpoints(db: Reader, service: Service) -> dict[int, list[Endpoint]]:
         if entry.spec.resolution is DeclaredResolution.DYNAMIC_DNS:
             continue
         for port in entry.spec.ports:
-            found.setdefault(port.number, []).extend(_of_port(db, maker, service, entry, port))
+            _add(db, maker, service, entry, port, found.setdefault(port.number, []))
     return found
 
 
@@ -52,23 +52,25 @@ def selected_entries(db: Reader, service: Service) -> dict[int, list[Endpoint]]:
     }
 
 
-def _of_port(
-    db: Reader, maker: WorkloadEndpoints, service: Service, entry: Entry, port: DeclaredPort
-) -> Iterator[Endpoint]:
+def _add(
+    db: Reader, maker: WorkloadEndpoints, service: Service, entry: Entry, port: DeclaredPort, found: list[Endpoint]
+) -> None:
     spec, namespace = entry.spec, entry.metadata.namespace
     default = endpoint_port(port)
     for listed in spec.endpoints:
-        yield maker.of_entry(listed, listed.labels, listed.ports.get(port.name) or default, port.name, namespace, "")
+        number = listed.ports.get(port.name) or default
+        found.append(maker.of_entry(listed, listed.labels, number, port.name, namespace, ""))
     if spec.workload_selector is not None:
         selector = tuple(sorted(spec.workload_selector.labels.items()))
         for name, chosen, labels in _selected_entries(db, namespace, selector):
             number = chosen.ports.get(port.name) or default
-            yield maker.of_entry(chosen, labels, number, port.name, *name)
+            found.append(maker.of_entry(chosen, labels, number, port.name, *name))
+        ports = ((default, port.name, found.append),)
         for key, pod in _selected_pods(db, namespace, selector):
             of_cluster = maker if not key.cluster else WorkloadEndpoints(db, key.cluster)
-            yield of_cluster.of_pod(pod, pod.addresses[0], default, port.name, _health(pod))
+            of_cluster.add_pod(pod, pod.addresses[0], ports, _health(pod))
     elif not spec.endpoints and spec.resolution in _BY_NAME and not hosts.is_wildcard(service.hostname):
-        yield Endpoint(address=service.hostname, port=default, port_name=port.name, namespace=namespace)
+        found.append(Endpoint(address=service.hostname, port=default, port_name=port.name, namespace=namespace))
 
 
 def _selected_entries(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -16,7 +16,7 @@ from lateen.model.entry_endpoints import selected_entries
 from lateen.model.inputs import CLUSTER_ID, ENDPOINT_SLICES, PODS
 from lateen.model.protocol import Protocol
 from lateen.model.service import Service, ServicePort
-from lateen.model.workload_endpoints import WorkloadEndpoints
+from lateen.model.workload_endpoints import PortEndpoints, WorkloadEndpoints
 
 _STREAMS = "TCP"
 
@@ -31,21 +31,23 @@ class Backend(NamedTuple):
 def slice_endpoints(db: Reader, service: Service) -> dict[int, list[Endpoint]]:
     """The endpoints of a Kubernetes Service by its ports."""
     found: dict[int, list[Endpoint]] = {port.port: [] for port in service.ports if port.protocol is not Protocol.UDP}
-    makers: dict[str, WorkloadEndpoints] = {}
+    slices = _slices(db, service)
+    one_family = len({each.address_type for _, each in slices}) <= 1
     first_addresses: dict[Backend, str] = {}
     second_addresses: dict[tuple[str, str], list[str]] = {}
-    for key, each in _slices(db, service):
-        maker = makers.setdefault(key.cluster, WorkloadEndpoints(db, key.cluster))
-        ports = tuple(_ports(service, each.ports))
-        for end in each.endpoints:
-            if not end.addresses:
-                continue
-            backend = Backend(key.cluster, end.target_ref.name) if end.target_ref is not None else None
-            first = first_addresses.setdefault(backend, end.addresses[0]) if backend is not None else end.addresses[0]
-            if _family(first) == _family(end.addresses[0]):
-                _add(db, found, maker, key, end, ports, service.publish_not_ready)
-            else:
-                second_addresses.setdefault((key.cluster, first), []).append(end.addresses[0])
+    makers: dict[str, WorkloadEndpoints] = {}
+    for key, each in slices:
+        maker = makers.get(key.cluster)
+        if maker is None:
+            maker = makers[key.cluster] = WorkloadEndpoints(db, key.cluster)
+        ports = [(number, port.name, found[port.port].append) for port, number in _ports(service, each.ports)]
+        ends = each.endpoints
+        if not one_family:
+            ends = tuple(_of_first_family(key.cluster, ends, first_addresses, second_addresses))
+        for end in ends:
+            if end.addresses:
+                health = Health.HEALTHY if service.publish_not_ready else _health(end.conditions)
+                _add(db, maker, key, end, ports, health)
     if second_addresses:
         _join_second_family(db, found, second_addresses)
     if service.selects:
@@ -53,6 +55,26 @@ def slice_endpoints(db: Reader, service: Service) -> dict[int, list[Endpoint]]:
             if port in found:
                 found[port].extend(listed)
     return found
+
+
+def _of_first_family(
+    cluster: str,
+    ends: Iterable[SliceEndpoint],
+    first: dict[Backend, str],
+    second: dict[tuple[str, str], list[str]],
+) -> Iterator[SliceEndpoint]:
+    """Those of each backend that have its first address or are of the same family; the others' addresses are noted."""
+    for end in ends:
+        if not end.addresses:
+            continue
+        address = end.addresses[0]
+        known = address
+        if end.target_ref is not None:
+            known = first.setdefault(Backend(cluster, end.target_ref.name), address)
+        if _family(known) == _family(address):
+            yield end
+        else:
+            second.setdefault((cluster, known), []).append(address)
 
 
 def _slices(db: Reader, service: Service) -> list[tuple[Key, EndpointSlice]]:
@@ -70,22 +92,19 @@ def _family(address: str) -> str:
 
 def _add(
     db: Reader,
-    found: dict[int, list[Endpoint]],
     maker: WorkloadEndpoints,
     key: Key,
     end: SliceEndpoint,
-    ports: tuple[tuple[ServicePort, int], ...],
-    not_ready_too: bool,
+    ports: list[PortEndpoints],
+    health: Health,
 ) -> None:
     pod = _pod(db, key, end)
-    health = Health.HEALTHY if not_ready_too else _health(end.conditions)
     address, hostname, node = end.addresses[0], end.hostname or "", end.node_name or ""
-    for port, number in ports:
-        if pod is not None:
-            endpoint = maker.of_pod(pod, address, number, port.name, health, hostname, node)
-        else:
-            endpoint = maker.bare(address, number, port.name, health, hostname, node, key.namespace)
-        found[port.port].append(endpoint)
+    if pod is not None:
+        maker.add_pod(pod, address, ports, health, hostname, node)
+        return
+    for number, name, add in ports:
+        add(maker.bare(address, number, name, health, hostname, node, key.namespace))
 
 
 def _pod(db: Reader, key: Key, end: SliceEndpoint) -> Pod | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from lateen.api.kubernetes.pod import Pod
 from lateen.api.networking.workload_entry import WorkloadEntry
@@ -24,11 +25,38 @@ MESH_TLS = "istio"
 UNIX = "unix://"
 
 
+class Replicas(NamedTuple):
+    """What follows from a namespace and the labels of a workload: the same for all replicas of one."""
+
+    labels: Labels
+    """Sorted; one tuple shared by all."""
+    locality: Locality | None
+    """As far as labels say it."""
+    network: str | None
+    """None where it depends on the address."""
+    takes_tls: dict[int, bool]
+    """By the workload's own ports that were asked about."""
+
+
+PortEndpoints = tuple[int, str, Callable[[Endpoint], None]]
+"""A port: its number of the workload, its name, and what takes the endpoints that answer for it."""
+
+
 class WorkloadEndpoints:
     """Makes endpoints of workloads of one cluster, for the time of one query: what many of them have in common is
     looked up once."""
 
-    __slots__ = ("_cluster", "_cluster_id", "_db", "_networks", "_nodes", "_policies", "_trust_domain")
+    __slots__ = (
+        "_cluster",
+        "_cluster_id",
+        "_db",
+        "_identities",
+        "_networks",
+        "_nodes",
+        "_policies",
+        "_replicas",
+        "_trust_domain",
+    )
 
     def __init__(self, db: Reader, cluster: str) -> None:
         self._db = db
@@ -36,33 +64,65 @@ class WorkloadEndpoints:
         self._cluster_id = cluster or CLUSTER_ID.get(db)
         self._networks = cluster_networks(db, cluster)
         self._trust_domain = trust_domain(db)
-        self._nodes: dict[str, Locality] = {}
+        self._identities: dict[tuple[str, str], str] = {}
+        self._nodes: dict[str, Locality] = {"": Locality()}
         self._policies: dict[str, PeerPolicies] = {}
+        self._replicas: dict[tuple[object, ...], Replicas] = {}
 
-    def of_pod(
-        self, pod: Pod, address: str, port: int, port_name: str, health: Health, hostname: str = "", node: str = ""
-    ) -> Endpoint:
-        """A pod at one of its addresses and ports."""
-        metadata = pod.metadata
-        labels = tuple(sorted(metadata.labels.items()))
-        node = node or pod.spec.node_name
-        return Endpoint(
-            address=address,
-            port=port,
-            port_name=port_name,
-            labels=labels,
-            locality=labelled_locality(metadata.labels) or self._node_locality(node),
-            network=self._networks.of(address, metadata.labels),
-            cluster_id=self._cluster_id,
-            health=health,
-            mutual_tls=metadata.labels.get(TLS_MODE_LABEL) == MESH_TLS
-            and self._takes_tls(metadata.namespace, labels, port),
-            identity=spiffe_id(self._trust_domain, metadata.namespace, pod.service_account),
-            workload=workload_name(pod),
-            namespace=metadata.namespace,
-            hostname=hostname or _pod_hostname(pod),
-            node=node,
-        )
+    def add_pod(
+        self,
+        pod: Pod,
+        address: str,
+        ports: Iterable[PortEndpoints],
+        health: Health,
+        hostname: str = "",
+        node: str = "",
+    ) -> None:
+        """Makes the endpoints of a pod at one of its addresses, one for each of these ports."""
+        metadata, spec = pod.metadata, pod.spec
+        namespace, account = metadata.namespace, spec.service_account_name
+        slot = (namespace, *metadata.labels.items())
+        replicas = self._replicas.get(slot)
+        if replicas is None:
+            replicas = self._replicas[slot] = self._common(metadata.labels)
+        labels, locality, network, takes_tls = replicas
+        node = node or spec.node_name
+        if locality is None:
+            locality = self._nodes.get(node) or self._node_locality(node)
+        if network is None:
+            network = self._networks.of(address, metadata.labels)
+        identity = self._identities.get((namespace, account))
+        if identity is None:
+            identity = self._identities[namespace, account] = spiffe_id(self._trust_domain, namespace, account)
+        workload = workload_name(pod)
+        hostname = hostname or (spec.hostname if spec.subdomain else "")
+        for number, name, add in ports:
+            tls = takes_tls.get(number)
+            if tls is None:
+                declared = metadata.labels.get(TLS_MODE_LABEL) == MESH_TLS
+                tls = takes_tls[number] = declared and self._takes_tls(namespace, labels, number)
+            add(
+                Endpoint(
+                    address=address,
+                    port=number,
+                    port_name=name,
+                    labels=labels,
+                    locality=locality,
+                    network=network,
+                    cluster_id=self._cluster_id,
+                    health=health,
+                    mutual_tls=tls,
+                    identity=identity,
+                    workload=workload,
+                    namespace=namespace,
+                    hostname=hostname,
+                    node=node,
+                )
+            )
+
+    def _common(self, labels: Mapping[str, str]) -> Replicas:
+        network = None if self._networks.ranges else self._networks.of("", labels)
+        return Replicas(tuple(sorted(labels.items())), labelled_locality(labels), network, {})
 
     def of_entry(
         self, entry: WorkloadEntry, labels: Mapping[str, str], port: int, port_name: str, namespace: str, name: str
@@ -104,8 +164,6 @@ class WorkloadEndpoints:
         )
 
     def _node_locality(self, node: str) -> Locality:
-        if not node:
-            return Locality()
         found = self._nodes.get(node)
         if found is None:
             found = self._nodes[node] = node_locality(self._db, Key("", node, self._cluster))
@@ -116,7 +174,3 @@ class WorkloadEndpoints:
         if policies is None:
             policies = self._policies[namespace] = peer_policies(self._db, namespace)
         return policies.of_port(labels, port) is not MutualTLSMode.DISABLE
-
-
-def _pod_hostname(pod: Pod) -> str:
-    return pod.spec.hostname if pod.spec.subdomain else ""
