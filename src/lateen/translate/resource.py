@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from enum import Enum
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ class Resource(msgspec.Struct, frozen=True, gc=False):
 
     name: str
     version: str
-    """Hash of the body: equal bytes have equal versions in every process."""
+    """Hash of the body, or of the digests of its parts: the same state has the same version in every process."""
     body: bytes
     """The message that the type URL names, serialised deterministically."""
 
@@ -40,6 +40,24 @@ def resource(name: str, message: Any) -> Resource:
 
 def resource_of_bytes(name: str, body: bytes) -> Resource:
     return Resource(name, blake2b(body, digest_size=8).hexdigest(), body)
+
+
+class Part(NamedTuple):
+    """A piece of resources, serialised and hashed once for all that have it."""
+
+    body: bytes
+    digest: bytes
+    """Hash of the body."""
+
+
+def part(body: bytes) -> Part:
+    return Part(body, blake2b(body, digest_size=16).digest())
+
+
+def resource_of_parts(name: str, parts: Sequence[Part]) -> Resource:
+    """A large resource made of parts, of which few change at a time: their bytes are copied, not hashed anew."""
+    digests = b"".join([each.digest for each in parts])
+    return Resource(name, blake2b(digests, digest_size=8).hexdigest(), b"".join([each.body for each in parts]))
 
 
 class Recipe(NamedTuple):

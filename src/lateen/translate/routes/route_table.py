@@ -7,7 +7,7 @@ from envoy.config.route.v3 import route_components_pb2, route_pb2
 
 from lateen.engine import Reader, query
 from lateen.model.names import ALLOW_ANY, BLOCK_ALL
-from lateen.translate.resource import Resource, resource_of_bytes
+from lateen.translate.resource import Part, Resource, part, resource_of_parts
 from lateen.translate.routes.action import set_limits
 from lateen.translate.routes.match import everything
 from lateen.translate.routes.settings import route_settings
@@ -42,19 +42,19 @@ class RouteTable(msgspec.Struct, frozen=True, cache_hash=True):
 
 
 @query
-def block_bytes(db: Reader, block: Block) -> bytes:
+def block_part(db: Reader, block: Block) -> Part:
     """The `virtual_hosts` fields of a block."""
-    return b"".join([virtual_host(db, wanted) for wanted in block.hosts])
+    return part(b"".join([virtual_host(db, wanted) for wanted in block.hosts]))
 
 
 @query
 def route_configuration(db: Reader, name: str, table: RouteTable) -> Resource:
     """The route configuration of a listener."""
-    parts = [configuration_head(name, ignores_port=table.ignores_port)]
-    parts += [block_bytes(db, block) for block in table.blocks]
+    parts = [part(configuration_head(name, ignores_port=table.ignores_port))]
+    parts += [block_part(db, block) for block in table.blocks]
     if table.remainder is not None:
-        parts.append(_remainder(db, table.remainder))
-    return resource_of_bytes(name, b"".join(parts))
+        parts.append(remainder_part(db, table.remainder))
+    return resource_of_parts(name, parts)
 
 
 def configuration_head(name: str, *, ignores_port: bool) -> bytes:
@@ -65,7 +65,9 @@ def configuration_head(name: str, *, ignores_port: bool) -> bytes:
     return bytes(config.SerializeToString(deterministic=True))
 
 
-def _remainder(db: Reader, remainder: Remainder) -> bytes:
+@query
+def remainder_part(db: Reader, remainder: Remainder) -> Part:
+    """The virtual host of all other hosts."""
     settings = route_settings(db)
     name = ALLOW_ANY if remainder.cluster else BLOCK_ALL
     route = route_components_pb2.Route(name=name, match=everything())
@@ -78,4 +80,4 @@ def _remainder(db: Reader, remainder: Remainder) -> bytes:
     host = route_components_pb2.VirtualHost(
         name=name, domains=("*",), routes=(route,), include_request_attempt_count=settings.counts_attempts
     )
-    return embedded(VIRTUAL_HOSTS, bytes(host.SerializeToString(deterministic=True)))
+    return part(embedded(VIRTUAL_HOSTS, bytes(host.SerializeToString(deterministic=True))))

@@ -52,7 +52,7 @@ def since(mesh: Mesh, before: dict[str, int], *names: str) -> dict[str, int]:
     return {name: now.get(name, 0) - before.get(name, 0) for name in names}
 
 
-BUILT = ("http_routes.http_routes", "virtual_hosts.virtual_host", "route_table.block_bytes")
+BUILT = ("http_routes.http_routes", "virtual_hosts.virtual_host", "route_table.block_part")
 
 
 def test_a_further_namespace_builds_only_what_its_own_services_are_called() -> None:
@@ -64,7 +64,7 @@ def test_a_further_namespace_builds_only_what_its_own_services_are_called() -> N
     assert since(mesh, before, *BUILT) == {
         "http_routes.http_routes": 0,
         "virtual_hosts.virtual_host": 2 * EACH,
-        "route_table.block_bytes": 2,
+        "route_table.block_part": 2,
     }
     before = computed(mesh)
     observe(mesh, mesh.proxy("x.elsewhere"))
