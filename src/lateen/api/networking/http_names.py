@@ -1,4 +1,4 @@
-"""The forms of header names, header values, regular expressions and retry conditions.
+"""The forms of header names, header values and retry conditions.
 
 Functions named `wrong_...` say what is wrong, or nothing ("").
 """
@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import Any
-
-import re2
 
 from lateen.api.networking.header_formats import wrong_format
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~A-Za-z0-9-]+")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 _PSEUDO = frozenset({":method", ":scheme", ":authority", ":path", ":status"})
-_REGEX_LENGTH = 1024
 _STATUSES = frozenset(int(status) for status in HTTPStatus)
 
 CORS_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"})
@@ -111,43 +107,3 @@ def wrong_header_value(value: str) -> str:
 def wrong_cors_header(name: str) -> str:
     """What is wrong with the name of a header in a CORS policy."""
     return "" if name == "*" or _TOKEN.fullmatch(name) else f"must be the name of a header or *, not {name!r}"
-
-
-def wrong_regex(regex: str) -> str:
-    """What is wrong with a regular expression, as Envoy judges it (RE2)."""
-    if not regex:
-        return "must not be empty"
-    if len(regex) > _REGEX_LENGTH:
-        return f"must have at most {_REGEX_LENGTH} characters, not {len(regex)}"
-    try:
-        _compiled(regex)
-    except re2.error as fault:
-        return f"must be an RE2 expression, not {regex!r}: {_text(fault)}"
-    return ""
-
-
-def wrong_substitution(regex: str, substitution: str) -> str:
-    """What is wrong with a rewrite of what a (right) expression matches: a group it does not have, a lone backslash."""
-    groups = _compiled(regex).groups
-    rest = iter(substitution)
-    for character in rest:
-        if character != "\\":
-            continue
-        following = next(rest, "")
-        if following.isascii() and following.isdigit():
-            if int(following) > groups:
-                return f"refers to group {following}, but {regex!r} has {groups}"
-        elif following != "\\":
-            return f"must have a digit or a backslash after a backslash: {substitution!r}"
-    return ""
-
-
-def _compiled(regex: str) -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    return re2.compile(regex, options)
-
-
-def _text(fault: re2.error) -> str:
-    said = fault.args[0] if fault.args else fault
-    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)

@@ -12,10 +12,9 @@ from lateen.api.networking.http_names import (
     is_status,
     wrong_cors_header,
     wrong_header_value,
-    wrong_regex,
     wrong_set_header,
-    wrong_substitution,
 )
+from lateen.api.networking.regular_expressions import regex_faults, wrong_substitution
 from lateen.api.networking.route_match_validation import destination_faults, http_match_faults
 from lateen.api.networking.virtual_service import (
     Abort,
@@ -173,8 +172,8 @@ def _cors(path: str, policy: CorsPolicy) -> Iterator[Fault]:
         here = f"{path}.allowOrigins[{index}]"
         if not (origin.exact or origin.prefix or origin.regex):
             yield error(here, "must have an exact, prefix or regex that is not empty")
-        elif origin.regex is not None and (wrong := wrong_regex(origin.regex)):
-            yield error(f"{here}.regex", wrong)
+        elif origin.regex is not None:
+            yield from regex_faults(f"{here}.regex", origin.regex)
     if policy.allow_origin:
         yield warning(f"{path}.allowOrigin", "is deprecated: use allowOrigins")
         if policy.allow_origins:
@@ -287,9 +286,9 @@ def _rewrite(path: str, rewrite: HTTPRewrite) -> Iterator[Fault]:
         return
     if not by_regex.match or not by_regex.rewrite:
         yield error(f"{path}.uriRegexRewrite", "must have match and rewrite")
-    elif wrong := wrong_regex(by_regex.match):
-        yield error(f"{path}.uriRegexRewrite.match", wrong)
-    elif wrong := wrong_substitution(by_regex.match, by_regex.rewrite):
+        return
+    yield from regex_faults(f"{path}.uriRegexRewrite.match", by_regex.match)
+    if wrong := wrong_substitution(by_regex.match, by_regex.rewrite):
         yield error(f"{path}.uriRegexRewrite.rewrite", wrong)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lateen.api.networking.http_names import wrong_matched_header, wrong_regex
+from lateen.api.networking.http_names import wrong_matched_header
+from lateen.api.networking.regular_expressions import regex_faults
 from lateen.api.networking.routing_claims import routing_claim
 from lateen.api.networking.virtual_service import (
     Destination,
@@ -24,9 +25,9 @@ _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?
 
 def http_match_faults(path: str, match: HTTPMatchRequest) -> Iterator[Fault]:
     """Faults of one alternative of an HTTP route's match."""
-    if match.uri is not None and match.uri.regex is not None and (wrong := wrong_regex(match.uri.regex)):
+    if match.uri is not None and match.uri.regex is not None:
         # Other than elsewhere, an empty prefix is allowed here.
-        yield error(f"{path}.uri.regex", wrong)
+        yield from regex_faults(f"{path}.uri.regex", match.uri.regex)
     if match.ignore_uri_case and match.uri is not None and match.uri.regex is not None:
         yield warning(f"{path}.ignoreUriCase", "has no effect on a regex: begin it with (?i)")
     for field, given in (("scheme", match.scheme), ("method", match.method), ("authority", match.authority)):
@@ -109,5 +110,5 @@ def _header(path: str, name: str, match: StringMatch) -> Iterator[Fault]:
 def _string_match(path: str, match: StringMatch) -> Iterator[Fault]:
     if match.prefix == "":
         yield error(f"{path}.prefix", "must not be empty")
-    if match.regex is not None and (wrong := wrong_regex(match.regex)):
-        yield error(f"{path}.regex", wrong)
+    if match.regex is not None:
+        yield from regex_faults(f"{path}.regex", match.regex)
