@@ -25,6 +25,8 @@ from lateen.model.traffic_policy import policy_of
 class Discovery(Enum):
     """How a cluster comes to its endpoints (Envoy's Cluster.DiscoveryType)."""
 
+    __hash__ = object.__hash__  # Enum's own is Python code, and this is a part of many queries' arguments.
+
     EDS = "EDS"
     STRICT_DNS = "STRICT_DNS"
     LOGICAL_DNS = "LOGICAL_DNS"
@@ -32,7 +34,7 @@ class Discovery(Enum):
     DYNAMIC_FORWARD_PROXY = "DYNAMIC_FORWARD_PROXY"
 
 
-class OutboundCluster(msgspec.Struct, frozen=True, gc=False):
+class OutboundCluster(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     name: str
     """`outbound|9080|v1|reviews.default.svc.cluster.local`; also names its load assignment."""
     service: ServiceKey

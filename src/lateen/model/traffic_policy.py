@@ -31,18 +31,12 @@ def policy_of(rule: MergedRule, port: int, subset: str) -> TrafficPolicy:
     return overridden(general, special, is_port_level)
 
 
-def narrowed(rule: MergedRule, port: int, subset: str) -> tuple[int, str]:
-    """The port and subset without what makes no difference to a rule (0, ""): what agrees in it has the same policy."""
-    found = rule.subset(subset) if subset else None
-    special = found.traffic_policy if found is not None else None
-    has_ports = any(policy is not None and policy.port_level_settings for policy in (rule.policy, special))
-    return (port if has_ports else 0, subset if special is not None else "")
-
-
 def at_port(policy: TrafficPolicy | None, port: int) -> tuple[TrafficPolicy, bool]:
     """The policy of a port, and whether it is port-level."""
     if policy is None:
         return NO_POLICY, False
+    if not policy.port_level_settings:
+        return policy, False
     for settings in policy.port_level_settings:
         if settings.port is not None and settings.port.number == port:
             found = TrafficPolicy(
@@ -77,8 +71,6 @@ def overridden(general: TrafficPolicy, special: TrafficPolicy, is_port_level: bo
 
 
 def _without_ports(policy: TrafficPolicy) -> TrafficPolicy:
-    if not policy.port_level_settings:
-        return policy
     return TrafficPolicy(
         load_balancer=policy.load_balancer,
         connection_pool=policy.connection_pool,

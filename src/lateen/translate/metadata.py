@@ -45,6 +45,11 @@ def cluster_metadata(
 
     `config` is the DestinationRule followed, `port` the service's (`default_original_port`).
     """
+    return subset_metadata(cluster_fields(services, config=config, port=port, external=external), subset)
+
+
+def cluster_fields(services: Iterable[ServiceName], *, config: ObjectRef | None, port: int, external: bool) -> bytes:
+    """What of `cluster_metadata` the clusters of all subsets have in common."""
     fields = b""
     if config is not None:
         fields += _field(_CONFIG, _text(config_path(config)))
@@ -52,7 +57,11 @@ def cluster_metadata(
         fields += _field(_PORT, double(2, port))
     if external:
         fields += _field(_EXTERNAL, _TRUE)
-    fields += _field(_SERVICES, embedded(6, b"".join([embedded(1, _service(service)) for service in services])))
+    return fields + _field(_SERVICES, embedded(6, b"".join([embedded(1, _service(service)) for service in services])))
+
+
+def subset_metadata(fields: bytes, subset: str) -> bytes:
+    """The metadata of one subset's cluster, from what they have in common."""
     if subset:
         fields += _field(_SUBSET, _text(subset))
     return embedded(1, _ISTIO + embedded(2, fields))

@@ -24,7 +24,7 @@ from lateen.api.networking.destination_rule import (
 )
 from lateen.api.networking.virtual_service import PortSelector
 from lateen.model.destination_rules import MergedRule
-from lateen.model.traffic_policy import NO_POLICY, narrowed, policy_of
+from lateen.model.traffic_policy import NO_POLICY, policy_of
 
 PER_PORT = ("load_balancer", "connection_pool", "outlier_detection", "tls")
 OTHERS = ("tunnel", "proxy_protocol", "retry_budget")
@@ -172,16 +172,6 @@ def test_a_subset_without_a_policy_changes_nothing(found: MergedRule, port: int)
 def test_a_subset_that_repeats_the_rule_changes_nothing(policy: TrafficPolicy, port: int) -> None:
     found = MergedRule(policy, (Subset(name="v1", traffic_policy=policy),))
     assert policy_of(found, port, "v1") == policy_of(found, port, "")
-
-
-@given(RULES, PORTS, st.sampled_from(["", "v1", "v9"]))
-def test_what_is_narrowed_away_makes_no_difference(found: MergedRule, port: int, subset: str) -> None:
-    assert policy_of(found, *narrowed(found, port, subset)) == policy_of(found, port, subset)
-
-
-def test_subsets_and_ports_without_settings_are_narrowed_to_one() -> None:
-    found = rule({"trafficPolicy": TOP, "subsets": [{"name": "v1"}, {"name": "v2"}]})
-    assert {narrowed(found, port, subset) for port in (80, 81) for subset in ("", "v1", "v2")} == {(0, "")}
 
 
 def test_without_rules_there_is_the_one_policy_that_says_nothing() -> None:

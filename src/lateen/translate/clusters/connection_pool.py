@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from enum import Enum
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 
@@ -30,15 +30,37 @@ NO_LIMIT = 2**32 - 1
 _BUDGET_PERCENT = 20.0
 _BUDGET_CONCURRENCY = 3
 _SECOND = 10**9
+_ORIGINATED = frozenset({TLSmode.SIMPLE, TLSmode.MUTUAL})
 
 
 class HttpVersion(Enum):
     """What a cluster speaks when HTTP is sent to it."""
 
+    __hash__ = object.__hash__  # Enum's own is Python code, and this is a part of many queries' arguments.
+
     HTTP1 = "HTTP1"
     HTTP2 = "HTTP2"
     AS_CLIENT = "AS_CLIENT"
     """What the client of the proxy speaks."""
+
+
+class AuthorityChecks(NamedTuple):
+    """What TLS that a rule originates takes from the host that a request names."""
+
+    server_name: bool = False
+    """The server name (SNI) is that host."""
+    certificate: bool = False
+    """The server's certificate is to be for that host."""
+
+
+NO_CHECKS: Final = AuthorityChecks()
+
+
+def authority_checks(tls: ClientTLSSettings | None) -> AuthorityChecks:
+    """What is left to the requests by TLS that a rule declares; nothing where it originates none."""
+    if tls is None or tls.mode not in _ORIGINATED:
+        return NO_CHECKS
+    return AuthorityChecks(not tls.sni, verifies_authority(tls))
 
 
 def http_version(
@@ -80,19 +102,17 @@ def apply_connection_pool(
 
 
 def apply_http_options(
-    cluster: Any, version: HttpVersion, pool: ConnectionPoolSettings | None, tls: ClientTLSSettings | None = None
+    cluster: Any, version: HttpVersion, pool: ConnectionPoolSettings | None, authority: AuthorityChecks = NO_CHECKS
 ) -> None:
     """Sets the HTTP protocol options of a `Cluster`, where they are not Envoy's defaults."""
     http = pool.http if pool is not None and pool.http is not None else HTTPSettings()
     tcp = pool.tcp if pool is not None and pool.tcp is not None else TCPSettings()
     options = http_protocol_options_pb2.HttpProtocolOptions()
     _apply_common(options.common_http_protocol_options, http, tcp)
-    if tls is not None and tls.mode in (TLSmode.SIMPLE, TLSmode.MUTUAL):
-        upstream = options.upstream_http_protocol_options
-        if not tls.sni:
-            upstream.auto_sni = True
-        if verifies_authority(tls):
-            upstream.auto_san_validation = True
+    if authority.server_name:
+        options.upstream_http_protocol_options.auto_sni = True
+    if authority.certificate:
+        options.upstream_http_protocol_options.auto_san_validation = True
     if version is HttpVersion.HTTP1:
         if not options.ByteSize():
             return

@@ -14,11 +14,13 @@ from lateen.model.outbound_clusters import Discovery, OutboundCluster, clusters_
 from lateen.model.proxy import GatewayView
 from lateen.model.scope import ScopeKey, scope_key
 from lateen.model.services import service
+from lateen.model.traffic_policy import effective_policy
 from lateen.translate.clusters import fixed
+from lateen.translate.clusters.connection_pool import http_version
 from lateen.translate.clusters.mesh_defaults import mesh_defaults
-from lateen.translate.clusters.outbound import declared, naming, service_recipes
-from lateen.translate.clusters.settings import settings_of, shape_of
-from lateen.translate.clusters.stat_names import stat_name
+from lateen.translate.clusters.naming import PortNaming, assignment_of, declared
+from lateen.translate.clusters.outbound import service_recipes
+from lateen.translate.clusters.settings import settings, settings_of
 from lateen.translate.resource import Recipe, Resource, resource_of_bytes
 
 _LOCAL: Final = frozenset({Discovery.EDS})
@@ -59,10 +61,12 @@ def sni_dnat(db: Reader, each: OutboundCluster) -> Resource:
     Shares the load assignment of the outbound cluster.
     """
     found, port = declared(db, each)
+    mesh = mesh_defaults(db)
     name = sni_dnat_cluster(each.port, each.subset, found.hostname)
-    statistics = stat_name(mesh_defaults(db).outbound_stat_name, name, found, port, subset=each.subset)
-    shape = shape_of(found, port, each.discovery, is_gateway=True)
-    return resource_of_bytes(name, naming(each, found, name, statistics) + settings_of(db, each, shape))
+    policy = effective_policy(db, each.rules, each.port, each.subset)
+    version = http_version(port.protocol, policy.connection_pool, mesh_upgrades=mesh.upgrades_to_http2, is_gateway=True)
+    naming = PortNaming(found, port, each.rules, mesh.outbound_stat_name).of(name, each.subset, assignment_of(each))
+    return resource_of_bytes(name, naming + settings(db, settings_of(mesh, policy, found, each.discovery, version)))
 
 
 def _is_external(db: Reader, each: OutboundCluster) -> bool:

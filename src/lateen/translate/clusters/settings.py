@@ -1,7 +1,7 @@
 """What a policy makes of a cluster: pools, HTTP, outlier detection, load balancing. Names and sockets come elsewhere.
 
-Most clusters of a mesh have the same as others: those without a rule, and subsets without a policy of their own. They
-are serialised once.
+Most clusters of a mesh have the same settings as others, be it because there is no rule, because their subset has no
+policy of its own, or because rules say the same. They are serialised once: all that decides on them is the argument.
 """
 
 from __future__ import annotations
@@ -12,21 +12,26 @@ import msgspec
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import config_source_pb2, health_check_pb2
 
-from lateen.api.networking.destination_rule import TrafficPolicy
+from lateen.api.networking.destination_rule import (
+    ConnectionPoolSettings,
+    LoadBalancerSettings,
+    OutlierDetection,
+    RetryBudget,
+    TrafficPolicy,
+)
 from lateen.engine import Reader, query
-from lateen.model.destination_rules import Rules, merged_rule
-from lateen.model.outbound_clusters import Discovery, OutboundCluster
-from lateen.model.protocol import Protocol
-from lateen.model.service import Service, ServicePort
-from lateen.model.traffic_policy import effective_policy, narrowed
+from lateen.model.outbound_clusters import Discovery
+from lateen.model.service import Service
 from lateen.translate.clusters.connection_pool import (
+    NO_CHECKS,
+    AuthorityChecks,
     HttpVersion,
     apply_connection_pool,
     apply_http_options,
-    http_version,
+    authority_checks,
 )
 from lateen.translate.clusters.load_balancing import apply_load_balancing, apply_locality_weights, weighs_localities
-from lateen.translate.clusters.mesh_defaults import mesh_defaults
+from lateen.translate.clusters.mesh_defaults import MeshDefaults, mesh_defaults
 from lateen.translate.clusters.outlier_detection import apply_outlier_detection
 
 _SESSION_LABELS: Final = frozenset({"istio.io/persistent-session", "istio.io/persistent-session-header"})
@@ -36,73 +41,78 @@ _SESSION_STATES: Final = (
     health_check_pb2.HealthStatus.DRAINING,
     health_check_pb2.HealthStatus.DEGRADED,
 )
+_WITHOUT_BALANCING: Final = frozenset({Discovery.ORIGINAL_DST, Discovery.DYNAMIC_FORWARD_PROXY})
 
 _Cluster = cluster_pb2.Cluster
 
 
-class Shape(msgspec.Struct, frozen=True):
-    """What of a cluster decides on its settings, beside the policy."""
+class Settings(msgspec.Struct, frozen=True):
+    """All that decides on a cluster's settings. What makes no difference is left out."""
 
-    protocol: Protocol
     discovery: Discovery
-    is_gateway: bool
-    """Of the client."""
-    prefers_close: bool = False
-    """The service's traffic distribution."""
+    version: HttpVersion
+    pool: ConnectionPoolSettings | None = None
+    retry_budget: RetryBudget | None = None
+    outliers: OutlierDetection | None = None
+    balancer: LoadBalancerSettings | None = None
+    """Without its locality settings: a part of them is in `weighs_localities`, the rest is the load assignment's."""
+    weighs_localities: bool = False
     keeps_sessions: bool = False
     """Sessions stay with endpoints that are being drained."""
+    authority: AuthorityChecks = NO_CHECKS
 
 
-def shape_of(service: Service, port: ServicePort, discovery: Discovery, is_gateway: bool) -> Shape:
-    keeps_sessions = any(name in _SESSION_LABELS for name, _ in service.labels)
-    return Shape(port.protocol, discovery, is_gateway, bool(service.traffic_distribution), keeps_sessions)
+def keeps_sessions(service: Service) -> bool:
+    """Whether sessions of a service are to stay with endpoints that are being drained."""
+    return any(name in _SESSION_LABELS for name, _ in service.labels)
 
 
-def version_of(db: Reader, policy: TrafficPolicy, shape: Shape) -> HttpVersion:
-    """The HTTP that a cluster of this shape speaks under a policy."""
-    return http_version(
-        shape.protocol,
+def settings_of(
+    mesh: MeshDefaults, policy: TrafficPolicy, service: Service, discovery: Discovery, version: HttpVersion
+) -> Settings:
+    """What decides on the settings of a service's cluster under a policy."""
+    balancer: LoadBalancerSettings | None = None
+    weighs = False
+    if discovery not in _WITHOUT_BALANCING:
+        balancer = policy.load_balancer
+        weighs = weighs_localities(
+            balancer,
+            mesh.locality,
+            detects_outliers=policy.outlier_detection is not None,
+            prefers_close=bool(service.traffic_distribution),
+        )
+        if balancer is not None and balancer.locality_lb_setting is not None:
+            balancer = msgspec.structs.replace(balancer, locality_lb_setting=None)
+    return Settings(
+        discovery,
+        version,
         policy.connection_pool,
-        mesh_upgrades=mesh_defaults(db).upgrades_to_http2,
-        is_gateway=shape.is_gateway,
+        policy.retry_budget,
+        policy.outlier_detection,
+        balancer,
+        weighs,
+        bool(service.labels) and keeps_sessions(service),
+        authority_checks(policy.tls),
     )
 
 
-def settings_of(db: Reader, each: OutboundCluster, shape: Shape) -> bytes:
-    """A `Cluster` without name, metadata and sockets, serialised."""
-    if not each.rules:
-        return rule_settings(db, (), 0, "", shape)
-    port, subset = narrowed(merged_rule(db, each.rules), each.port, each.subset)
-    return rule_settings(db, each.rules, port, subset, shape)
-
-
 @query
-def rule_settings(db: Reader, rules: Rules, port: int, subset: str, shape: Shape) -> bytes:
-    """What rules make of clusters of a shape."""
-    return _settings(db, effective_policy(db, rules, port, subset), shape)
-
-
-def _settings(db: Reader, policy: TrafficPolicy, shape: Shape) -> bytes:
-    mesh = mesh_defaults(db)
+def settings(db: Reader, given: Settings) -> bytes:
+    """A `Cluster` without name, metadata and sockets, serialised."""
     cluster = _Cluster()
-    _apply_discovery(cluster, shape.discovery)
-    apply_connection_pool(cluster, policy.connection_pool, mesh, policy.retry_budget)
-    apply_http_options(cluster, version_of(db, policy, shape), policy.connection_pool, policy.tls)
+    _apply_discovery(cluster, given.discovery)
+    apply_connection_pool(cluster, given.pool, mesh_defaults(db), given.retry_budget)
+    apply_http_options(cluster, given.version, given.pool, given.authority)
     cluster.common_lb_config.SetInParent()
-    if policy.outlier_detection is not None:
-        apply_outlier_detection(cluster, policy.outlier_detection)
-    if shape.discovery in (Discovery.ORIGINAL_DST, Discovery.DYNAMIC_FORWARD_PROXY):
+    if given.outliers is not None:
+        apply_outlier_detection(cluster, given.outliers)
+    if given.discovery in _WITHOUT_BALANCING:
         cluster.lb_policy = _Cluster.CLUSTER_PROVIDED
     else:
-        apply_load_balancing(cluster, policy.load_balancer)
-        if weighs_localities(
-            policy.load_balancer,
-            mesh.locality,
-            detects_outliers=policy.outlier_detection is not None,
-            prefers_close=shape.prefers_close,
-        ):
+        apply_load_balancing(cluster, given.balancer)
+        if given.weighs_localities:
             apply_locality_weights(cluster)
-    if shape.keeps_sessions:
+    if given.keeps_sessions:
         cluster.common_lb_config.override_host_status.statuses.extend(_SESSION_STATES)
     return bytes(cluster.SerializeToString(deterministic=True))
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from lateen.api.networking.destination_rule import ClientTLSSettings, ProxyProtocol, TLSmode
+from lateen.api.networking.destination_rule import ClientTLSSettings, ProxyProtocol, TLSmode, TrafficPolicy
 from lateen.api.security.peer_authentication import MutualTLSMode
 from lateen.engine import Reader
 from lateen.model.names import sni_dnat_cluster
 from lateen.model.outbound_clusters import Discovery
 from lateen.model.peer_authentication import namespace_mode
-from lateen.model.protocol import Protocol
 from lateen.model.proxy import Certificates
 from lateen.model.server_identities import all_take_mutual_tls, server_names
-from lateen.model.service import Service
+from lateen.model.service import Service, ServicePort
 from lateen.translate.clusters.connection_pool import HttpVersion
 from lateen.translate.clusters.mesh_defaults import mesh_defaults
 from lateen.translate.tls import alpn
@@ -21,6 +18,7 @@ from lateen.translate.tls.parameters import tls_demands
 from lateen.translate.tls.upstream import (
     PLAIN,
     by_endpoint,
+    expected_names,
     for_all,
     mesh_context,
     mesh_tls,
@@ -29,41 +27,119 @@ from lateen.translate.tls.upstream import (
 )
 
 
-class Upstream(msgspec.Struct, frozen=True):
-    """What decides on the transport sockets of a cluster."""
+class Sockets:
+    """The transport sockets of the clusters of one port under one policy."""
 
-    service: Service
-    port: int
-    subset: str
-    protocol: Protocol
-    version: HttpVersion
-    discovery: Discovery
-    certificates: Certificates
-    may_use_credentials: bool
-    """The client is a gateway, or the rule selects it: `credentialName` is for it."""
+    __slots__ = ("_fixed",)
+
+    def __init__(self, fixed: bytes) -> None:
+        self._fixed = fixed
+
+    def of(self, subset: str) -> bytes:
+        """The fields of one `Cluster`. Only the mesh's TLS names the subset (in its SNI)."""
+        return self._fixed
 
 
-def upstream_sockets(
-    db: Reader, upstream: Upstream, tls: ClientTLSSettings | None, proxy_protocol: ProxyProtocol | None
-) -> bytes:
-    """The fields of a `Cluster` that say how connections are made."""
-    if tls is None and _is_automatic(db, upstream):
-        mutual = _mesh_socket(db, upstream, ClientTLSSettings())
-        if upstream.discovery in (Discovery.ORIGINAL_DST, Discovery.DYNAMIC_FORWARD_PROXY):
-            # Where endpoints are not known one by one there is nothing to tell them apart by.
-            takes_it = all_take_mutual_tls(db, upstream.service.key, upstream.port)
-            return _only(mutual if takes_it else None, proxy_protocol)
-        if proxy_protocol is None:
+class _MeshSockets(Sockets):
+    """Sockets of the mesh's TLS."""
+
+    __slots__ = ("_automatic", "_context", "_identities", "_port", "_protocol", "_service", "_sni")
+
+    def __init__(
+        self,
+        context: bytes,
+        identities: bytes,
+        service: Service,
+        port: ServicePort,
+        *,
+        sni: str,
+        automatic: bool,
+        protocol: ProxyProtocol | None,
+    ) -> None:
+        """`automatic`: for endpoints that take it; others are spoken to in plain text."""
+        super().__init__(b"")
+        self._context = context
+        self._identities = identities
+        self._service = service
+        self._port = port
+        self._sni = sni
+        self._automatic = automatic
+        self._protocol = protocol
+
+    def of(self, subset: str) -> bytes:
+        sni = self._sni or sni_dnat_cluster(self._port.port, subset, self._service.key.hostname)
+        mutual = mesh_tls(self._context, sni, self._identities)
+        if not self._automatic:
+            return _only(mutual, self._protocol)
+        if self._protocol is None:
             return by_endpoint(mutual, PLAIN)
-        version = proxy_protocol.version
+        version = self._protocol.version
         return by_endpoint(with_proxy_protocol(mutual, version), with_proxy_protocol(PLAIN, version))
-    return _only(_declared(db, upstream, tls) if tls is not None else None, proxy_protocol)
 
 
-def _is_automatic(db: Reader, upstream: Upstream) -> bool:
-    if upstream.service.mesh_external or not mesh_defaults(db).auto_mutual_tls:
-        return False
-    return namespace_mode(db, upstream.service.namespace) is not MutualTLSMode.DISABLE
+class ServiceSockets:
+    """Makes the transport sockets of one service's clusters."""
+
+    def __init__(self, db: Reader, service: Service, certificates: Certificates, *, may_use_credentials: bool) -> None:
+        """`may_use_credentials`: the client is a gateway, or the rule selects it: `credentialName` is for it."""
+        self._db = db
+        self._service = service
+        self._certificates = certificates
+        self._may_use_credentials = may_use_credentials
+        self._identities: bytes | None = None
+
+    def under(self, policy: TrafficPolicy, port: ServicePort, version: HttpVersion, discovery: Discovery) -> Sockets:
+        """How connections to a port are made under a policy."""
+        tls, protocol = policy.tls, policy.proxy_protocol
+        if tls is None and self._is_automatic():
+            if discovery is Discovery.ORIGINAL_DST or discovery is Discovery.DYNAMIC_FORWARD_PROXY:
+                # Where endpoints are not known one by one there is nothing to tell them apart by.
+                if not all_take_mutual_tls(self._db, self._service.key, port.port):
+                    return Sockets(_only(None, protocol))
+                return self._mesh(_AUTOMATIC, port, version, protocol, automatic=False)
+            return self._mesh(_AUTOMATIC, port, version, protocol, automatic=True)
+        if tls is not None and tls.mode is TLSmode.ISTIO_MUTUAL:
+            return self._mesh(tls, port, version, protocol, automatic=False)
+        return Sockets(_only(self._originated(tls, version) if tls is not None else None, protocol))
+
+    def _is_automatic(self) -> bool:
+        if self._service.mesh_external or not mesh_defaults(self._db).auto_mutual_tls:
+            return False
+        return namespace_mode(self._db, self._service.key.namespace) is not MutualTLSMode.DISABLE
+
+    def _originated(self, tls: ClientTLSSettings, version: HttpVersion) -> bytes | None:
+        if tls.mode is TLSmode.DISABLE:
+            return None
+        if tls.credential_name and not self._may_use_credentials:
+            # As Istio: every sidecar would ask for a secret that few may read. `model/findings` tells of it.
+            return None
+        # Names of a ServiceEntry are those of its certificates; a Kubernetes Service has none but identities.
+        names = () if self._service.is_kubernetes else self._service.subject_alt_names
+        demands = tls_demands(self._db)
+        return originated_tls(tls, names, self._certificates, demands, is_http2=version is HttpVersion.HTTP2)
+
+    def _mesh(
+        self,
+        tls: ClientTLSSettings,
+        port: ServicePort,
+        version: HttpVersion,
+        protocol: ProxyProtocol | None,
+        *,
+        automatic: bool,
+    ) -> Sockets:
+        context = mesh_context(self._db, self._certificates, _protocols(port, version))
+        identities = expected_names(tls.subject_alt_names) if tls.subject_alt_names else self._known_identities()
+        return _MeshSockets(
+            context, identities, self._service, port, sni=tls.sni, automatic=automatic, protocol=protocol
+        )
+
+    def _known_identities(self) -> bytes:
+        if self._identities is None:
+            self._identities = expected_names(server_names(self._db, self._service.key))
+        return self._identities
+
+
+_AUTOMATIC = ClientTLSSettings()
 
 
 def _only(socket: bytes | None, proxy_protocol: ProxyProtocol | None) -> bytes:
@@ -72,29 +148,7 @@ def _only(socket: bytes | None, proxy_protocol: ProxyProtocol | None) -> bytes:
     return for_all(socket) if socket is not None else b""
 
 
-def _declared(db: Reader, upstream: Upstream, tls: ClientTLSSettings) -> bytes | None:
-    match tls.mode:
-        case TLSmode.DISABLE:
-            return None
-        case TLSmode.ISTIO_MUTUAL:
-            return _mesh_socket(db, upstream, tls)
-    if tls.credential_name and not upstream.may_use_credentials:
-        # As Istio: every sidecar would ask for a secret that few may read. `model/findings` tells of it.
-        return None
-    # Names of a ServiceEntry are those of its certificates; a Kubernetes Service has none but identities.
-    names = () if upstream.service.is_kubernetes else upstream.service.subject_alt_names
-    is_http2 = upstream.version is HttpVersion.HTTP2
-    return originated_tls(tls, names, upstream.certificates, tls_demands(db), is_http2=is_http2)
-
-
-def _mesh_socket(db: Reader, upstream: Upstream, tls: ClientTLSSettings) -> bytes:
-    context = mesh_context(db, upstream.certificates, _protocols(upstream))
-    sni = tls.sni or sni_dnat_cluster(upstream.port, upstream.subset, upstream.service.hostname)
-    identities = tls.subject_alt_names or server_names(db, upstream.service.key)
-    return mesh_tls(context, sni, identities)
-
-
-def _protocols(upstream: Upstream) -> tuple[str, ...]:
-    if upstream.version is HttpVersion.HTTP2:
+def _protocols(port: ServicePort, version: HttpVersion) -> tuple[str, ...]:
+    if version is HttpVersion.HTTP2:
         return alpn.MESH_HTTP2
-    return alpn.MESH_HTTP1 if upstream.protocol.is_http else alpn.MESH_TCP
+    return alpn.MESH_HTTP1 if port.protocol.is_http else alpn.MESH_TCP

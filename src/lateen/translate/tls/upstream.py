@@ -43,14 +43,16 @@ def mesh_context(db: Reader, certificates: Certificates, protocols: tuple[str, .
     return _serialised(context)
 
 
-def mesh_tls(context: bytes, sni: str, identities: Iterable[str]) -> bytes:
-    """A `TransportSocket` of the mesh's mutual TLS to one service.
-
-    The server must show one of the identities; any of the mesh's will do when there are none.
-    """
-    names = b"".join(embedded(15, _san_matcher(identity)) for identity in identities)
+def expected_names(identities: Iterable[str]) -> bytes:
+    """The part of an `UpstreamTlsContext` by which the server must show one of the identities; any of the mesh's will
+    do when there are none."""
+    names = b"".join([embedded(15, _san_matcher(identity)) for identity in identities])
     # common_tls_context.combined_validation_context.default_validation_context
-    expected = embedded(1, embedded(8, embedded(1, names))) if names else b""
+    return embedded(1, embedded(8, embedded(1, names))) if names else b""
+
+
+def mesh_tls(context: bytes, sni: str, expected: bytes) -> bytes:
+    """A `TransportSocket` of the mesh's mutual TLS to one service (see `mesh_context`, `expected_names`)."""
     return tls_socket(context + text(2, sni) + expected)
 
 

@@ -16,6 +16,7 @@ from lateen.translate.tls.secret_references import credential_resource, mesh_roo
 from lateen.translate.tls.upstream import (
     PLAIN,
     by_endpoint,
+    expected_names,
     mesh_context,
     mesh_tls,
     verifies_authority,
@@ -31,7 +32,7 @@ def context_of(socket: bytes) -> Any:
 
 def test_server_name_and_identities_are_added_to_what_all_services_share() -> None:
     shared = Mesh().get(mesh_context, CERTIFICATES, MESH_TCP)
-    context = context_of(mesh_tls(shared, "a.b", ("spiffe://x/y", "z.com")))
+    context = context_of(mesh_tls(shared, "a.b", expected_names(("spiffe://x/y", "z.com"))))
     common = context.common_tls_context
     assert context.sni == "a.b"
     assert list(common.alpn_protocols) == ["istio"]
@@ -47,7 +48,7 @@ def test_server_name_and_identities_are_added_to_what_all_services_share() -> No
 
 def test_without_identities_any_of_the_mesh_will_do() -> None:
     shared = Mesh().get(mesh_context, CERTIFICATES, MESH_HTTP1)
-    common = context_of(mesh_tls(shared, "a.b", ())).common_tls_context
+    common = context_of(mesh_tls(shared, "a.b", expected_names(()))).common_tls_context
     assert common.combined_validation_context.HasField("default_validation_context")
     assert not common.combined_validation_context.default_validation_context.match_typed_subject_alt_names
 
