@@ -14,6 +14,9 @@ from lateen.translate.filters.http_filters import add_http_filters
 from lateen.translate.filters.http_settings import HttpSettings
 
 NAME = "envoy.filters.network.http_connection_manager"
+_SERVER = "istio-envoy"
+"""What inbound sides and gateways call themselves in the `server` header. Outbound sides leave it at Envoy's own
+"envoy": people tell by it who answered."""
 _Manager = hcm_pb2.HttpConnectionManager
 
 
@@ -56,7 +59,7 @@ def http_connection_manager(
     manager.upgrade_configs.add(upgrade_type="websocket")
     manager.stream_idle_timeout.seconds = 0
     manager.proxy_100_continue = True
-    _server_header(manager, settings)
+    _server_header(manager, place, settings)
     manager.append_x_forwarded_port = settings.append_forwarded_port
     if not settings.generate_request_id:
         manager.generate_request_id.value = False
@@ -88,11 +91,13 @@ def _rds(rds: Any, route_name: str) -> None:
     rds.config_source.resource_api_version = config_source_pb2.ApiVersion.V3
 
 
-def _server_header(manager: Any, settings: HttpSettings) -> None:
-    if settings.server_name:
-        manager.server_name = settings.server_name
-    else:
+def _server_header(manager: Any, place: Place, settings: HttpSettings) -> None:
+    if settings.keep_server_header:
         manager.server_header_transformation = _Manager.PASS_THROUGH
+        return
+    default = "" if place is Place.OUTBOUND else _SERVER
+    if name := settings.server_name or default:
+        manager.server_name = name
 
 
 def _client_certificate(manager: Any, place: Place, settings: HttpSettings) -> None:

@@ -9,7 +9,6 @@ from lateen.api.mesh.proxy_config import ForwardClientCertDetails, ProxyHeaders,
 from lateen.engine import Reader, query
 from lateen.model.inputs import MESH_CONFIG
 
-_SERVER = "istio-envoy"
 _MERGING = frozenset({NormalizationType.MERGE_SLASHES, NormalizationType.DECODE_AND_MERGE_SLASHES})
 
 
@@ -19,8 +18,10 @@ class HttpSettings(msgspec.Struct, frozen=True):
     normalize_path: bool = True
     merge_slashes: bool = False
     unescape_slashes: bool = False
-    server_name: str = _SERVER
-    """The `server` header of responses; empty leaves the application's."""
+    server_name: str = ""
+    """The `server` header of responses; empty for what each kind of listener says by default."""
+    keep_server_header: bool = False
+    """The application's own `server` header stays."""
     generate_request_id: bool = True
     suppress_envoy_headers: bool = False
     preserve_header_case: bool = False
@@ -48,7 +49,8 @@ def http_settings(db: Reader) -> HttpSettings:
         normalize_path=kind is not NormalizationType.NONE,
         merge_slashes=kind in _MERGING,
         unescape_slashes=kind is NormalizationType.DECODE_AND_MERGE_SLASHES,
-        server_name="" if server and server.disabled else (server.value if server and server.value else _SERVER),
+        server_name=server.value if server and not server.disabled else "",
+        keep_server_header=bool(server and server.disabled),
         generate_request_id=not (request_id and request_id.disabled),
         suppress_envoy_headers=bool(debug and debug.disabled),
         preserve_header_case=bool(headers.preserve_http1_header_case),

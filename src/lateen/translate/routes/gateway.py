@@ -31,6 +31,7 @@ class GatewayHost(NamedTuple):
     hosts: tuple[str, ...]
     """Which share their routes, sorted."""
     port: int
+    """Of the first server that exposes the first of the hosts, as declared."""
     routings: tuple[Routing, ...]
     """The VirtualServices, whose routes follow one another."""
     redirects: bool
@@ -42,6 +43,7 @@ class GatewayTable(msgspec.Struct, frozen=True, cache_hash=True):
 
     hosts: tuple[GatewayHost, ...]
     port: int
+    """Of the first server, as declared."""
 
 
 @query
@@ -62,6 +64,7 @@ def gateway_table(db: Reader, view: GatewayView, servers: tuple[GatewayServer, .
     """What the servers that share a route configuration expose, as far as VirtualServices route it."""
     routings = Routings(db, holder(db, view), view.namespace, view.labels)
     found: dict[str, list[Routing]] = {}
+    ports: dict[str, int] = {}
     redirecting: set[str] = set()
     resolved: dict[tuple[Key, str], Routing] = {}
     for server in servers:
@@ -75,6 +78,7 @@ def gateway_table(db: Reader, view: GatewayView, servers: tuple[GatewayServer, .
                     routing = routings.of(one.key, server.number, name, tls=server.terminates_tls)
                     resolved[one.key, name] = routing
                 present = found.setdefault(host, [])
+                ports.setdefault(host, server.number)
                 if routing not in present:
                     present.append(routing)
                 if server.redirects_to_https:
@@ -82,9 +86,9 @@ def gateway_table(db: Reader, view: GatewayView, servers: tuple[GatewayServer, .
         if server.redirects_to_https:
             for each in server.hosts:
                 found.setdefault(each.name, [])
+                ports.setdefault(each.name, server.number)
                 redirecting.add(each.name)
-    port = servers[0].number
-    return GatewayTable(tuple(_collapsed(found, redirecting, port)), port)
+    return GatewayTable(tuple(_collapsed(found, redirecting, ports)), servers[0].number)
 
 
 def shared_hosts(server: GatewayServer, one: Outline) -> tuple[str, ...]:
@@ -101,13 +105,13 @@ def shared_hosts(server: GatewayServer, one: Outline) -> tuple[str, ...]:
     return tuple(shared)
 
 
-def _collapsed(found: dict[str, list[Routing]], redirecting: set[str], port: int) -> Iterator[GatewayHost]:
+def _collapsed(found: dict[str, list[Routing]], redirecting: set[str], ports: dict[str, int]) -> Iterator[GatewayHost]:
     """Hosts with the same routes in one virtual host, sorted by the first of each."""
     together: dict[tuple[tuple[Routing, ...], bool], list[str]] = {}
     for host in sorted(found):
         together.setdefault((tuple(found[host]), host in redirecting), []).append(host)
     for (routings, redirects), members in together.items():
-        yield GatewayHost(tuple(members), port, routings, redirects)
+        yield GatewayHost(tuple(members), ports[members[0]], routings, redirects)
 
 
 @query

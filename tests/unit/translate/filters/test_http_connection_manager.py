@@ -45,7 +45,6 @@ def test_whose_address_is_taken(place: Place, trusts: bool) -> None:
 
 def test_defaults() -> None:
     found = manager()
-    assert found.server_name == "istio-envoy"
     assert found.HasField("stream_idle_timeout")
     assert found.proxy_100_continue
     assert [each.upgrade_type for each in found.upgrade_configs] == ["websocket"]
@@ -53,6 +52,14 @@ def test_defaults() -> None:
     assert found.rds.config_source.HasField("initial_fetch_timeout")
     assert not found.HasField("generate_request_id")
     assert found.forward_client_cert_details == Manager.SANITIZE
+
+
+@pytest.mark.parametrize(
+    ("place", "name"), [(Place.OUTBOUND, ""), (Place.INBOUND, "istio-envoy"), (Place.GATEWAY, "istio-envoy")]
+)
+def test_who_says_that_it_answered(place: Place, name: str) -> None:
+    found = manager(place)
+    assert (found.server_name, found.server_header_transformation) == (name, Manager.OVERWRITE)
 
 
 def test_headers_as_the_mesh_says() -> None:

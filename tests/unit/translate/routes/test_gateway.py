@@ -133,6 +133,19 @@ def test_matches_of_other_gateways_and_ports_do_not_hold() -> None:
     assert statuses(mesh) == [205, 206, 201]
 
 
+def test_virtual_hosts_are_named_by_the_port_that_clients_know() -> None:
+    """Two ports in front of one that the gateway listens on."""
+    front = """
+    kind: Service
+    metadata: {name: gw, namespace: istio-system}
+    spec: {clusterIP: 10.0.0.9, selector: {istio: ingressgateway}, ports: [{name: http, port: 80, targetPort: 8080}]}
+    """
+    direct = {"number": 8080, "name": "direct", "protocol": "HTTP"}
+    routed = [vs("a", "a.com", http=[to()]), vs("b", "b.com", http=[to(timeout="1s")])]
+    mesh = Mesh(WEB, front, gateway(server("b.com", port=direct), server("a.com", "b.com")), *routed)
+    assert only(mesh) == {"a.com:80": ["a.com"], "b.com:8080": ["b.com"]}
+
+
 def test_redirects_to_https() -> None:
     mesh = Mesh(WEB, gateway(server("a.com", "b.com", tls={"httpsRedirect": True})), vs("v", "a.com"))
     (found,) = configs(mesh).values()
