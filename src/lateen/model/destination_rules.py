@@ -120,12 +120,14 @@ class ClientRules:
         return found
 
     def _visible(self, outlines: tuple[RuleOutline, ...]) -> Rules:
-        return self._chosen(tuple(outline for outline in outlines if outline.is_seen_from(self._namespace)))
+        return self._chosen([outline for outline in outlines if outline.is_seen_from(self._namespace)])
 
     def _private(self, outlines: tuple[RuleOutline, ...]) -> Rules:
-        return self._chosen(tuple(outline for outline in outlines if outline.is_local and outline.is_private))
+        return self._chosen([outline for outline in outlines if outline.is_local and outline.is_private])
 
-    def _chosen(self, outlines: tuple[RuleOutline, ...]) -> Rules:
+    def _chosen(self, outlines: list[RuleOutline]) -> Rules:
+        if len(outlines) == 1 and not outlines[0].selector:
+            return (outlines[0].key,)
         selector = next(
             (
                 outline.selector
@@ -170,7 +172,7 @@ def rule_outline(db: Reader, key: Key) -> RuleOutline | None:
     if rule is None:
         return None
     namespace = rule.metadata.namespace
-    declared = frozenset(namespace if visible == "." else visible for visible in rule.spec.export_to)
+    declared = frozenset([namespace if visible == "." else visible for visible in rule.spec.export_to])
     selector = rule.spec.workload_selector
     return RuleOutline(
         key,

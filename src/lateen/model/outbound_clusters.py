@@ -12,7 +12,7 @@ import msgspec
 
 from lateen.api.networking.destination_rule import SimpleLB, TrafficPolicy
 from lateen.engine import Reader, query
-from lateen.model.destination_rules import ClientRules, RuleClient, Rules, merged_rule, rule_client
+from lateen.model.destination_rules import ClientRules, MergedRule, RuleClient, Rules, merged_rule, rule_client
 from lateen.model.names import outbound_cluster
 from lateen.model.protocol import Protocol
 from lateen.model.proxy import ClientView, GatewayView, Labels
@@ -84,19 +84,34 @@ def service_clusters(db: Reader, key: ServiceKey, rules: Rules, is_gateway: bool
     if found is None or found.resolution is Resolution.ALIAS:
         return ()
     rule = merged_rule(db, rules) if rules else None
+    subsets: list[tuple[str, Labels]] = [("", ())]
+    if rule is not None:
+        subsets += [(subset.name, tuple(sorted(subset.labels.items()))) for subset in rule.subsets]
+    general = discovery_of(found.resolution, None, is_gateway)
+    varies = rule is not None and general is not Discovery.ORIGINAL_DST and _passes_through(rule)
     clusters: list[OutboundCluster] = []
     for port in found.ports:
         if port.protocol is Protocol.UDP:
             continue
-        subsets: list[tuple[str, Labels]] = [("", ())]
-        if rule is not None:
-            subsets += ((subset.name, tuple(sorted(subset.labels.items()))) for subset in rule.subsets)
+        number = port.port
         for subset, labels in subsets:
-            policy = policy_of(rule, port.port, subset) if rule is not None else None
-            name = outbound_cluster(port.port, subset, key.hostname)
-            discovery = discovery_of(found.resolution, policy, is_gateway)
-            clusters.append(OutboundCluster(name, key, port.port, subset, labels, rules, discovery))
+            discovery = general
+            if varies and rule is not None:
+                discovery = discovery_of(found.resolution, policy_of(rule, number, subset), is_gateway)
+            name = outbound_cluster(number, subset, key.hostname)
+            clusters.append(OutboundCluster(name, key, number, subset, labels, rules, discovery))
     return tuple(clusters)
+
+
+def _passes_through(rule: MergedRule) -> bool:
+    """Whether a rule sends anything to where it was going anyway, whatever the service's endpoints are."""
+    for policy in (rule.policy, *[subset.traffic_policy for subset in rule.subsets]):
+        if policy is not None and any(
+            each.load_balancer is not None and each.load_balancer.simple is SimpleLB.PASSTHROUGH
+            for each in (policy, *policy.port_level_settings)
+        ):
+            return True
+    return False
 
 
 def discovery_of(resolution: Resolution, policy: TrafficPolicy | None, is_gateway: bool) -> Discovery:
