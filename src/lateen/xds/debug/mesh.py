@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from lateen.api.schema.encode import encode
-from lateen.engine import Engine, QueryError
+from lateen.engine import Engine, QueryError, Reader, query
 from lateen.model.endpoint import Endpoint
 from lateen.model.endpoints import endpoints_by_port
+from lateen.model.inputs import CLUSTER_ID
 from lateen.model.service import Resolution, Service, ServicePort
 from lateen.model.services import service, service_keys
 from lateen.model.tables import TABLES
@@ -28,12 +29,14 @@ _RESOLUTIONS = {
 
 def registryz(engine: Engine) -> list[dict[str, Any]]:
     """/debug/registryz: every service, as Istio's model.Service."""
-    return [_service(found) for found in _services(engine)]
+    cluster = engine.get(_cluster)
+    return [_service(found, cluster) for found in _services(engine)]
 
 
 def endpointz(engine: Engine) -> list[dict[str, Any]]:
     """/debug/endpointz: the endpoints of each port of each service, as Istio's model.ServiceInstance."""
     shown = []
+    cluster = engine.get(_cluster)
     for found in _services(engine):
         for port in found.ports:
             listed: list[dict[str, Any]] = []
@@ -44,7 +47,8 @@ def endpointz(engine: Engine) -> list[dict[str, Any]]:
                 entry["error"] = str(error)
                 each = ()
             listed.extend(
-                {"service": _service(found), "servicePort": _port(port), "endpoint": _endpoint(e)} for e in each
+                {"service": _service(found, cluster), "servicePort": _port(port), "endpoint": _endpoint(e)}
+                for e in each
             )
             shown.append(entry)
     return shown
@@ -76,7 +80,15 @@ def _services(engine: Engine) -> Iterator[Service]:
             yield found
 
 
-def _service(service: Service) -> dict[str, Any]:
+@query
+def _cluster(db: Reader) -> str:
+    return CLUSTER_ID.get(db)
+
+
+def _service(service: Service, cluster: str) -> dict[str, Any]:
+    """VIPs are by cluster; those that ServiceEntries declare have none."""
+    addresses = service.cluster_addresses or (((cluster, service.addresses),) if service.is_kubernetes else ())
+    automatic = {f"autoAllocatedIPv{6 if ':' in each else 4}Address": each for each in reversed(service.auto_addresses)}
     return {
         "Attributes": {
             "ServiceRegistry": "Kubernetes" if service.is_kubernetes else "External",
@@ -89,9 +101,9 @@ def _service(service: Service) -> dict[str, Any]:
         "ports": [_port(port) for port in service.ports],
         "creationTime": service.created or None,
         "hostname": service.hostname,
-        "clusterVIPs": {"Addresses": list(service.addresses)},
+        "clusterVIPs": {"Addresses": {name: list(each) for name, each in addresses if each}},
         "defaultAddress": next(iter(service.addresses), "0.0.0.0"),
-        "autoAllocatedAddresses": list(service.auto_addresses),
+        **automatic,
         "Resolution": _RESOLUTIONS[service.resolution],
         "MeshExternal": service.mesh_external,
     }
