@@ -72,6 +72,11 @@ def matching(listed: tuple[Endpoint, ...], labels: tuple[tuple[str, str], ...]) 
     if not labels:
         return listed
     wanted = set(labels)
-    if any(name.startswith(("topology.", "kubernetes.io/")) for name, _ in labels):
+    if any(is_place(name) for name, _ in labels):
         return tuple(each for each in listed if all(each.label(name) == value for name, value in labels))
     return tuple(each for each in listed if wanted.issubset(each.labels))
+
+
+def is_place(name: str) -> bool:
+    """Whether a label may be about the place of an endpoint: what the mesh knows of that, workloads need not carry."""
+    return name.startswith(("topology.", "kubernetes.io/"))

@@ -24,10 +24,11 @@ from lateen.model.selecting_labels import priority_labels
 from lateen.model.service import Service, ServiceKey
 from lateen.model.services import service
 from lateen.model.traffic_policy import policy_of
-from lateen.translate.endpoints.groups import grouped
+from lateen.translate.endpoints.groups import grouped, placed
+from lateen.translate.endpoints.prepared import NOTHING, prepared, selects_by_place
 from lateen.translate.endpoints.remote import through_gateways, weigh
 from lateen.translate.endpoints.spread import Place, Spread, place_of, spread_of
-from lateen.translate.endpoints.wire_form import assignment
+from lateen.translate.endpoints.wire_form import assignment, joined
 from lateen.translate.resource import Recipe, Resource, resource_of_bytes
 
 PERSISTENT_SESSION_LABEL = "istio.io/persistent-session"
@@ -116,12 +117,21 @@ def assignment_bytes(
     db: Reader, name: str, key: ServiceKey, port: int, subset: Labels, client: Client = EVERYBODY
 ) -> bytes:
     """A serialised ClusterLoadAssignment; clusters that hold theirs inline (DNS) take it as well."""
+    spread = client.spread
+    if _alike(client) and not selects_by_place(subset):
+        return joined(name, placed(prepared(db, key).get(port, NOTHING).groups(subset), spread))
     chosen = tuple(each for each in matching(endpoints(db, key, port), subset) if _is_for(each, client))
     if client.network:
         members = through_gateways(chosen, client.network, network_gateways(db))
     else:
         members = weigh(chosen)
-    return assignment(name, grouped(members, client.spread))
+    return assignment(name, grouped(members, spread))
+
+
+def _alike(client: Client) -> bool:
+    """Whether a client goes by the places of endpoints at most: then what is prepared for all clients will do."""
+    network, cluster, node, spread, draining = client
+    return not (network or cluster or node or draining or (spread is not None and spread.priorities))
 
 
 def _is_for(endpoint: Endpoint, client: Client) -> bool:

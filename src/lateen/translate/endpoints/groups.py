@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import ceil
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from lateen.model.endpoint import Endpoint, Locality
 from lateen.translate.endpoints.spread import Spread, locality_matches
+
+M = TypeVar("M")
 
 
 class Weighted(NamedTuple):
@@ -17,32 +19,38 @@ class Weighted(NamedTuple):
     weight: int
 
 
-class Group(NamedTuple):
+class Group(NamedTuple, Generic[M]):
     """Endpoints of one locality and priority."""
 
     locality: Locality
     priority: int
     """0 is the highest; there are no gaps."""
     weight: int
-    members: tuple[Weighted, ...]
+    members: tuple[M, ...]
 
 
-def grouped(members: Sequence[Weighted], spread: Spread | None) -> tuple[Group, ...]:
+def grouped(members: Iterable[Weighted], spread: Spread | None) -> tuple[Group[Weighted], ...]:
     """The endpoints by locality and priority, sorted by locality, then priority."""
-    by_locality: dict[Locality, list[Weighted]] = {}
+    groups = by_locality(members)
+    if spread is not None and spread.priorities and not spread.shares:
+        groups = _without_gaps([part for group in groups for part in _split(group, spread.priorities)])
+    return placed(groups, spread)
+
+
+def by_locality(members: Iterable[Weighted]) -> list[Group[Weighted]]:
+    """The endpoints by locality, all of one priority, sorted by locality."""
+    found: dict[Locality, list[Weighted]] = {}
     for member in members:
-        by_locality.setdefault(member.endpoint.locality, []).append(member)
-    groups = [
-        Group(locality, 0, _total(by_locality[locality]), tuple(by_locality[locality]))
-        for locality in sorted(by_locality)
-    ]
+        found.setdefault(member.endpoint.locality, []).append(member)
+    return [Group(locality, 0, _total(found[locality]), tuple(found[locality])) for locality in sorted(found)]
+
+
+def placed(groups: Sequence[Group[M]], spread: Spread | None) -> tuple[Group[M], ...]:
+    """Groups by how near they are as a whole, whatever they hold: with the weights and priorities of a spread."""
     if spread is None:
         return tuple(groups)
     if spread.shares:
         return tuple(_shared_out(groups, spread.shares))
-    if spread.priorities:
-        groups = [part for group in groups for part in _split(group, spread.priorities)]
-        groups = _without_gaps(groups)
     if spread.near is not None:
         near = spread.near
         groups = [
@@ -67,11 +75,11 @@ def distance(client: Locality, locality: Locality, failover_region: str) -> int:
     return 0 if client.subzone == locality.subzone else 1
 
 
-def _shared_out(groups: Iterable[Group], shares: tuple[tuple[str, int], ...]) -> Iterable[Group]:
+def _shared_out(groups: Iterable[Group[M]], shares: tuple[tuple[str, int], ...]) -> Iterable[Group[M]]:
     """Gives every group its part of the percentages. A group belongs to the first pattern that matches it, the closest
     first; several groups of one pattern share by their own weights; those of none are left out."""
     ordered = sorted(shares, key=lambda share: (-share[0].count("/"), share[0].endswith("*"), share[0]))
-    belonging: dict[str, list[Group]] = {}
+    belonging: dict[str, list[Group[M]]] = {}
     for group in groups:
         pattern = next((pattern for pattern, _ in ordered if locality_matches(group.locality, pattern)), None)
         if pattern is not None:
@@ -85,7 +93,7 @@ def _shared_out(groups: Iterable[Group], shares: tuple[tuple[str, int], ...]) ->
     return sorted(given, key=lambda group: group.locality)
 
 
-def _split(group: Group, priorities: tuple[tuple[str, str], ...]) -> Iterable[Group]:
+def _split(group: Group[Weighted], priorities: tuple[tuple[str, str], ...]) -> Iterable[Group[Weighted]]:
     """A group by how far its endpoints agree with the labels."""
     by_priority: dict[int, list[Weighted]] = {}
     for member in group.members:
@@ -103,7 +111,7 @@ def _disagreement(endpoint: Endpoint, priorities: tuple[tuple[str, str], ...]) -
     return 0
 
 
-def _without_gaps(groups: list[Group]) -> list[Group]:
+def _without_gaps(groups: Sequence[Group[M]]) -> list[Group[M]]:
     """The same order of priorities, from 0 up without gaps, as Envoy demands."""
     ranks = {priority: rank for rank, priority in enumerate(sorted({group.priority for group in groups}))}
     return [group._replace(priority=ranks[group.priority]) for group in groups]

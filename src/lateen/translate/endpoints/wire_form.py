@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lateen.model.endpoint import Endpoint, Health, Locality
+from lateen.model.proxy import Labels
 from lateen.model.workload_names import canonical_name, canonical_revision
-from lateen.translate.endpoints.groups import Group
+from lateen.translate.endpoints.groups import Group, Weighted
 from lateen.translate.wire import embedded, text, unsigned, varint
 
 # Numbers of fields. ClusterLoadAssignment: cluster_name 1, endpoints 2. LocalityLbEndpoints: locality 1,
@@ -14,8 +15,11 @@ from lateen.translate.wire import embedded, text, unsigned, varint
 # load_balancing_weight 4. Endpoint: address 1, additional_addresses 4. Address: socket_address 1, pipe 2.
 
 _UNIX = "unix://"
-_SHORT = 64
-"""Characters of an address (ASCII, as host names are) up to which every message around it is below 128 bytes."""
+_UNIX_BYTES = _UNIX.encode()
+# Up to these the messages around them are below 128 bytes, the sizes of which take one byte each.
+_SHORT_ADDRESS = 64
+_SHORT_WORKLOAD = 100
+_SHORT_WEIGHT = 127
 _HEALTH = {
     # envoy.config.core.v3.HealthStatus
     Health.HEALTHY: b"",
@@ -24,69 +28,107 @@ _HEALTH = {
 }
 
 
-def _struct(name: str, field: str, value: str) -> bytes:
+def _struct(name: str, field: str, value: bytes) -> bytes:
     """An entry of `filter_metadata`: a Struct with one text."""
-    fields = embedded(1, text(1, field) + embedded(2, embedded(3, value.encode())))
+    fields = embedded(1, text(1, field) + embedded(2, embedded(3, value)))
     return embedded(1, text(1, name) + embedded(2, fields))
 
 
-_MUTUAL_TLS = _struct("envoy.transport_socket_match", "tlsMode", "istio")
+_MUTUAL_TLS = _struct("envoy.transport_socket_match", "tlsMode", b"istio")
 
 
-Alike = dict[tuple[object, ...], bytes]
-"""What comes after the address of an endpoint, by all that it depends on: replicas of a workload have it in common."""
-
-
-def assignment(name: str, groups: Iterable[Group]) -> bytes:
+def assignment(name: str, groups: Iterable[Group[Weighted]]) -> bytes:
     """A serialised ClusterLoadAssignment."""
-    alike: Alike = {}
-    return text(1, name) + b"".join(embedded(2, _group(group, alike)) for group in groups)
+    names: CanonicalNames = {}
+    return joined(name, (serialised(group, names) for group in groups))
 
 
-def _group(group: Group, alike: Alike) -> bytes:
-    parts = [embedded(1, _locality(group.locality))] if any(group.locality) else []
-    for endpoint, weight in group.members:
-        member = _where(endpoint) + _rest(endpoint, weight, alike)
-        parts.append(b"\x12" + varint(len(member)) + member)
-    parts.append(embedded(3, unsigned(1, group.weight)))
-    parts.append(unsigned(5, group.priority))
-    return b"".join(parts)
+def joined(name: str, groups: Iterable[Group[bytes]]) -> bytes:
+    """A serialised ClusterLoadAssignment of endpoints that are serialised already."""
+    return text(1, name) + b"".join([embedded(2, _group(group)) for group in groups])
+
+
+CanonicalNames = dict[Labels, tuple[str, str]]
+"""Canonical name, as far as labels say it, and revision by labels, which replicas have in common."""
+
+
+def serialised(group: Group[Weighted], names: CanonicalNames) -> Group[bytes]:
+    """A group of serialised endpoints."""
+    members = tuple([member(endpoint, weight, names) for endpoint, weight in group.members])
+    return Group(group.locality, group.priority, group.weight, members)
+
+
+def _group(group: Group[bytes]) -> bytes:
+    where = embedded(1, _locality(group.locality)) if any(group.locality) else b""
+    return b"%b%b%b%b" % (
+        where,
+        b"".join(group.members),
+        embedded(3, unsigned(1, group.weight)),
+        unsigned(5, group.priority),
+    )
+
+
+def member(endpoint: Endpoint, weight: int, names: CanonicalNames) -> bytes:
+    """A serialised LbEndpoint, as the field of LocalityLbEndpoints."""
+    where = endpoint.address.encode()
+    workload = workload_text(endpoint, names).encode()
+    length, size = len(where), len(workload)
+    if (
+        length > _SHORT_ADDRESS
+        or size > _SHORT_WORKLOAD
+        or weight > _SHORT_WEIGHT
+        or endpoint.additional_addresses
+        or where.startswith(_UNIX_BYTES)
+    ):
+        return embedded(2, _long_member(endpoint, weight, workload))
+    # The same as that for nearly all endpoints, in one step: messages within messages, of which all but the outermost
+    # and the metadata are so short that their sizes fit into a byte.
+    port = varint(endpoint.port)
+    health = _HEALTH[endpoint.health]
+    tls = _MUTUAL_TLS if endpoint.mutual_tls else b""
+    length += len(port) + 3
+    metadata = len(tls) + size + 27
+    metadata_size = varint(metadata)
+    return (
+        b'\x12%b\n%c\n%c\n%c\x12%c%b\x18%b%b\x1a%b%b\n%c\n\x05istio\x12%c\n%c\n\x08workload\x12%c\x1a%c%b"\x02\x08%c'
+        % (
+            varint(length + len(health) + len(metadata_size) + metadata + 11),
+            length + 4,
+            length + 2,
+            length,
+            len(where),
+            where,
+            port,
+            health,
+            metadata_size,
+            tls,
+            size + 25,
+            size + 16,
+            size + 14,
+            size + 2,
+            size,
+            workload,
+            weight,
+        )
+    )
+
+
+def _long_member(endpoint: Endpoint, weight: int, workload: bytes) -> bytes:
+    """A serialised LbEndpoint of any size."""
+    others = (embedded(4, embedded(1, address(each, endpoint.port))) for each in endpoint.additional_addresses)
+    tls = _MUTUAL_TLS if endpoint.mutual_tls else b""
+    return b"".join(
+        (
+            embedded(1, embedded(1, address(endpoint.address, endpoint.port)) + b"".join(others)),
+            _HEALTH[endpoint.health],
+            embedded(3, tls + _struct("istio", "workload", workload)),
+            embedded(4, unsigned(1, weight)),
+        )
+    )
 
 
 def _locality(locality: Locality) -> bytes:
     return text(1, locality.region) + text(2, locality.zone) + text(3, locality.subzone)
-
-
-def _where(endpoint: Endpoint) -> bytes:
-    """LbEndpoint.endpoint."""
-    if endpoint.additional_addresses or len(endpoint.address) > _SHORT or endpoint.address.startswith(_UNIX):
-        others = (embedded(4, embedded(1, address(each, endpoint.port))) for each in endpoint.additional_addresses)
-        return embedded(1, embedded(1, address(endpoint.address, endpoint.port)) + b"".join(others))
-    # The same for nearly all endpoints, in one step: three messages around an address and a port whose sizes fit into
-    # a byte each.
-    raw = endpoint.address.encode()
-    port = varint(endpoint.port)
-    size = len(raw) + len(port) + 3
-    return b"\n%c\n%c\n%c\x12%c%b\x18%b" % (size + 4, size + 2, size, len(raw), raw, port)
-
-
-def _rest(endpoint: Endpoint, weight: int, alike: Alike) -> bytes:
-    """The other fields of LbEndpoint."""
-    slot = (
-        endpoint.labels,
-        endpoint.workload,
-        endpoint.namespace,
-        endpoint.cluster_id,
-        endpoint.mutual_tls,
-        endpoint.health,
-        weight,
-    )
-    found = alike.get(slot)
-    if found is None:
-        found = alike[slot] = (
-            _HEALTH[endpoint.health] + embedded(3, _metadata(endpoint)) + embedded(4, unsigned(1, weight))
-        )
-    return found
 
 
 def address(text_form: str, port: int) -> bytes:
@@ -96,15 +138,14 @@ def address(text_form: str, port: int) -> bytes:
     return embedded(1, text(2, text_form) + b"\x18" + varint(port))
 
 
-def _metadata(endpoint: Endpoint) -> bytes:
-    tls = _MUTUAL_TLS if endpoint.mutual_tls else b""
-    return tls + _struct("istio", "workload", workload_text(endpoint))
-
-
-def workload_text(endpoint: Endpoint) -> str:
+def workload_text(endpoint: Endpoint, names: CanonicalNames) -> str:
     """`name;namespace;canonical name;canonical revision;cluster`: what telemetry says of the endpoint."""
-    if not endpoint.workload and not endpoint.labels:
+    labels = endpoint.labels
+    if not endpoint.workload and not labels:
         return f";{endpoint.namespace};;;{endpoint.cluster_id}"
-    labels = dict(endpoint.labels)
-    name, revision = canonical_name(labels, endpoint.workload), canonical_revision(labels)
-    return f"{endpoint.workload};{endpoint.namespace};{name};{revision};{endpoint.cluster_id}"
+    found = names.get(labels)
+    if found is None:
+        by_name = dict(labels)
+        found = names[labels] = (canonical_name(by_name, ""), canonical_revision(by_name))
+    name, revision = found
+    return f"{endpoint.workload};{endpoint.namespace};{name or endpoint.workload};{revision};{endpoint.cluster_id}"

@@ -307,6 +307,7 @@ def test_an_endpoint_recomputes_its_assignment_and_nothing_else() -> None:
     computed = {name: after[name].computed - before[name].computed for name in after if name in before}
     assert {name: count for name, count in computed.items() if count} == {
         "endpoints.endpoints_by_port": 1,
+        "prepared.prepared": 1,
         "assignments.load_assignment": 2,
     }
 
