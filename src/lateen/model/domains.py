@@ -7,19 +7,17 @@ without a service) contend for are found once for the whole mesh; nearly always 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
 from lateen.engine import Reader, query
 from lateen.model import hosts
-from lateen.model.inputs import DOMAIN
+from lateen.model.inputs import DOMAIN, SERVICES
 from lateen.model.service import Resolution, Service, ServiceKey
 from lateen.model.services import service, service_keys, unaliased
-from lateen.model.virtual_services import hosts_without_service
+from lateen.model.virtual_services import routed_hosts
 
-_ANY = "*"
-"""In place of a namespace: every one."""
 _UNSPECIFIED = frozenset({"0.0.0.0", "::"})
 
 
@@ -34,6 +32,15 @@ class Form(IntEnum):
     SHORT = 4
 
 
+class Name(NamedTuple):
+    """A domain of a virtual host."""
+
+    text: str
+    form: Form
+    home: str
+    """The namespace whose clients alone know it, for a name without a namespace of its own; empty for all others."""
+
+
 class Claim(NamedTuple):
     """Who claims a domain. Sorts by precedence: the form, then Kubernetes Services, then the oldest."""
 
@@ -43,6 +50,11 @@ class Claim(NamedTuple):
     host: str
     service: ServiceKey | None
     """None for a host without a service."""
+    home: str
+
+    def contends(self, other: Claim) -> bool:
+        """Whether some client knows both, as names of different hosts."""
+        return self.host != other.host and (not self.home or not other.home or self.home == other.home)
 
 
 def service_domains(db: Reader, found: Service, bare: str) -> list[str]:
@@ -50,13 +62,17 @@ def service_domains(db: Reader, found: Service, bare: str) -> list[str]:
 
     `bare` is the clients' namespace, whose services they call by their names alone; empty when that is of no matter.
     """
-    listed = _domains(found, alias_names(db).get(found.hostname, ()), DOMAIN.get(db), bare)
-    return list(dict.fromkeys(name for _, name in listed))
+    return _known(_names(found, alias_names(db).get(found.hostname, ()), DOMAIN.get(db)), bare)
 
 
 def routed_domains(db: Reader, host: str, bare: str) -> list[str]:
-    """Every domain of a host without a service: alone, but where it is an ExternalName Service."""
-    return [compliant(host), *_alternates(host, DOMAIN.get(db), bare)]
+    """Every domain of a host without a service: alone, but where it is a Kubernetes Service's."""
+    return _known(_routed_names(host, DOMAIN.get(db)), bare)
+
+
+def _known(names: list[Name], bare: str) -> list[str]:
+    """What clients of a namespace know, each once."""
+    return list(dict.fromkeys([text for text, _, home in names if not home or home == bare]))
 
 
 def home(host: str, domain: str) -> str:
@@ -65,19 +81,26 @@ def home(host: str, domain: str) -> str:
     return name[1] if name is not None else ""
 
 
-def _domains(found: Service, others: tuple[str, ...], domain: str, bare: str) -> list[tuple[Form, str]]:
-    """Domains with their forms; `others` are the aliases."""
-    host = found.hostname.lower()
-    names = [f"{host}."] if not hosts.is_wildcard(host) and not _is_address(host) else []
-    listed = [(Form.HOST, host), *((Form.SHORT, name) for name in (*names, *_alternates(host, domain, bare)))]
-    for alias in others:
-        listed += [(Form.ALIAS, alias.lower()), (Form.SHORT, f"{alias.lower()}.")]
-        listed += [(Form.SHORT, name) for name in _alternates(alias.lower(), domain, bare)]
+def _names(found: Service, others: tuple[str, ...], domain: str) -> list[Name]:
+    """The domains of a service; `others` are the aliases."""
+    host = found.key.hostname.lower()
+    listed = [Name(host, Form.HOST, "")]
+    if not hosts.is_wildcard(host) and not _is_address(host):
+        listed.append(Name(f"{host}.", Form.SHORT, ""))
+    listed += _alternates(host, domain, Form.SHORT)
+    for other in others:
+        alias = other.lower()
+        listed += (Name(alias, Form.ALIAS, ""), Name(f"{alias}.", Form.SHORT, ""))
+        listed += _alternates(alias, domain, Form.SHORT)
     if found.headless and found.is_kubernetes:
         # Pods of a headless service have names below the service's.
-        listed += [(Form.SHORT, f"*.{name}") for _, name in listed]
-    listed += [(Form.ADDRESS, address) for address in _addresses(found)]
+        listed += [Name(f"*.{text}", Form.SHORT, home) for text, _, home in listed]
+    listed += [Name(address, Form.ADDRESS, "") for address in _addresses(found)]
     return listed
+
+
+def _routed_names(host: str, domain: str) -> list[Name]:
+    return [Name(compliant(host), Form.ROUTED, ""), *_alternates(host, domain, Form.ROUTED)]
 
 
 def with_port(domain: str, port: int) -> str:
@@ -89,16 +112,17 @@ def compliant(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
-def _alternates(host: str, domain: str, bare: str) -> list[str]:
+def _alternates(host: str, domain: str, form: Form) -> tuple[Name, ...]:
     """The short forms of a Kubernetes host."""
     name = hosts.kubernetes_name(host, domain)
     if name is None:
-        return []
+        return ()
     short, namespace = name
-    return [*((short,) if bare in (namespace, _ANY) else ()), f"{short}.{namespace}", f"{short}.{namespace}.svc"]
+    longer = f"{short}.{namespace}"
+    return Name(short, form, namespace), Name(longer, form, ""), Name(f"{longer}.svc", form, "")
 
 
-def _addresses(found: Service) -> Iterable[str]:
+def _addresses(found: Service) -> Iterator[str]:
     for address in (*found.addresses, *found.auto_addresses):
         plain, slash, length = address.partition("/")
         is_one = not slash or length == ("128" if ":" in plain else "32")
@@ -120,59 +144,64 @@ def _is_address(host: str) -> bool:
 def contested(db: Reader) -> Mapping[str, tuple[Claim, ...]]:
     """The domains that more than one host claims, wherever both are in one route configuration; claims by precedence.
 
-    Names without a namespace are left out, where they contend only with one another: no client sees two of them.
+    Names without a namespace are left out, where they contend only with those of other namespaces.
     """
-    listed = list(_claims(db))
     owners: dict[str, str] = {}
-    bare: dict[str, str] = {}
+    local: dict[tuple[str, str], str] = {}
     several: set[str] = set()
-    for name, claim in listed:
-        if _is_bare(name) and claim.form is Form.SHORT:
-            bare[name] = claim.host
-        elif owners.setdefault(name, claim.host) != claim.host:
-            several.add(name)
-    several |= bare.keys() & owners.keys()
+    for names, host, _ in _claimants(db):
+        for text, _, home in names:
+            owner = local.setdefault((text, home), host) if home else owners.setdefault(text, host)
+            if owner is not host and owner != host:
+                several.add(text)
+    several.update(text for text, _ in local if text in owners)
+    if not several:
+        return {}
     claims: dict[str, set[Claim]] = {}
-    for name, claim in listed if several else ():
-        if name in several:
-            claims.setdefault(name, set()).add(claim)
-    return {name: tuple(sorted(claims[name], key=_precedence)) for name in sorted(several)}
+    for names, host, found in _claimants(db):
+        for text, form, home in names:
+            if text in several:
+                claims.setdefault(text, set()).add(_claim(host, found, form, home))
+    return {text: tuple(sorted(claims[text], key=_precedence)) for text in sorted(several)}
 
 
-def _claims(db: Reader) -> Iterator[tuple[str, Claim]]:
+def _claimants(db: Reader) -> Iterator[tuple[list[Name], str, Service | None]]:
+    """All that go by names: hosts, and the services that have them."""
     domain = DOMAIN.get(db)
     others = alias_names(db)
+    known: set[str] = set()
     for key in service_keys(db):
         found = service(db, key)
-        if found is None or found.resolution is Resolution.ALIAS:
-            continue
-        forms = {form: Claim(form, not found.is_kubernetes, found.created, found.hostname, key) for form in Form}
-        for form, name in _domains(found, others.get(found.hostname, ()), domain, _ANY):
-            yield name, forms[form]
-    for host in hosts_without_service(db):
-        claim = Claim(Form.ROUTED, True, "", host, None)
-        for name in routed_domains(db, host, _ANY):
-            yield name, claim
+        if found is not None and found.resolution is not Resolution.ALIAS:
+            known.add(key.hostname.lower())
+            yield _names(found, others.get(key.hostname, ()), domain), key.hostname, found
+    for host in routed_hosts(db):
+        if host not in known:
+            yield _routed_names(host, domain), host, None
+
+
+def _claim(host: str, found: Service | None, form: Form, home: str) -> Claim:
+    if found is None:
+        return Claim(form, True, "", host, None, home)
+    return Claim(form, not found.is_kubernetes, found.created, host, found.key, home)
 
 
 @query
 def alias_names(db: Reader) -> Mapping[str, tuple[str, ...]]:
     """By host: the hosts of ExternalName Services that stand for it. Nearly always empty."""
+    domain = DOMAIN.get(db)
     found: dict[str, list[str]] = {}
-    for key in service_keys(db):
-        one = service(db, key)
+    for key in dict.fromkeys((key.namespace, key.name) for key in SERVICES.where(db, "alias", True)):
+        host = hosts.kubernetes_host(key[1], key[0], domain)
+        one = service(db, ServiceKey(host, key[0]))
         if one is not None and one.resolution is Resolution.ALIAS:
-            found.setdefault(unaliased(db, key.hostname), []).append(key.hostname)
-    return {host: tuple(found[host]) for host in sorted(found)}
+            found.setdefault(unaliased(db, host), []).append(host)
+    return {host: tuple(sorted(found[host])) for host in sorted(found)}
 
 
-def _is_bare(name: str) -> bool:
-    return "." not in name.removeprefix("*.")
-
-
-def _precedence(claim: Claim) -> tuple[int, bool, str, str, str]:
+def _precedence(claim: Claim) -> tuple[int, bool, str, str, str, str]:
     namespace = claim.service.namespace if claim.service is not None else ""
-    return (claim.form, claim.declared, claim.created, claim.host, namespace)
+    return (claim.form, claim.declared, claim.created, claim.host, namespace, claim.home)
 
 
 def lost_domains(db: Reader, key: ServiceKey) -> tuple[tuple[str, str], ...]:
@@ -180,13 +209,14 @@ def lost_domains(db: Reader, key: ServiceKey) -> tuple[tuple[str, str], ...]:
     found = service(db, key)
     if found is None:
         return ()
-    return tuple(
-        (domain, claims[0].host)
-        for domain, claims in contested(db).items()
-        if claims[0].host != key.hostname
-        and any(claim.service == key for claim in claims[1:])
-        and _meet(db, found, claims[0])
-    )
+    lost: dict[str, str] = {}
+    for domain, claims in contested(db).items():
+        for index, claim in enumerate(claims):
+            if claim.service == key:
+                first = next((one for one in claims[:index] if one.contends(claim) and _meet(db, found, one)), None)
+                if first is not None:
+                    lost.setdefault(domain, first.host)
+    return tuple(lost.items())
 
 
 def _meet(db: Reader, found: Service, claim: Claim) -> bool:

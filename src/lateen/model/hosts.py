@@ -6,7 +6,8 @@ of all host names it matches; a wildcard stands for any text that is not empty. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 
 
 def is_wildcard(pattern: str) -> bool:
@@ -23,6 +24,20 @@ def covers(pattern: str, host: str) -> bool:
     if is_wildcard(host):
         return host[1:].endswith(suffix)
     return len(host) > len(suffix) and host.endswith(suffix)
+
+
+def backwards(names: Iterable[str]) -> list[str]:
+    """Host names to look for suffixes in: see `covers_some`."""
+    return sorted({name[::-1] for name in names})
+
+
+def covers_some(wildcard: str, names: Sequence[str]) -> bool:
+    """Whether a wildcard covers one of the names (made by `backwards`) other than itself."""
+    suffix = wildcard[:0:-1]
+    at = bisect_right(names, suffix)
+    if at < len(names) and names[at] == wildcard[::-1]:
+        at += 1
+    return at < len(names) and names[at].startswith(suffix)
 
 
 def overlaps(one: str, other: str) -> bool:
@@ -60,6 +75,17 @@ def resolved(name: str, namespace: str, domain: str) -> str:
 def kubernetes_host(name: str, namespace: str, domain: str) -> str:
     """The host of a Kubernetes Service."""
     return f"{name}.{namespace}.svc.{domain}"
+
+
+def bucket(host: str, namespace: str = "") -> str | tuple[str, str]:
+    """Where to look for a host in an index: `(namespace, name)` for what may be a Kubernetes Service.
+
+    A name without dots is relative to `namespace`. Whether the rest of the host is the mesh's domain is left open.
+    """
+    labels = host.split(".", 3)
+    if len(labels) == 1 and namespace and not is_wildcard(host) and ":" not in host:
+        return (namespace, host)
+    return (labels[1], labels[0]) if len(labels) == 4 and labels[2] == "svc" and labels[0] != "*" else host
 
 
 def kubernetes_name(host: str, domain: str) -> tuple[str, str] | None:

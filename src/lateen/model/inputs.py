@@ -38,6 +38,7 @@ from lateen.api.security.peer_authentication import PeerAuthentication
 from lateen.api.security.request_authentication import RequestAuthentication
 from lateen.api.telemetry.telemetry import Telemetry
 from lateen.engine import Cell, Table
+from lateen.model import hosts
 from lateen.model.gateway_names import MESH, full_gateway_names
 
 
@@ -52,6 +53,11 @@ def _name(value: Service) -> tuple[Hashable, ...]:
 
 def _external_name(value: Service) -> tuple[Hashable, ...]:
     return (value.spec.external_name,) if value.spec.type == "ExternalName" and value.spec.external_name else ()
+
+
+def _is_alias(value: Service) -> tuple[Hashable, ...]:
+    """Services that stand for others are all in one bucket."""
+    return (True,) if _external_name(value) else ()
 
 
 def _gateway_of_network(value: Service) -> tuple[Hashable, ...]:
@@ -112,9 +118,9 @@ def _asks_for_hashing(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
 
 
 def _routed_hosts(value: Object[VirtualService]) -> tuple[Hashable, ...]:
-    """Hosts in lower case; a short name is paired with the object's namespace, to which it is relative."""
-    found = dict.fromkeys(host.lower() for host in value.spec.hosts)
-    return tuple(host if any(c in host for c in ".:*") else (value.metadata.namespace, host) for host in found)
+    """Where `hosts.bucket` looks for them."""
+    namespace = value.metadata.namespace
+    return tuple(dict.fromkeys([hosts.bucket(host.lower(), namespace) for host in value.spec.hosts]))
 
 
 def _has_wildcards(value: Object[VirtualService]) -> tuple[Hashable, ...]:
@@ -152,7 +158,13 @@ NAMESPACES: Table[Key, Namespace] = Table("namespaces")
 NODES: Table[Key, Node] = Table("nodes")
 SERVICES: Table[Key, Service] = Table(
     "services",
-    indexes={"namespace": _namespace, "name": _name, "external_name": _external_name, "network": _gateway_of_network},
+    indexes={
+        "namespace": _namespace,
+        "name": _name,
+        "external_name": _external_name,
+        "alias": _is_alias,
+        "network": _gateway_of_network,
+    },
 )
 ENDPOINT_SLICES: Table[Key, EndpointSlice] = Table("endpointslices", indexes={"service": _service_of_slice})
 PODS: Table[Key, Pod] = Table("pods", indexes={"namespace": _namespace, "address": _pod_addresses})

@@ -9,7 +9,7 @@ Gateways are different: there all VirtualServices of a host count, one after the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -21,8 +21,6 @@ from lateen.model.gateway_names import MESH, full_gateway_names
 from lateen.model.inputs import DOMAIN, VIRTUAL_SERVICES
 from lateen.model.mesh import default_virtual_service_export
 from lateen.model.scope import EgressListener
-from lateen.model.service import Resolution
-from lateen.model.services import service, service_keys
 
 _PUBLIC = "*"
 _OWN = "."
@@ -103,23 +101,16 @@ def candidates_of_host(db: Reader, host: str) -> tuple[Candidate, ...]:
     Depends on the host's own buckets and on the wildcards; not a query, as only what is chosen of it is worth keeping.
     """
     found = []
-    for key in _keys_of_host(db, host):
+    for key in VIRTUAL_SERVICES.where(db, "host", hosts.bucket(host)):
         one = outline(db, key)
         if one is not None and MESH in one.gateways and host in one.hosts:
             found.append(Candidate(hosts.specificity(host), one))
     for pattern, one in wildcard_virtual_services(db):
         if pattern != host and hosts.covers(pattern, host):
             found.append(Candidate(hosts.specificity(pattern), one))
-    return tuple(sorted(found, key=lambda each: (each.specificity, each.outline.age)))
-
-
-def _keys_of_host(db: Reader, host: str) -> Iterable[Key]:
-    """VirtualServices that name exactly this host, in full or as the short name of a service in their own namespace."""
-    yield from VIRTUAL_SERVICES.where(db, "host", host)
-    name = hosts.kubernetes_name(host, DOMAIN.get(db))
-    if name is not None:
-        short, namespace = name
-        yield from VIRTUAL_SERVICES.where(db, "host", (namespace, short))
+    if len(found) > 1:
+        found.sort(key=lambda each: (each.specificity, each.outline.age))
+    return tuple(found)
 
 
 def _has_http(one: Outline) -> bool:
@@ -131,35 +122,32 @@ def chosen(
 ) -> Outline | None:
     """The VirtualService that counts for a client in a namespace, of those that its egress listener imports and that
     `fits` (by default: the ones with HTTP routes)."""
-    seen = [
-        each
-        for each in candidates
-        if fits(each.outline)
-        and each.outline.is_seen_from(namespace)
-        and listener.imports_virtual_service(each.outline.key.namespace, each.outline.hosts)
-    ]
+    seen = [each for each in candidates if fits(each.outline) and _counts(each.outline, namespace, listener)]
     if len(seen) < 2:
         return seen[0].outline if seen else None
     return min(seen, key=lambda each: (each.specificity, each.outline.rank(namespace))).outline
 
 
-@query
-def hosts_without_service(db: Reader) -> tuple[str, ...]:
-    """Hosts of the sidecars' VirtualServices that no service has, sorted: names that only routes make sense of.
+def chosen_of_host(outlines: tuple[Outline, ...], namespace: str, listener: EgressListener) -> Outline | None:
+    """The same among VirtualServices that name one and the same host."""
+    seen = [one for one in outlines if _counts(one, namespace, listener)]
+    return min(seen, key=lambda one: one.rank(namespace), default=None)
 
-    A wildcard that covers a service is about the services it covers and about nothing else. An ExternalName Service is
-    but another name of a service, which a VirtualService may route differently from it.
-    """
-    services = (service(db, key) for key in service_keys(db))
-    known = {one.hostname.lower() for one in services if one is not None and one.resolution is not Resolution.ALIAS}
-    found: set[str] = set()
+
+def _counts(one: Outline, namespace: str, listener: EgressListener) -> bool:
+    return one.is_seen_from(namespace) and listener.imports_virtual_service(one.key.namespace, one.hosts)
+
+
+@query
+def routed_hosts(db: Reader) -> Mapping[str, tuple[Outline, ...]]:
+    """The hosts of all VirtualServices for sidecars that have HTTP routes, sorted; with the VirtualServices."""
+    found: dict[str, tuple[Outline, ...]] = {}
     for key in VIRTUAL_SERVICES.where(db, "gateway", MESH):
         one = outline(db, key)
         if one is not None and one.has_http:
-            found.update(host for host in one.hosts if host not in known)
-    wide = [host for host in found if hosts.is_wildcard(host)]
-    found.difference_update(pattern for pattern in wide if any(hosts.covers(pattern, host) for host in known))
-    return tuple(sorted(found))
+            for host in one.hosts:
+                found[host] = (*found.get(host, ()), one)
+    return {host: found[host] for host in sorted(found)}
 
 
 @query

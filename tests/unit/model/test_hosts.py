@@ -101,3 +101,17 @@ def test_a_name_without_dots_is_a_service_of_the_namespace(name: str, expected: 
 )
 def test_which_kubernetes_service_a_host_can_be(host: str, expected: tuple[str, str] | None) -> None:
     assert hosts.kubernetes_name(host, "cluster.local") == expected
+
+
+@given(PATTERNS.filter(hosts.is_wildcard), st.lists(PATTERNS, max_size=6))
+def test_a_wildcard_is_found_to_cover_some_of_many(wildcard: str, names: list[str]) -> None:
+    expected = any(hosts.covers(wildcard, name) for name in names if name != wildcard)
+    assert hosts.covers_some(wildcard, hosts.backwards(names)) is expected
+
+
+def test_where_a_host_is_indexed() -> None:
+    assert hosts.bucket("web", "default") == hosts.bucket("web.default.svc.cluster.local") == ("default", "web")
+    assert hosts.bucket("a.com") == hosts.bucket("a.com", "default") == "a.com"
+    assert hosts.bucket("*.default.svc.cluster.local") == "*.default.svc.cluster.local"
+    assert hosts.bucket("*", "default") == "*"
+    assert hosts.bucket("web") == "web"

@@ -20,8 +20,8 @@ from lateen.model.scope import EgressListener
 from lateen.model.virtual_services import (
     candidates_of_host,
     chosen,
-    hosts_without_service,
     outline,
+    routed_hosts,
     virtual_services_of_gateway,
 )
 from lateen.testing.mesh import Mesh
@@ -116,7 +116,7 @@ def test_a_change_of_routes_is_none_of_the_outline() -> None:
     assert mesh.get(outline, Key("default", "v")) == before
 
 
-def test_hosts_that_no_service_has() -> None:
+def test_hosts_that_sidecars_route() -> None:
     mesh = Mesh(
         "kind: Service\nmetadata: {name: web}\nspec: {clusterIP: 10.0.0.1, ports: [{port: 80}]}",
         vs("v", "web", "bookinfo.com", "*.wide.com"),
@@ -124,7 +124,7 @@ def test_hosts_that_no_service_has() -> None:
         vs("g", "gateway.com", gateways=["gw"]),
         vs("t", "tcp.com", http=[], tcp=[ROUTE]),
     )
-    assert mesh.get(hosts_without_service) == ("*.wide.com", "bookinfo.com")
+    assert list(mesh.get(routed_hosts)) == ["*.svc.cluster.local", "*.wide.com", "bookinfo.com", HOST]
 
 
 def test_of_a_gateway_in_order() -> None:

@@ -6,7 +6,7 @@ the services of one namespace on one port, so that a change of one service or Vi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from lateen.api.objects import Key
@@ -23,7 +23,7 @@ from lateen.model.scope import EgressListener, ScopeKey, scope_of
 from lateen.model.selecting_labels import projected, source_labels
 from lateen.model.service import Resolution, ServiceKey
 from lateen.model.services import service, unaliased
-from lateen.model.virtual_services import candidates_of_host, chosen, hosts_without_service
+from lateen.model.virtual_services import candidates_of_host, chosen, chosen_of_host, routed_hosts
 from lateen.translate.routes.route_table import Block
 from lateen.translate.routes.routings import Routings
 from lateen.translate.routes.virtual_hosts import DomainForm, VirtualHost
@@ -49,6 +49,12 @@ class Place(NamedTuple):
     """Index among the scope's."""
     port: int
     form: DomainForm
+
+
+Dropped = tuple[str, str]
+"""A domain that another virtual host has, and the namespace whose clients alone know it, if any."""
+Drops = tuple[tuple[str, tuple[Dropped, ...]], ...]
+"""By host."""
 
 
 def route_client(db: Reader, view: OutboundView) -> Client:
@@ -85,12 +91,19 @@ def blocks(db: Reader, place: Place, namespace: str) -> Iterator[Block]:
     """The virtual hosts of a port, for clients of a namespace."""
     ports = http_ports(db, place.client.holder.scope, place.listener)
     names = alias_names(db)
+    dropped = dropped_domains(db, place)
     for _, keys in ports.get(place.port, {}).items():
-        yield service_block(db, place, keys, namespace if _is_home(db, namespace, keys, names) else "")
-    extra = [host for host, _ in extra_hosts(db, place)]
+        bare = namespace if _is_home(db, namespace, keys, names) else ""
+        yield service_block(db, place, keys, bare, _of(dropped, (key.hostname for key in keys)))
+    extra = extra_hosts(db, place)
     if extra:
         domain = DOMAIN.get(db)
-        yield extra_block(db, place, namespace if any(home(host, domain) == namespace for host in extra) else "")
+        bare = namespace if any(home(host, domain) == namespace for host, _ in extra) else ""
+        yield extra_block(db, place, bare, _of(dropped, (host for host, _ in extra)))
+
+
+def _of(dropped: Mapping[str, tuple[Dropped, ...]], names: Iterable[str]) -> Drops:
+    return tuple((name, dropped[name]) for name in names if name in dropped) if dropped else ()
 
 
 def _is_home(db: Reader, namespace: str, keys: tuple[ServiceKey, ...], names: Mapping[str, tuple[str, ...]]) -> bool:
@@ -104,45 +117,76 @@ def _is_home(db: Reader, namespace: str, keys: tuple[ServiceKey, ...], names: Ma
 
 
 @query
-def service_block(db: Reader, place: Place, keys: tuple[ServiceKey, ...], bare: str) -> Block:
+def service_block(db: Reader, place: Place, keys: tuple[ServiceKey, ...], bare: str, dropped: Drops) -> Block:
     """The virtual hosts of some services. `bare` is the namespace whose services go by their names alone, if any."""
-    resolver = _Resolver(db, place, bare)
-    return Block(tuple(resolver.of_service(key) for key in keys))
+    resolver = _Resolver(db, place, bare, dropped)
+    return Block(tuple([resolver.of_service(key) for key in keys]))
 
 
 @query
-def extra_block(db: Reader, place: Place, bare: str) -> Block:
-    """The virtual hosts of hosts that have no service."""
-    resolver = _Resolver(db, place, bare)
-    return Block(tuple(resolver.of_host(host, key) for host, key in extra_hosts(db, place)))
+def extra_block(db: Reader, place: Place, bare: str, dropped: Drops) -> Block:
+    """The virtual hosts of hosts that have no service there."""
+    resolver = _Resolver(db, place, bare, dropped)
+    return Block(tuple([resolver.of_host(host, key) for host, key in extra_hosts(db, place)]))
 
 
 @query
 def extra_hosts(db: Reader, place: Place) -> tuple[tuple[str, Key], ...]:
-    """Hosts without a service that can be reached on a port, with the VirtualService that counts.
+    """Hosts that the client sees no service of on a port but may reach there, with the VirtualService that counts.
 
-    That is port 80, and ports of a service that is named beside them, around them (a wildcard) or behind them (of an
-    ExternalName Service).
+    They are reached at port 80, and at the ports of a service that is named beside them, around them (a wildcard) or
+    behind them (of an ExternalName Service).
     """
     client, port = place.client, place.port
     listener = scope_of(db, client.holder.scope).listeners[place.listener]
     here = http_ports(db, client.holder.scope, place.listener).get(port, {})
     present = {key.hostname for keys in here.values() for key in keys}
+    everywhere = port == _HTTP or listener.port == port
     wide = [host for host in present if hosts.is_wildcard(host)]
+    aliases = {alias for names in alias_names(db).values() for alias in names}
+    others = _Others(db, listener, 0 if place.form is DomainForm.WITH_PORT else port)
     found = []
-    for host in hosts_without_service(db):
-        one = chosen(candidates_of_host(db, host), client.namespace, listener)
-        if one is None:
+    for host, outlines in routed_hosts(db).items():
+        if host in present:
             continue
-        beside = not present.isdisjoint((*one.hosts, unaliased(db, host)))
-        beside = beside or any(hosts.covers(pattern, host) for pattern in wide)
-        if port == _HTTP or listener.port == port or beside:
+        if not everywhere and not wide and host not in aliases and all(len(one.hosts) == 1 for one in outlines):
+            continue
+        one = chosen_of_host(outlines, client.namespace, listener)
+        if one is None or others.have(host):
+            continue
+        beside = everywhere or not present.isdisjoint((*one.hosts, unaliased(db, host)))
+        if beside or any(hosts.covers(pattern, host) for pattern in wide):
             found.append((host, one.key))
     return tuple(found)
 
 
+class _Others:
+    """The services of a listener that have a port (0: any), whatever they speak. Lives inside one query."""
+
+    def __init__(self, db: Reader, listener: EgressListener, port: int) -> None:
+        self._db = db
+        self._listener = listener
+        self._port = port
+        self._backwards: list[str] | None = None
+
+    def have(self, host: str) -> bool:
+        """Whether a host is one of theirs. A wildcard that covers one of theirs is about those it covers alone."""
+        if not hosts.is_wildcard(host):
+            return host in self._listener.services and self._has_port(self._listener.services[host])
+        if self._backwards is None:
+            services = self._listener.services.items()
+            self._backwards = hosts.backwards(name for name, key in services if self._has_port(key))
+        return hosts.covers_some(host, self._backwards)
+
+    def _has_port(self, key: ServiceKey) -> bool:
+        found = service(self._db, key)
+        if found is None or found.resolution is Resolution.ALIAS:
+            return False
+        return not self._port or found.port(self._port) is not None
+
+
 @query
-def dropped_domains(db: Reader, place: Place) -> Mapping[str, tuple[str, ...]]:
+def dropped_domains(db: Reader, place: Place) -> Mapping[str, tuple[Dropped, ...]]:
     """By host: the domains that another virtual host of the same route configuration has."""
     everywhere = contested(db)
     if not everywhere:
@@ -150,34 +194,32 @@ def dropped_domains(db: Reader, place: Place) -> Mapping[str, tuple[str, ...]]:
     here = http_ports(db, place.client.holder.scope, place.listener).get(place.port, {})
     services = {key for keys in here.values() for key in keys}
     extra = {host for host, _ in extra_hosts(db, place)}
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[Dropped]] = {}
     for domain, claims in everywhere.items():
         present = [claim for claim in claims if _is_present(claim, services, extra)]
-        for claim in present[1:]:
-            # Of names without a namespace a client sees one at most, so they contend with other forms alone.
-            if claim.host != present[0].host and not (claim.form is present[0].form is Form.SHORT and _is_bare(domain)):
-                found.setdefault(claim.host, []).append(domain)
+        for index, claim in enumerate(present):
+            if any(first.contends(claim) for first in present[:index]):
+                found.setdefault(claim.host, []).append((domain, claim.home))
     return {host: tuple(found[host]) for host in sorted(found)}
 
 
 def _is_present(claim: Claim, services: set[ServiceKey], extra: set[str]) -> bool:
-    return claim.service in services if claim.service is not None else claim.host in extra
-
-
-def _is_bare(domain: str) -> bool:
-    return "." not in domain.removeprefix("*.")
+    if claim.service in services:
+        return True
+    # A service that is not seen may still be routed, by its host.
+    return claim.host in extra and claim.form not in (Form.ALIAS, Form.ADDRESS)
 
 
 def lone_block(db: Reader, place: Place, host: str) -> Block | None:
     """The only virtual host of a listener that is one service's alone; None when the service is not there."""
     key = scope_of(db, place.client.holder.scope).listeners[place.listener].services.get(host)
-    return service_block(db, place, (key,), "") if key is not None else None
+    return service_block(db, place, (key,), "", ()) if key is not None else None
 
 
 class _Resolver:
     """Resolves hosts for one client. Lives inside one query."""
 
-    def __init__(self, db: Reader, place: Place, bare: str) -> None:
+    def __init__(self, db: Reader, place: Place, bare: str, dropped: Drops) -> None:
         self._db = db
         client, index, self._port, self._form = place
         self._namespace = client.namespace
@@ -186,12 +228,12 @@ class _Resolver:
         self._names = alias_names(db)
         self._listener = scope_of(db, client.holder.scope).listeners[index]
         self._routings = Routings(db, client.holder, client.namespace, client.labels)
-        self._dropped = dropped_domains(db, place) if self._form is not DomainForm.ANY else {}
+        self._dropped = dict(dropped)
 
     def of_service(self, key: ServiceKey) -> VirtualHost:
         host = key.hostname
-        dropped = self._dropped.get(host, ())
         bare = self._bare_for(host, *self._names.get(host, ()))
+        dropped = self._dropped_by(host, bare)
         candidates = candidates_of_host(self._db, host)
         one = chosen(candidates, self._namespace, self._listener) if candidates else None
         if one is None:
@@ -201,9 +243,12 @@ class _Resolver:
         return VirtualHost(host, self._port, key, self._form, bare, dropped, routing)
 
     def of_host(self, host: str, key: Key) -> VirtualHost:
-        dropped = self._dropped.get(host, ())
+        bare = self._bare_for(host)
         routing = self._routings.of(key, self._port, MESH)
-        return VirtualHost(host, self._port, None, self._form, self._bare_for(host), dropped, routing)
+        return VirtualHost(host, self._port, None, self._form, bare, self._dropped_by(host, bare), routing)
+
+    def _dropped_by(self, host: str, bare: str) -> tuple[str, ...]:
+        return tuple(domain for domain, home in self._dropped.get(host, ()) if not home or home == bare)
 
     def _bare_for(self, *names: str) -> str:
         is_home = bool(self._bare) and any(home(name, self._domain) == self._bare for name in names)

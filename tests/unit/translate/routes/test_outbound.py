@@ -344,3 +344,52 @@ def test_an_alias_may_be_routed_otherwise_than_its_service() -> None:
     assert not {"old", "old.default", "old.default.svc.cluster.local"} & set(found[f"{FQDN}:8080"])
     (route,) = routes_of(config(mesh, "8080"), f"{FQDN}:8080")
     assert route.name == "default"
+
+
+def test_a_service_that_is_not_seen_may_be_routed() -> None:
+    hidden = service("hidden", "other", ip="10.0.0.2", http=80)
+    hidden["metadata"]["annotations"] = {"networking.istio.io/exportTo": "."}
+    mesh = Mesh(WEB, hidden, vs("v", "hidden.other.svc.cluster.local"))
+    found = config(mesh)
+    name = "hidden.other.svc.cluster.local"
+    assert domains(found)[f"{name}:80"] == [name, "hidden.other", "hidden.other.svc"]
+    assert routes_of(found, f"{name}:80")[0].route.cluster == f"outbound|80||{FQDN}"
+    assert f"{name}." in domains(config(mesh, proxy=mesh.proxy("x.other")))[f"{name}:80"]
+
+
+def test_a_service_may_be_routed_at_port_80_where_it_does_not_listen() -> None:
+    mesh = Mesh(WEB, service("api", ip="10.0.0.2", http=9090), vs("v", "api"))
+    name = "api.default.svc.cluster.local"
+    assert f"{name}:80" in domains(config(mesh))
+    assert "10.0.0.2" in domains(config(mesh, "9090"))[f"{name}:9090"]
+
+
+def test_a_service_of_byte_streams_is_not_routed_as_http() -> None:
+    mesh = Mesh(WEB, service("db", ip="10.0.0.2", tcp=80), vs("v", "db"))
+    assert set(domains(config(mesh))) == {f"{FQDN}:80", "allow_any"}
+
+
+def test_a_routed_wildcard_is_about_the_services_that_are_seen() -> None:
+    hidden = service("hidden", "other", ip="10.0.0.2", http=80)
+    hidden["metadata"]["annotations"] = {"networking.istio.io/exportTo": "."}
+    mesh = Mesh(WEB, hidden, vs("v", "*.other.svc.cluster.local"))
+    assert domains(config(mesh))["*.other.svc.cluster.local:80"] == ["*.other.svc.cluster.local"]
+    assert "*.other.svc.cluster.local:80" not in domains(config(mesh, proxy=mesh.proxy("x.other")))
+
+
+def test_one_name_in_two_namespaces_is_routed_in_each() -> None:
+    aliases = [external_name("old", FQDN, namespace) for namespace in ("default", "other", "third")]
+    mesh = Mesh(WEB, *aliases, *(vs("v", "old", namespace=namespace) for namespace in ("default", "other")))
+    for namespace in ("default", "other"):
+        found = domains(config(mesh, proxy=mesh.proxy(f"x.{namespace}")))
+        assert [name for name in found if "old" in found[name]] == [f"old.{namespace}.svc.cluster.local:80"]
+    third = domains(config(mesh, proxy=mesh.proxy("x.third")))
+    assert [name for name in third if "old" in third[name]] == [f"{FQDN}:80"]
+
+
+def test_one_name_without_a_service_in_two_namespaces() -> None:
+    names = [f"none.{namespace}.svc.cluster.local" for namespace in ("default", "other")]
+    mesh = Mesh(WEB, *(vs(f"v{i}", name) for i, name in enumerate(names)))
+    for namespace, name in zip(("default", "other"), names, strict=True):
+        found = domains(config(mesh, proxy=mesh.proxy(f"x.{namespace}")))
+        assert [each for each in found if "none" in found[each]] == [f"{name}:80"]
