@@ -9,11 +9,11 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from lateen.engine.errors import CycleError, EngineMisuse, QueryError, QueryFailed, show_call
+from lateen.engine.errors import CycleError, EngineMisuse, QueryError
 from lateen.engine.inputs import Table
-from lateen.engine.node import Dependency, Node, Source
+from lateen.engine.node import Dependency, Node, Source, add_reader, as_result, remove_reader
 from lateen.engine.observation import Observation, Observer
 from lateen.engine.overlay import Overlay
 from lateen.engine.provenance import Explanation, explain
@@ -33,8 +33,9 @@ class Engine:
     def __init__(self, *, keep: int = 1024) -> None:
         self.revision = 0
         self._keep = keep
-        self._tables: dict[Table[Any, Any], TableData] = {}
-        self._nodes: dict[tuple[Query[Any, Any], tuple[Any, ...]], Node] = {}
+        self.tables: dict[Table[Any, Any], TableData] = {}
+        self.nodes: dict[Query[Any, Any], dict[tuple[Any, ...], Node]] = {}
+        """Every result held, by query and arguments; read by readers and overlays."""
         self._recent: OrderedDict[Node, None] = OrderedDict()
         self._stack: list[Node] = []
         self._demands = 0
@@ -76,11 +77,11 @@ class Engine:
         revision = self.revision + 1
         changed: list[Source] = []
         overlays = tuple(self._overlays)
-        for (table, key), value in transaction.writes.items():
-            data = self._data(table)
+        for table, written in transaction.writes.items():
+            data = self.data(table)
             for overlay in overlays:
-                overlay.keep_old(table, key, data.values.get(key, ABSENT))
-            data.write(key, value, changed)
+                overlay.keep_old(table, {key: data.values.get(key, ABSENT) for key in written})
+            data.write(written, changed)
         self.revision = revision
         for source in changed:
             source.changed_at = revision
@@ -88,7 +89,8 @@ class Engine:
 
     def _mark(self, changed: list[Source]) -> None:
         """Marks everything that read the changed sources; stops at what is marked already."""
-        pending: list[Dependency] = list(changed)
+        # A bucket is in the list as often as its membership changed.
+        pending: list[Dependency] = list(dict.fromkeys(changed))
         while pending:
             for reader in pending.pop().readers:
                 if not reader.stale:
@@ -103,13 +105,16 @@ class Engine:
     def get(self, query: Query[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of a query now. Raises the error when that is its result."""
         _positional(query, kwargs)
-        with self._outermost():
+        self._enter()
+        try:
             node = self.node(query, args)
             self._recent[node] = None
             self._recent.move_to_end(node)
             while len(self._recent) > self._keep:
                 forgotten, _ = self._recent.popitem(last=False)
                 self._orphans.add(forgotten)
+        finally:
+            self._leave()
         result: R = node.result()
         return result
 
@@ -128,22 +133,31 @@ class Engine:
     def refresh(self, node: Node) -> None:
         """Brings a held node up to date."""
         if node.stale:
-            with self._outermost():
+            self._enter()
+            try:
                 self._update(node)
+            finally:
+                self._leave()
 
     def hold(self, observer: Observer, query: Query[P, R], *args: P.args, **kwargs: P.kwargs) -> Node:
         """The up-to-date node of a query, held from now on by an observer."""
         _positional(query, kwargs)
-        with self._outermost():
+        self._enter()
+        try:
             node = self.node(query, args)
-            if observer not in node.observers:
+            if not node.observers:
+                node.observers = observer.alone
+            elif observer not in node.observers:
                 node.observers = (*node.observers, observer)
+        finally:
+            self._leave()
         return node
 
     def let_go(self, node: Node) -> None:
         """An observer no longer holds a node: it is dropped unless somebody else demands it."""
-        with self._outermost():
-            self._orphans.add(node)
+        self._enter()
+        self._orphans.add(node)
+        self._leave()
 
     def overlay(self, change: Callable[[Transaction], None] | None = None) -> Overlay:
         """A hypothetical world: this revision with `change` on top, unaffected by later changes of the engine.
@@ -162,34 +176,44 @@ class Engine:
 
     def node(self, query: Query[Any, Any], args: tuple[Any, ...]) -> Node:
         """The up-to-date node of a query; for readers and observers."""
-        node = self._nodes.get((query, args))
+        nodes = self.nodes.get(query)
+        if nodes is None:
+            nodes = self.nodes[query] = {}
+            self._counters[query] = QueryStatistics()
+        node = nodes.get(args)
         if node is None:
-            node = self._nodes[query, args] = Node(query, args, self._count(query))
-        if node.stale or node.running:
+            node = nodes[args] = Node(query, args, self._counters[query])
+            self._compute(node)
+        elif node.stale:
             self._update(node)
         else:
             node.counts.hits += 1
         return node
 
     def value(self, table: Table[Any, Any], key: Any) -> tuple[Source, Any]:
-        data = self._data(table)
+        data = self.data(table)
         return data.value_source(key), data.values.get(key)
 
     def keys(self, table: Table[Any, Any]) -> tuple[Source, tuple[Any, ...]]:
-        data = self._data(table)
-        return data.keys_source(), data.keys.sorted()
+        data = self.data(table)
+        return data.keys_source(), data.keys()
 
     def bucket(self, table: Table[Any, Any], index: str, bucket: Hashable) -> tuple[Source, tuple[Any, ...]]:
-        data = self._data(table)
-        return data.bucket_source(index, bucket), data.listing(index, bucket).sorted()
+        listing = self.data(table).listing(index, bucket)
+        assert listing.source is not None
+        return listing.source, listing.sorted()
 
     def data(self, table: Table[Any, Any]) -> TableData:
-        """The data of a table; for overlays, which read what they do not change from here."""
-        return self._data(table)
+        """The data of a table."""
+        data = self.tables.get(table)
+        if data is None:
+            data = self.tables[table] = TableData(table)
+        return data
 
     def peek(self, query: Query[Any, Any], args: tuple[Any, ...]) -> Node | None:
         """The node as it is, up to date or not, if there is one."""
-        return self._nodes.get((query, args))
+        nodes = self.nodes.get(query)
+        return nodes.get(args) if nodes is not None else None
 
     # --- computing -------------------------------------------------------------------------------------------
 
@@ -239,7 +263,10 @@ class Engine:
         node.cycle = None
         self._stack.append(node)
         try:
-            value, error = run(node.query, node.args, reader)
+            try:
+                value = node.query.function(reader, *node.args)
+            except Exception as raised:
+                error = as_result(raised, node)
         except BaseException:
             # Interrupted, out of memory or too deep: nothing is known of the result, so nothing is remembered.
             self._link(node, ())
@@ -252,7 +279,9 @@ class Engine:
             node.running = False
         if node.cycle is not None:
             value, error = None, CycleError(node.cycle)
-        self._link(node, reader.finish())
+        deps = reader.finish()
+        if deps != node.deps:
+            self._link(node, deps)
         self._remember(node, value, error)
 
     def _remember(self, node: Node, value: Any, error: QueryError | None) -> None:
@@ -277,31 +306,29 @@ class Engine:
     def _link(self, node: Node, deps: tuple[Dependency, ...]) -> None:
         old = node.deps
         node.deps = deps
-        for dependency in deps:
-            dependency.readers.add(node)
+        add_reader(deps, node)
         if old:
             kept = set(deps)
             for dependency in old:
                 if dependency not in kept:
-                    dependency.readers.discard(node)
+                    remove_reader(dependency, node)
                     if _may_be_orphan(dependency):
                         self._orphans.add(dependency)
 
     # --- forgetting ------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _outermost(self) -> Iterator[None]:
+    def _enter(self) -> None:
+        """Begins a demand from outside; `_leave` ends it whatever came of it."""
         if self._changing:
             raise EngineMisuse("results cannot be demanded inside a change: end it first")
         if self._stack:
             raise EngineMisuse(f"{self._stack[-1]!r} asked the engine itself: a query reads through its reader")
         self._demands += 1
-        try:
-            yield
-        finally:
-            self._demands -= 1
-            if not self._demands and self._orphans:
-                self._sweep()
+
+    def _leave(self) -> None:
+        self._demands -= 1
+        if self._orphans and not self._demands:
+            self._sweep()
 
     def _sweep(self) -> None:
         """Drops what nobody reads, observes or demanded recently, and then what only that had read."""
@@ -310,14 +337,14 @@ class Engine:
             found = pending.pop()
             if isinstance(found, Source):
                 if not found.readers:
-                    self._data(found.input.table).forget(found)
+                    self.data(found.table).forget(found)
                 continue
-            if self._nodes.get((found.query, found.args)) is not found or self._wanted(found):
+            if self.peek(found.query, found.args) is not found or self._wanted(found):
                 continue
-            del self._nodes[found.query, found.args]
+            del self.nodes[found.query][found.args]
             self._dropped += 1
             for dependency in found.deps:
-                dependency.readers.discard(found)
+                remove_reader(dependency, found)
                 if _may_be_orphan(dependency):
                     pending.add(dependency)
 
@@ -332,8 +359,8 @@ class Engine:
             found = pending.pop()
             if found.observers or found in self._recent or found.cycle is None:
                 return True
-            pending.extend(found.readers - seen)
-            seen |= found.readers
+            pending.extend(reader for reader in found.readers if reader not in seen)
+            seen.update(found.readers)
         return False
 
     # --- telling ---------------------------------------------------------------------------------------------
@@ -341,10 +368,13 @@ class Engine:
     def explain(self, query: Query[P, R], *args: P.args, **kwargs: P.kwargs) -> Explanation:
         """Which inputs a query's present result was made from, down to the values, and through which queries."""
         _positional(query, kwargs)
-        with self._outermost():
+        self._enter()
+        try:
             node = self.node(query, args)
             self._orphans.add(node)
             return explain(node)
+        finally:
+            self._leave()
 
     def statistics(self) -> Statistics:
         total = QueryStatistics()
@@ -353,45 +383,18 @@ class Engine:
             total.verified += counter.verified
             total.computed += counter.computed
             total.cutoffs += counter.cutoffs
-        tables = self._tables.values()
+        nodes = [node for nodes in self.nodes.values() for node in nodes.values()]
         return Statistics(
             revision=self.revision,
-            nodes=len(self._nodes),
-            sources=sum(len(t.sources) + sum(b.source is not None for b in t.buckets.values()) for t in tables)
-            + sum(t.keys.source is not None for t in tables),
-            observed=sum(bool(n.observers) for n in self._nodes.values()),
-            values=sum(len(t.values) for t in tables),
+            nodes=len(nodes),
+            sources=sum(table.sources_held() for table in self.tables.values()),
+            observed=sum(bool(node.observers) for node in nodes),
+            values=sum(len(table.values) for table in self.tables.values()),
             marked=self._marked,
             dropped=self._dropped,
             total=total,
             queries={query.name: counter.copy() for query, counter in self._counters.items()},
         )
-
-    def _count(self, query: Query[Any, Any]) -> QueryStatistics:
-        counter = self._counters.get(query)
-        if counter is None:
-            counter = self._counters[query] = QueryStatistics()
-        return counter
-
-    def _data(self, table: Table[Any, Any]) -> TableData:
-        data = self._tables.get(table)
-        if data is None:
-            data = self._tables[table] = TableData(table)
-        return data
-
-
-def run(
-    query: Query[Concatenate[Any, ...], Any], args: tuple[Any, ...], reader: Reader
-) -> tuple[Any, QueryError | None]:
-    """One run of a query's function: (value, None) or (None, error). Faults of the query become QueryFailed."""
-    try:
-        return query.function(reader, *args), None
-    except QueryError as error:
-        return None, error.with_traceback(None)
-    except (RecursionError, MemoryError, EngineMisuse):
-        raise
-    except Exception as error:
-        return None, QueryFailed(show_call(query.name, args), error)
 
 
 def _positional(query: Query[Any, Any], kwargs: dict[str, Any]) -> None:

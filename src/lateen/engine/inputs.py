@@ -33,7 +33,14 @@ class Table(Generic[K, V]):
 
     def get(self, db: Reader, key: K) -> V | None:
         """The value at `key`; None when there is none (which is a dependency as well)."""
-        value: V | None = db.read_value(self, key)
+        data = db.tables.get(self)
+        value: V | None
+        if data is not None:
+            db.reads[data.sources.get(key) or data.value_source(key)] = None
+            value = data.values.get(key)
+        else:
+            source, value = db.world.value(self, key)
+            db.reads[source] = None
         return value
 
     def keys(self, db: Reader) -> tuple[K, ...]:
@@ -58,7 +65,7 @@ class Cell(Generic[V]):
         self.table: Table[str, V] = Table(name)
 
     def get(self, db: Reader) -> V:
-        value = db.read_value(self.table, "")
+        value = self.table.get(db, "")
         return self.default if value is None else value
 
     def __repr__(self) -> str:

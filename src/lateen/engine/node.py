@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Hashable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lateen.engine.errors import CycleError, QueryError, show_call
+from lateen.engine.errors import CycleError, EngineMisuse, QueryError, QueryFailed, show_call
 from lateen.engine.inputs import Input
 from lateen.engine.query import Query
 from lateen.engine.statistics import QueryStatistics
 
 if TYPE_CHECKING:
+    from lateen.engine.inputs import Table
     from lateen.engine.observation import Observer
 
 
 class Source:
     """One readable input that somebody read. `changed_at` is the revision of its last change; 0: none since."""
 
-    __slots__ = ("changed_at", "input", "readers")
+    __slots__ = ("bucket", "changed_at", "index", "key", "readers", "table")
 
-    def __init__(self, input: Input) -> None:
-        self.input = input
+    def __init__(self, table: Table[Any, Any], key: Any = None, index: str = "", bucket: Hashable = None) -> None:
+        self.table = table
+        self.key = key
+        self.index = index
+        self.bucket = bucket
         self.changed_at = 0
-        self.readers: set[Node] = set()
+        self.readers: Collection[Node] = ()
+
+    @property
+    def input(self) -> Input:
+        return Input(self.table, self.key, self.index, self.bucket)
 
     def __repr__(self) -> str:
         return repr(self.input)
@@ -31,7 +40,8 @@ class Node:
     """One result: of `query` with `args`. `error` is set instead of `value` when the result is an error.
 
     `verified_at` is the revision at which the result was last known right, `changed_at` the one at which it last became
-    different. `stale` means that something it read, however indirectly, may have changed since.
+    different. `stale` means that something it read, however indirectly, may have changed since; a node that is being
+    computed or verified is stale too, so that whoever finds one that is not may take its result as it stands.
     """
 
     __slots__ = (
@@ -47,7 +57,7 @@ class Node:
         self.value: Any = None
         self.error: QueryError | None = None
         self.deps: tuple[Dependency, ...] = ()
-        self.readers: set[Node] = set()
+        self.readers: Collection[Node] = ()
         self.changed_at = 0
         self.verified_at = -1
         self.stale = True
@@ -75,3 +85,36 @@ class Node:
 
 
 Dependency: TypeAlias = Source | Node
+
+
+def add_reader(dependencies: Collection[Dependency], reader: Node) -> None:
+    """`reader` reads each of these from now on.
+
+    Most dependencies have one reader or none, and an empty set takes 216 bytes: it is one only of two and more.
+    """
+    for dependency in dependencies:
+        readers = dependency.readers
+        if type(readers) is set:
+            readers.add(reader)
+        elif not readers:
+            dependency.readers = (reader,)
+        elif reader not in readers:
+            dependency.readers = {*readers, reader}
+
+
+def remove_reader(dependency: Dependency, reader: Node) -> None:
+    """`reader` does not read it any more."""
+    readers = dependency.readers
+    if type(readers) is set:
+        readers.discard(reader)
+    elif reader in readers:
+        dependency.readers = ()
+
+
+def as_result(raised: Exception, node: Node) -> QueryError:
+    """What a query raised, as its result: faults of the query become QueryFailed. Raises again what is no result."""
+    if isinstance(raised, QueryError):
+        return raised.with_traceback(None)
+    if isinstance(raised, (RecursionError, MemoryError, EngineMisuse)):
+        raise raised
+    return QueryFailed(repr(node), raised)

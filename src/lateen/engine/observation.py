@@ -21,12 +21,14 @@ class Observer:
     Made by `Engine.observer`. What it observes is shared with whoever else observes or reads it.
     """
 
-    __slots__ = ("_counts", "_engine", "_stale")
+    __slots__ = ("_counts", "_engine", "_stale", "alone")
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._counts: dict[Node, int] = {}
         self._stale: dict[Node, None] = {}
+        self.alone = (self,)
+        """The observers of a node that nobody else observes: one tuple for all of them."""
 
     def observe(self, query: Query[P, R], *args: P.args, **kwargs: P.kwargs) -> Observation[R]:
         """A standing demand for a query's result, computed now."""
@@ -74,8 +76,10 @@ class Observation(Generic[R]):
 
     def get(self) -> R:
         """The result now. Raises its error when that is the result."""
-        self._observer.refresh(self.node)
-        result: R = self.node.result()
+        node = self.node
+        if node.stale:
+            self._observer.refresh(node)
+        result: R = node.result()
         return result
 
     @property

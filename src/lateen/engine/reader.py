@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Hashable, Mapping
+from typing import Any, Final, NoReturn, Protocol
 
 from lateen.engine.errors import EngineMisuse
 from lateen.engine.inputs import Table
 from lateen.engine.node import Dependency, Node, Source
 from lateen.engine.query import Query
+from lateen.engine.table_data import TableData
 
-R = TypeVar("R")
-
-_FINISHED = (
-    "a reader was used after its query had returned (a generator or closure kept it?): read everything before returning"
-)
+Nodes = Mapping[Query[Any, Any], Mapping[tuple[Any, ...], Node]]
+Tables = Mapping[Table[Any, Any], TableData]
 
 
 class World(Protocol):
     """One consistent set of inputs with the results over it: the engine itself, or an overlay."""
+
+    @property
+    def nodes(self) -> Nodes:
+        """Nodes by query and arguments. One that is here and not stale may be taken without asking `node`."""
+
+    @property
+    def tables(self) -> Tables:
+        """Tables whose data is here may be read without asking `value`."""
 
     def node(self, query: Query[Any, Any], args: tuple[Any, ...]) -> Node:
         """The up-to-date node of a query."""
@@ -31,51 +37,51 @@ class World(Protocol):
 
 
 class Reader:
-    """Reads inputs and other queries on behalf of one running query. Unusable once that query has returned."""
+    """Reads inputs and other queries on behalf of one running query. Unusable once that query has returned.
 
-    __slots__ = ("_reads", "_world")
+    Queries and tables look into `nodes` and `tables` themselves, ask `world` for what is not there, and record in
+    `reads` what they gave: a call less each, of which a mesh makes hundreds of thousands.
+    """
+
+    __slots__ = ("nodes", "reads", "tables", "world")
 
     def __init__(self, world: World) -> None:
-        self._world = world
-        self._reads: dict[Dependency, None] | None = {}
-
-    def demand(self, query: Query[Any, R], args: tuple[Any, ...]) -> R:
-        """The query's result. Raises its error when that is its result."""
-        reads = self._reads
-        if reads is None:
-            raise EngineMisuse(_FINISHED)
-        node = self._world.node(query, args)
-        reads[node] = None
-        result: R = node.result()
-        return result
-
-    def read_value(self, table: Table[Any, Any], key: Any) -> Any:
-        reads = self._reads
-        if reads is None:
-            raise EngineMisuse(_FINISHED)
-        source, value = self._world.value(table, key)
-        reads[source] = None
-        return value
+        self.world = world
+        self.nodes = world.nodes
+        self.tables = world.tables
+        self.reads: dict[Dependency, None] = {}
 
     def read_keys(self, table: Table[Any, Any]) -> tuple[Any, ...]:
-        reads = self._recording()
-        source, keys = self._world.keys(table)
-        reads[source] = None
+        source, keys = self.world.keys(table)
+        self.reads[source] = None
         return keys
 
     def read_bucket(self, table: Table[Any, Any], index: str, bucket: Hashable) -> tuple[Any, ...]:
-        reads = self._recording()
-        source, keys = self._world.bucket(table, index, bucket)
-        reads[source] = None
+        source, keys = self.world.bucket(table, index, bucket)
+        self.reads[source] = None
         return keys
 
     def finish(self) -> tuple[Dependency, ...]:
         """Ends the recording: what was read, in the order of first reads."""
-        reads = self._recording()
-        self._reads = None
-        return tuple(reads)
+        self.world = _FINISHED
+        self.nodes = self.tables = _NOTHING
+        return tuple(self.reads)
 
-    def _recording(self) -> dict[Dependency, None]:
-        if self._reads is None:
-            raise EngineMisuse(_FINISHED)
-        return self._reads
+
+class _Finished:
+    """The world of a reader whose query has returned."""
+
+    nodes: Nodes = {}
+    tables: Tables = {}
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise EngineMisuse(
+            "a reader was used after its query had returned (a generator or closure kept it?): "
+            "read everything before returning"
+        )
+
+    node = value = keys = bucket = _refuse
+
+
+_FINISHED: Final = _Finished()
+_NOTHING: Final[Mapping[Any, Any]] = {}

@@ -2,104 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable, Mapping
 from typing import Any
 
-from lateen.engine.inputs import Input, Table
+from lateen.engine.inputs import Table
 from lateen.engine.node import Source
 
 ABSENT: Any = object()
 
 
 class Listing:
-    """A set of keys, and its sorted tuple, made when first asked for after a change."""
+    """The keys in one bucket, and their sorted tuple, made when first asked for after a change."""
 
-    __slots__ = ("_sorted", "members", "source")
+    __slots__ = ("_members", "_sorted", "source")
 
-    def __init__(self) -> None:
-        self.members: set[Any] = set()
+    def __init__(self, *keys: Any) -> None:
+        """Of one key or none."""
+        self._members: set[Any] | None = None
+        """None: `_sorted` says it all. Most buckets of most indexes have one member, and a set takes 216 bytes."""
+        self._sorted: tuple[Any, ...] | None = keys
         self.source: Source | None = None
-        self._sorted: tuple[Any, ...] | None = None
+
+    @property
+    def members(self) -> Collection[Any]:
+        return self._sorted if self._sorted is not None else self._members or ()
 
     def sorted(self) -> tuple[Any, ...]:
         if self._sorted is None:
-            self._sorted = tuple(sorted(self.members))
+            self._sorted = tuple(sorted(self._members or ()))
         return self._sorted
 
-    def change(self, key: Any, present: bool) -> None:
+    def add(self, key: Any) -> None:
+        if self._members is None:
+            if not self._sorted:
+                self._sorted = (key,)
+                return
+            self._members = set(self._sorted)
+        self._members.add(key)
         self._sorted = None
-        if present:
-            self.members.add(key)
-        else:
-            self.members.discard(key)
+
+    def discard(self, key: Any) -> None:
+        if self._members is None:
+            self._members = set(self._sorted or ())
+        self._members.discard(key)
+        self._sorted = None
 
 
 class TableData:
     """Mutable; changed by the engine's transactions alone."""
 
-    __slots__ = ("buckets", "keys", "sources", "table", "values")
+    __slots__ = ("_indexes", "_sorted", "buckets", "keys_read", "sources", "table", "values")
 
     def __init__(self, table: Table[Any, Any]) -> None:
         self.table = table
         self.values: dict[Any, Any] = {}
-        self.keys = Listing()
-        self.buckets: dict[tuple[str, Hashable], Listing] = {}
+        self.buckets: dict[str, dict[Hashable, Listing]] = {name: {} for name in table.indexes}
+        """By index and bucket."""
         self.sources: dict[Any, Source] = {}
+        """Of keys that were read."""
+        self.keys_read: Source | None = None
+        """Of the set of all keys, if it was read."""
+        self._sorted: tuple[Any, ...] | None = ()
+        self._indexes = tuple((function, self.buckets[name]) for name, function in table.indexes.items())
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def keys(self) -> tuple[Any, ...]:
+        """All keys, sorted; made when first asked for after a change."""
+        if self._sorted is None:
+            self._sorted = tuple(sorted(self.values))
+        return self._sorted
 
     def value_source(self, key: Any) -> Source:
         source = self.sources.get(key)
         if source is None:
-            source = self.sources[key] = Source(Input(self.table, key))
+            source = self.sources[key] = Source(self.table, key)
         return source
 
     def keys_source(self) -> Source:
-        if self.keys.source is None:
-            self.keys.source = Source(Input(self.table))
-        return self.keys.source
-
-    def bucket_source(self, index: str, bucket: Hashable) -> Source:
-        listing = self.listing(index, bucket)
-        if listing.source is None:
-            listing.source = Source(Input(self.table, None, index, bucket))
-        return listing.source
+        if self.keys_read is None:
+            self.keys_read = Source(self.table)
+        return self.keys_read
 
     def members(self, index: str, bucket: Hashable) -> Listing:
         """The keys in one bucket, to read. Raises KeyError when the table has no such index."""
-        if index not in self.table.indexes:
-            raise KeyError(f"{self.table!r} has no index {index!r}; it has: {', '.join(self.table.indexes)}")
-        return self.buckets.get((index, bucket)) or Listing()
+        return self._index(index).get(bucket) or Listing()
 
     def listing(self, index: str, bucket: Hashable) -> Listing:
-        """The keys in one bucket, to hold a source or to change."""
-        listing = self.members(index, bucket)
-        self.buckets[index, bucket] = listing
+        """The keys in one bucket, with a source for a reader. Raises KeyError when the table has no such index."""
+        buckets = self._index(index)
+        listing = buckets.get(bucket)
+        if listing is None:
+            listing = buckets[bucket] = Listing()
+        if listing.source is None:
+            listing.source = Source(self.table, None, index, bucket)
         return listing
 
-    def write(self, key: Any, value: Any, changed: list[Source]) -> None:
-        """Sets or (with ABSENT) removes one value; adds the sources whose reading now differs to `changed`."""
-        old = self.values.get(key, ABSENT)
-        if old is value or (old is not ABSENT and value is not ABSENT and old == value):
-            return
-        before, after = self.buckets_of(old), self.buckets_of(value)
-        if value is ABSENT:
-            del self.values[key]
-        else:
-            self.values[key] = value
-        if (source := self.sources.get(key)) is not None:
-            changed.append(source)
-        if (old is ABSENT) != (value is ABSENT):
-            self.keys.change(key, value is not ABSENT)
-            if self.keys.source is not None:
-                changed.append(self.keys.source)
-        for place in before ^ after if before else after:
-            listing = self.buckets.get(place)
-            if listing is None:
-                listing = self.buckets[place] = Listing()
-            listing.change(key, place in after)
-            if listing.source is not None:
-                changed.append(listing.source)
-            elif not listing.members:
-                del self.buckets[place]
+    def _index(self, name: str) -> dict[Hashable, Listing]:
+        found = self.buckets.get(name)
+        if found is None:
+            raise KeyError(f"{self.table!r} has no index {name!r}; it has: {', '.join(self.table.indexes)}")
+        return found
 
     def buckets_of(self, value: Any) -> set[tuple[str, Hashable]]:
         """Every (index, bucket) that a value is in."""
@@ -107,16 +110,75 @@ class TableData:
             return set()
         return {(name, bucket) for name, function in self.table.indexes.items() for bucket in function(value)}
 
+    def sources_held(self) -> int:
+        """How many there are, of keys, buckets and the set of keys."""
+        of_buckets = sum(b.source is not None for buckets in self.buckets.values() for b in buckets.values())
+        return len(self.sources) + of_buckets + (self.keys_read is not None)
+
+    # --- changing ------------------------------------------------------------------------------------------------
+
+    def write(self, written: Mapping[Any, Any], changed: list[Source]) -> None:
+        """Sets or (with ABSENT) removes values; adds the sources whose reading now differs to `changed`."""
+        values, sources = self.values, self.sources
+        for key, value in written.items():
+            old = values.get(key, ABSENT)
+            if old is value or (old is not ABSENT and value is not ABSENT and old == value):
+                continue
+            if value is ABSENT:
+                del values[key]
+            else:
+                values[key] = value
+            if sources and (source := sources.get(key)) is not None:
+                changed.append(source)
+            if old is ABSENT or value is ABSENT:
+                self._sorted = None
+                if self.keys_read is not None:
+                    changed.append(self.keys_read)
+            for function, buckets in self._indexes:
+                before = () if old is ABSENT else function(old)
+                after = () if value is ABSENT else function(value)
+                if before != after:
+                    _move(buckets, key, before, after, changed)
+
     def forget(self, source: Source) -> None:
         """Drops a source that nobody reads any more."""
-        read = source.input
-        if read.index:
-            listing = self.buckets.get((read.index, read.bucket))
+        if source.index:
+            buckets = self.buckets[source.index]
+            listing = buckets.get(source.bucket)
             if listing is not None and listing.source is source:
                 listing.source = None
                 if not listing.members:
-                    del self.buckets[read.index, read.bucket]
-        elif read.key is None:
-            self.keys.source = None
-        elif self.sources.get(read.key) is source:
-            del self.sources[read.key]
+                    del buckets[source.bucket]
+        elif source.key is None:
+            self.keys_read = None
+        elif self.sources.get(source.key) is source:
+            del self.sources[source.key]
+
+
+def _move(
+    buckets: dict[Hashable, Listing],
+    key: Any,
+    before: tuple[Hashable, ...],
+    after: tuple[Hashable, ...],
+    changed: list[Source],
+) -> None:
+    """Takes a key out of the buckets it was in, and puts it into those it is in now."""
+    if before:
+        kept = set(after)
+        for bucket in before:
+            if bucket in kept or (listing := buckets.get(bucket)) is None:
+                continue
+            listing.discard(key)
+            if listing.source is not None:
+                changed.append(listing.source)
+            elif not listing.members:
+                del buckets[bucket]
+        after = tuple(set(after).difference(before))
+    for bucket in after:
+        listing = buckets.get(bucket)
+        if listing is None:
+            buckets[bucket] = Listing(key)
+            continue
+        listing.add(key)
+        if listing.source is not None:
+            changed.append(listing.source)

@@ -12,6 +12,9 @@ from lateen.engine.table_data import ABSENT
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
+Writes = dict[Table[Any, Any], dict[Any, Any]]
+"""By table and key; ABSENT removes."""
+
 
 class Transaction:
     """Collects writes. What is written must be immutable from then on."""
@@ -19,7 +22,7 @@ class Transaction:
     __slots__ = ("_open", "writes")
 
     def __init__(self) -> None:
-        self.writes: dict[tuple[Table[Any, Any], Any], Any] = {}
+        self.writes: Writes = {}
         self._open = True
 
     def set(self, table: Table[K, V], key: K, value: V) -> None:
@@ -42,4 +45,7 @@ class Transaction:
     def _write(self, table: Table[Any, Any], key: Any, value: Any) -> None:
         if not self._open:
             raise EngineMisuse("the transaction has ended")
-        self.writes[table, key] = value
+        written = self.writes.get(table)
+        if written is None:
+            written = self.writes[table] = {}
+        written[key] = value

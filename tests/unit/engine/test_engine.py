@@ -290,6 +290,19 @@ def test_an_overlay_cuts_off_where_results_agree() -> None:
     assert overlay.computed == 3
 
 
+def test_an_overlay_keeps_a_result_that_was_equal_when_the_engine_moves_on() -> None:
+    engine = engine_with(("a", "web", "10.0.0.1"))
+    assert engine.get(count, "web") == 1
+    # Reached by the overlay's write, and found to be the same here.
+    overlay = engine.overlay(lambda tx: tx.set(PODS, "a", Pod("web", "10.0.0.9")))
+    assert overlay.get(count, "web") == 1
+    with engine.change() as tx:
+        tx.delete(PODS, "a")
+    assert engine.get(count, "web") == 0
+    assert overlay.get(count, "web") == 1
+    assert overlay.get(ips, "web") == ("10.0.0.9",)
+
+
 def test_a_snapshot_stays_at_its_revision() -> None:
     engine = engine_with(("a", "web", "1"))
     engine.observe(report, "web")
