@@ -49,7 +49,7 @@ def seen() -> dict[str, Any]:
 
 
 def test_http_by_the_service_s_address(seen: dict[str, Any]) -> None:
-    assert seen["http"] == {"status": 200, "backend": "web", "server": "istio-envoy"}
+    assert seen["http"] == {"status": 200, "backend": "web", "server": "envoy"}
 
 
 def test_http_by_name_counts_over_the_address(seen: dict[str, Any]) -> None:
@@ -61,7 +61,7 @@ def test_byte_streams_by_the_service_s_address(seen: dict[str, Any]) -> None:
 
 
 def test_undeclared_ports(seen: dict[str, Any]) -> None:
-    assert seen["undeclared"] == {"status": 200, "backend": "web", "server": "istio-envoy"}
+    assert seen["undeclared"] == {"status": 200, "backend": "web", "server": "envoy"}
 
 
 def test_unknown_addresses_are_reached(seen: dict[str, Any]) -> None:

@@ -240,7 +240,7 @@ def _bootstrap(world: World, mesh: Mesh, labels: dict[str, str], patient: Mesh) 
 async def test_http_services_share_a_port(world: World, host: str, backend: str) -> None:
     answer = await world.get("shared", host)
     assert answer.told["name"] == backend
-    assert answer.headers["server"] == "istio-envoy"
+    assert answer.headers["server"] == "envoy"
 
 
 async def test_byte_streams_go_to_the_service_of_their_port(world: World) -> None:
@@ -256,7 +256,7 @@ async def test_with_a_timeout_it_is_heard_on_an_undeclared_port_too(world: World
 
 
 async def test_undeclared_ports_are_http_where_it_looks_like_http(world: World) -> None:
-    assert (await world.get("undeclared-http", "undeclared-http")).headers["server"] == "istio-envoy"
+    assert (await world.get("undeclared-http", "undeclared-http")).headers["server"] == "envoy"
 
 
 async def test_undeclared_ports_pass_on_what_is_not_http(world: World) -> None:
