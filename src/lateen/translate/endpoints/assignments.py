@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from lateen.api.networking.destination_rule import LocalityLoadBalancerSetting, TrafficPolicy
 from lateen.engine import Reader, query
 from lateen.model import hosts
-from lateen.model.destination_rules import ClientRules, RuleClient, Rules, merged_rule, rule_client
+from lateen.model.destination_rules import ClientRules, MergedRule, RuleClient, Rules, merged_rule, rule_client
 from lateen.model.endpoint import Endpoint, Health
 from lateen.model.endpoints import endpoints, matching
 from lateen.model.inputs import DOMAIN, MESH_CONFIG
@@ -51,6 +52,7 @@ class Client(NamedTuple):
 
 
 EVERYBODY = Client()
+NO_RULE = MergedRule()
 
 
 def listing(db: Reader, view: ClientView) -> tuple[Recipe, ...]:
@@ -68,7 +70,7 @@ def listed(db: Reader, scope: ScopeKey, rules: RuleClient, is_gateway: bool, pla
     found: list[Recipe] = []
     for host, key in seen.services.items():
         recipes = recipes_of(db, key, followed.of(host, key.namespace), is_gateway, place)
-        found.extend(recipe for port, recipe in recipes if seen.sees_port(key, port))
+        found += [recipe for port, recipe in recipes if not seen.ports or seen.sees_port(key, port)]
     return tuple(found)
 
 
@@ -80,30 +82,51 @@ def recipes_of(
     found = service(db, key)
     if found is None:
         return ()
-    clusters = service_clusters(db, key, rules, is_gateway)
-    return tuple(
-        (
-            each.port,
-            Recipe(
-                each.name,
-                load_assignment,
-                (each.name, key, each.port, each.subset_labels, client_of(db, found, each, place)),
-            ),
-        )
-        for each in clusters
-        if each.is_eds
-    )
+    client = client_at(db, found, place)
+    varies = _spreads(found, merged_rule(db, rules) if rules else NO_RULE, MESH_CONFIG.get(db).locality_lb_setting)
+    recipes: list[tuple[int, Recipe]] = []
+    for each in service_clusters(db, key, rules, is_gateway):
+        if not each.is_eds:
+            continue
+        own = client_of(db, found, each, place) if varies else client
+        args = (each.name, key, each.port, each.subset_labels, own)
+        recipes.append((each.port, Recipe(each.name, load_assignment, args)))
+    return tuple(recipes)
 
 
 def client_of(db: Reader, found: Service, cluster: OutboundCluster, place: Place) -> Client:
     """What of clients at a place makes a difference to one cluster of a service."""
     policy = policy_of(merged_rule(db, cluster.rules), cluster.port, cluster.subset) if cluster.rules else None
+    spread = spread_of(place, found, policy, MESH_CONFIG.get(db).locality_lb_setting)
+    return client_at(db, found, place)._replace(spread=spread)
+
+
+def client_at(db: Reader, found: Service, place: Place) -> Client:
+    """What of clients at a place makes a difference to every cluster of a service."""
     return Client(
         network=place.network if network_gateways(db) else "",
         cluster=place.cluster if cluster_local(db, found.hostname) else "",
         node=(place.node or "-") if found.node_local else "",
-        spread=spread_of(place, found, policy, MESH_CONFIG.get(db).locality_lb_setting),
         draining=any(name == PERSISTENT_SESSION_LABEL for name, _ in found.labels),
+    )
+
+
+def _spreads(found: Service, rule: MergedRule, mesh: LocalityLoadBalancerSetting | None) -> bool:
+    """Whether `spread_of` may come to anything for some cluster of a service."""
+    if found.traffic_distribution or (mesh is not None and mesh.distribute):
+        return True
+    policies = (rule.policy, *[subset.traffic_policy for subset in rule.subsets])
+    return any(policy is not None and _says_of_places(policy) for policy in policies)
+
+
+def _says_of_places(policy: TrafficPolicy) -> bool:
+    balancers = [policy.load_balancer]
+    outliers = [policy.outlier_detection]
+    for port in policy.port_level_settings:
+        balancers.append(port.load_balancer)
+        outliers.append(port.outlier_detection)
+    return any(each is not None for each in outliers) or any(
+        each is not None and each.locality_lb_setting is not None for each in balancers
     )
 
 
