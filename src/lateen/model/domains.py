@@ -32,13 +32,9 @@ class Form(IntEnum):
     SHORT = 4
 
 
-class Name(NamedTuple):
-    """A domain of a virtual host."""
-
-    text: str
-    form: Form
-    home: str
-    """The namespace whose clients alone know it, for a name without a namespace of its own; empty for all others."""
+Name = tuple[str, Form, str]
+"""A domain of a virtual host; its form; and the namespace whose clients alone know it, for a name without a namespace
+of its own (empty for all others)."""
 
 
 class Claim(NamedTuple):
@@ -84,23 +80,23 @@ def home(host: str, domain: str) -> str:
 def _names(found: Service, others: tuple[str, ...], domain: str) -> list[Name]:
     """The domains of a service; `others` are the aliases."""
     host = found.key.hostname.lower()
-    listed = [Name(host, Form.HOST, "")]
+    listed: list[Name] = [(host, Form.HOST, "")]
     if not hosts.is_wildcard(host) and not _is_address(host):
-        listed.append(Name(f"{host}.", Form.SHORT, ""))
+        listed.append((f"{host}.", Form.SHORT, ""))
     listed += _alternates(host, domain, Form.SHORT)
     for other in others:
         alias = other.lower()
-        listed += (Name(alias, Form.ALIAS, ""), Name(f"{alias}.", Form.SHORT, ""))
+        listed += ((alias, Form.ALIAS, ""), (f"{alias}.", Form.SHORT, ""))
         listed += _alternates(alias, domain, Form.SHORT)
     if found.headless and found.is_kubernetes:
         # Pods of a headless service have names below the service's.
-        listed += [Name(f"*.{text}", Form.SHORT, home) for text, _, home in listed]
-    listed += [Name(address, Form.ADDRESS, "") for address in _addresses(found)]
+        listed += [(f"*.{text}", Form.SHORT, home) for text, _, home in listed]
+    listed += [(address, Form.ADDRESS, "") for address in _addresses(found)]
     return listed
 
 
 def _routed_names(host: str, domain: str) -> list[Name]:
-    return [Name(compliant(host), Form.ROUTED, ""), *_alternates(host, domain, Form.ROUTED)]
+    return [(compliant(host), Form.ROUTED, ""), *_alternates(host, domain, Form.ROUTED)]
 
 
 def with_port(domain: str, port: int) -> str:
@@ -119,7 +115,7 @@ def _alternates(host: str, domain: str, form: Form) -> tuple[Name, ...]:
         return ()
     short, namespace = name
     longer = f"{short}.{namespace}"
-    return Name(short, form, namespace), Name(longer, form, ""), Name(f"{longer}.svc", form, "")
+    return (short, form, namespace), (longer, form, ""), (f"{longer}.svc", form, "")
 
 
 def _addresses(found: Service) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -39,6 +38,20 @@ class Source(NamedTuple):
     labels: Labels = ()
 
 
+class Target(NamedTuple):
+    """A destination, with its names in full."""
+
+    host: str
+    subset: str = ""
+    port: int = 0
+    """0 when left out."""
+
+
+def target(destination: Destination) -> Target:
+    number = destination.port.number if destination.port is not None else 0
+    return Target(destination.host, destination.subset, number)
+
+
 class Outlook(msgspec.Struct, frozen=True):
     """What the routes of a VirtualService, its delegates' included, ask of clients, and where they lead."""
 
@@ -46,12 +59,14 @@ class Outlook(msgspec.Struct, frozen=True):
     """Keys of labels of clients that matches ask for, sorted."""
     namespaces: tuple[str, ...] = ()
     """Those that matches tell from others, sorted."""
-    destinations: tuple[tuple[str, str, int], ...] = ()
-    """Every (host, subset, port) that gets traffic, mirrors included, sorted. Port 0 is none."""
+    destinations: tuple[Target, ...] = ()
+    """All that get traffic, mirrors included, sorted."""
 
 
 def source_of(db: Reader, key: Key, namespace: str, labels: Labels) -> Source:
     """A client in a namespace with these labels, to one VirtualService."""
+    if not namespace and not labels:
+        return _ANYBODY
     asked = outlook(db, key)
     if not asked.labels and not asked.namespaces:
         return _ANYBODY
@@ -65,9 +80,12 @@ def outlook(db: Reader, key: Key) -> Outlook:
     found = effective(db, key)
     if found is None:
         return Outlook()
-    matches = found.matches
-    labels = {label for match in matches for label in match.source_labels}
-    namespaces = {match.source_namespace for match in matches} - {""}
+    labels: set[str] = set()
+    namespaces: set[str] = set()
+    for match in found.matches:
+        labels.update(match.source_labels)
+        if match.source_namespace:
+            namespaces.add(match.source_namespace)
     return Outlook(tuple(sorted(labels)), tuple(sorted(namespaces)), tuple(sorted(_destinations(found))))
 
 
@@ -164,20 +182,14 @@ def delegated_routes(db: Reader, key: Key, index: int) -> tuple[HTTPRoute, ...]:
     return tuple(route for route in routes if route is not None)
 
 
-def _destinations(found: VirtualService) -> set[tuple[str, str, int]]:
-    targets: set[tuple[str, str, int]] = set()
+def _destinations(found: VirtualService) -> set[Target]:
+    named: list[Destination] = []
     for http in found.http:
-        mirrors = [http.mirror] if http.mirror is not None else [mirror.destination for mirror in http.mirrors]
-        targets.update(_triples([each.destination for each in http.route] + mirrors))
-    for tls in found.tls:
-        targets.update(_triples([each.destination for each in tls.route]))
-    for tcp in found.tcp:
-        targets.update(_triples([each.destination for each in tcp.route]))
-    return targets
-
-
-def _triples(found: Iterable[Destination]) -> Iterable[tuple[str, str, int]]:
-    return ((each.host, each.subset, each.port.number if each.port is not None else 0) for each in found)
+        named += [each.destination for each in http.route]
+        named += [http.mirror] if http.mirror is not None else [mirror.destination for mirror in http.mirrors]
+    for stream in (*found.tls, *found.tcp):
+        named += [each.destination for each in stream.route]
+    return set(map(target, named))
 
 
 class _Names:
@@ -191,6 +203,8 @@ class _Names:
         return hosts.resolved(name, self.namespace, self._domain)
 
     def http(self, route: HTTPRoute) -> HTTPRoute:
+        if self._is_full(route):
+            return route
         return msgspec.structs.replace(
             route,
             match=tuple(
@@ -205,6 +219,15 @@ class _Names:
                 msgspec.structs.replace(each, destination=self._destination(each.destination)) for each in route.mirrors
             ),
         )
+
+    def _is_full(self, route: HTTPRoute) -> bool:
+        """Whether all names are in full already, as is usual."""
+        if route.mirror is not None or route.mirrors:
+            return False
+        for match in route.match:
+            if match.gateways:
+                return False
+        return all([self._destination(each.destination) is each.destination for each in route.route])
 
     def tls(self, route: TLSRoute) -> TLSRoute:
         return msgspec.structs.replace(

@@ -90,10 +90,8 @@ def bucket(host: str, namespace: str = "") -> str | tuple[str, str]:
 
 def kubernetes_name(host: str, domain: str) -> tuple[str, str] | None:
     """The name and namespace of the Kubernetes Service that a host can only be; None when it is none's."""
-    suffix = f".svc.{domain}"
-    if not host.endswith(suffix):
+    labels = host.split(".", 2)
+    if len(labels) != 3 or labels[2] != f"svc.{domain}":
         return None
-    name, dot, namespace = host.removesuffix(suffix).partition(".")
-    if not dot or not name or not namespace or "." in namespace or is_wildcard(name):
-        return None
-    return name, namespace
+    name, namespace, _ = labels
+    return (name, namespace) if name and namespace and not is_wildcard(name) else None

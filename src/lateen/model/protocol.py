@@ -6,6 +6,7 @@ from enum import Enum
 
 
 class Protocol(Enum):
+    __hash__ = object.__hash__
     HTTP = "HTTP"
     HTTP2 = "HTTP2"
     GRPC = "GRPC"

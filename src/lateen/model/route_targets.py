@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lateen.api.networking.virtual_service import Destination
 from lateen.api.objects import Key
 from lateen.engine import Reader, query
 from lateen.model import hosts
 from lateen.model.destination_rules import RuleClient, rule_client
-from lateen.model.effective_routes import outlook
+from lateen.model.effective_routes import Target, outlook
 from lateen.model.inputs import DOMAIN
 from lateen.model.names import outbound_cluster
 from lateen.model.outbound_clusters import clusters_in_scope
@@ -17,15 +16,6 @@ from lateen.model.proxy import ClientView, GatewayView
 from lateen.model.scope import ScopeKey, scope_key
 from lateen.model.service import Resolution, ServiceKey
 from lateen.model.services import service, services_of_host, unaliased
-
-
-class Target(NamedTuple):
-    """A destination, with its names in full."""
-
-    host: str
-    subset: str = ""
-    port: int = 0
-    """0 when left out."""
 
 
 class Holder(NamedTuple):
@@ -38,11 +28,6 @@ class Holder(NamedTuple):
 
 def holder(db: Reader, view: ClientView) -> Holder:
     return Holder(scope_key(db, view), rule_client(db, view.namespace, view.labels), isinstance(view, GatewayView))
-
-
-def target(destination: Destination) -> Target:
-    number = destination.port.number if destination.port is not None else 0
-    return Target(destination.host, destination.subset, number)
 
 
 @query
@@ -59,10 +44,11 @@ def target_clusters(db: Reader, key: Key, port: int) -> dict[Target, str]:
     """
     found: dict[Target, str] = {}
     known: dict[str, tuple[str, int]] = {}
-    for each in map(Target._make, outlook(db, key).destinations):
-        if each.host not in known:
-            known[each.host] = _answering(db, each.host, key.namespace)
-        host, only = known[each.host]
+    for each in outlook(db, key).destinations:
+        answering = known.get(each.host)
+        if answering is None:
+            answering = known[each.host] = _answering(db, each.host, key.namespace)
+        host, only = answering
         found[each] = outbound_cluster(each.port or only or port, each.subset, host)
     return found
 
@@ -92,5 +78,6 @@ def _answering(db: Reader, host: str, namespace: str) -> tuple[str, int]:
 
 def lost(db: Reader, key: Key, port: int, client: Holder) -> tuple[str, ...]:
     """The clusters that the routes of a VirtualService name and a client does not have, sorted."""
-    wanted = target_clusters(db, key, port)
-    return tuple(sorted(set(wanted.values()) - held_clusters(db, client))) if wanted else ()
+    held = held_clusters(db, client)
+    missing = [name for name in target_clusters(db, key, port).values() if name not in held]
+    return tuple(sorted(set(missing))) if missing else ()

@@ -74,9 +74,9 @@ def outline(db: Reader, key: Key) -> Outline | None:
     exports = spec.export_to or default_virtual_service_export(db)
     return Outline(
         key,
-        tuple(dict.fromkeys(hosts.resolved(host, namespace, domain).lower() for host in spec.hosts)),
+        tuple(dict.fromkeys([hosts.resolved(host, namespace, domain).lower() for host in spec.hosts])),
         full_gateway_names(spec.gateways, namespace) if spec.hosts else (),
-        frozenset(namespace if to == _OWN else to for to in exports),
+        frozenset([namespace if to == _OWN else to for to in exports]),
         found.age,
         bool(spec.http),
         bool(spec.tls),
@@ -122,6 +122,9 @@ def chosen(
 ) -> Outline | None:
     """The VirtualService that counts for a client in a namespace, of those that its egress listener imports and that
     `fits` (by default: the ones with HTTP routes)."""
+    if len(candidates) == 1:
+        only = candidates[0].outline
+        return only if fits(only) and _counts(only, namespace, listener) else None
     seen = [each for each in candidates if fits(each.outline) and _counts(each.outline, namespace, listener)]
     if len(seen) < 2:
         return seen[0].outline if seen else None

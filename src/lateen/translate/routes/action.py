@@ -18,8 +18,8 @@ from lateen.api.networking.virtual_service import (
 )
 from lateen.api.schema.duration import Duration
 from lateen.engine import Reader, query
+from lateen.model.effective_routes import Target, target
 from lateen.model.names import BLACK_HOLE_CLUSTER
-from lateen.model.route_targets import Target, target
 from lateen.translate.routes.durations import set_duration
 from lateen.translate.routes.hash_policy import hash_policy
 from lateen.translate.routes.headers import add_header_operations, authority_of

@@ -11,8 +11,8 @@ from lateen.api.networking.virtual_service import HTTPMatchRequest, HTTPRoute
 from lateen.api.objects import Key, ObjectRef
 from lateen.engine import Reader, query
 from lateen.model.destination_rules import Rules
-from lateen.model.effective_routes import KIND, Source, applies, effective
-from lateen.model.route_targets import Target, target_clusters
+from lateen.model.effective_routes import KIND, Source, Target, applies, effective
+from lateen.model.route_targets import target_clusters
 from lateen.model.traffic_policy import effective_policy
 from lateen.translate.metadata import NAMESPACE, config_path
 from lateen.translate.routes.action import Destinations, limits, set_action

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lateen.engine import Reader, query
+from lateen.model.effective_routes import target
 from lateen.model.listen_form import listen_form
 from lateen.model.listeners import UNIX, outbound_plan
 from lateen.model.names import BLACK_HOLE_CLUSTER, HTTP_PROXY_ROUTE, PASSTHROUGH_CLUSTER
 from lateen.model.proxy import OutboundView
 from lateen.model.proxy_ports import proxy_ports
-from lateen.model.route_targets import Holder, cluster_of, held_clusters, target
+from lateen.model.route_targets import Holder, cluster_of, held_clusters
 from lateen.model.scope import OutboundTraffic, Scope, scope_of
 from lateen.translate.resource import Recipe
 from lateen.translate.routes.outbound_hosts import Client, Place, blocks, http_ports, lone_block, route_client

@@ -248,8 +248,11 @@ class _Resolver:
         return VirtualHost(host, self._port, None, self._form, bare, self._dropped_by(host, bare), routing)
 
     def _dropped_by(self, host: str, bare: str) -> tuple[str, ...]:
+        if not self._dropped:
+            return ()
         return tuple(domain for domain, home in self._dropped.get(host, ()) if not home or home == bare)
 
     def _bare_for(self, *names: str) -> str:
-        is_home = bool(self._bare) and any(home(name, self._domain) == self._bare for name in names)
-        return self._bare if is_home else ""
+        if not self._bare:
+            return ""
+        return self._bare if any(home(name, self._domain) == self._bare for name in names) else ""

@@ -32,14 +32,19 @@ class Routings:
         """The routes of a VirtualService for what arrives at a port of a gateway (`namespace/name`, or `mesh`)."""
         source = source_of(self._db, key, self._namespace, self._labels)
         missing = lost(self._db, key, port, self._holder)
-        return Routing(key, port, gateway, source, missing, tuple(self._hashed(key)), tls)
+        return Routing(key, port, gateway, source, missing, self._hashed(key), tls)
 
     def hash_rules(self, host: str, namespace: str) -> Rules:
         """The DestinationRules for a service, if any of them asks for consistent hashing."""
+        if not self._hashing:
+            return ()
         rules = self._rules.of(host, namespace)
         return rules if rules and not self._hashing.isdisjoint(rules) else ()
 
-    def _hashed(self, key: Key) -> Iterator[tuple[str, Rules]]:
+    def _hashed(self, key: Key) -> tuple[tuple[str, Rules], ...]:
+        return tuple(self._hashed_hosts(key)) if self._hashing else ()
+
+    def _hashed_hosts(self, key: Key) -> Iterator[tuple[str, Rules]]:
         for host in dict.fromkeys(found[0] for found in outlook(self._db, key).destinations):
             meant = self._services.get(unaliased(self._db, host))
             rules = self.hash_rules(meant.hostname, meant.namespace) if meant is not None else ()

@@ -24,6 +24,8 @@ _NAME, _DOMAINS, _COUNTS_ATTEMPTS = 1, 2, 14
 class DomainForm(Enum):
     """How domains are written."""
 
+    __hash__ = object.__hash__
+
     PLAIN = "plain"
     """Without ports, which the route configuration ignores."""
     WITH_PORT = "with port"
@@ -75,7 +77,8 @@ def _domains(db: Reader, wanted: VirtualHost) -> list[str]:
     else:
         found = service(db, wanted.service)
         plain = service_domains(db, found, wanted.bare) if found is not None else []
-    plain = [name for name in plain if name not in wanted.dropped]
+    if wanted.dropped:
+        plain = [name for name in plain if name not in wanted.dropped]
     if wanted.form is DomainForm.PLAIN:
         return plain
     ported = [with_port(name, wanted.port) for name in plain]
