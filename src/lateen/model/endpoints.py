@@ -31,9 +31,8 @@ def endpoints(db: Reader, key: ServiceKey, port: int) -> tuple[Endpoint, ...]:
     return endpoints_by_port(db, key).get(port, ())
 
 
-@query
 def identities(db: Reader, key: ServiceKey) -> tuple[str, ...]:
-    """The SPIFFE IDs of a service's endpoints, sorted. Nearly never changes when endpoints do."""
+    """The SPIFFE IDs of a service's endpoints, sorted. Nearly never differ when endpoints do."""
     found: set[str] = set()
     for listed in endpoints_by_port(db, key).values():
         found.update([each.identity for each in listed])

@@ -16,7 +16,7 @@ from lateen.model.entry_endpoints import selected_entries
 from lateen.model.inputs import CLUSTER_ID, ENDPOINT_SLICES, PODS
 from lateen.model.protocol import Protocol
 from lateen.model.service import Service, ServicePort
-from lateen.model.workload_endpoints import PortEndpoints, WorkloadEndpoints
+from lateen.model.workload_endpoints import WorkloadEndpoints
 
 _STREAMS = "TCP"
 
@@ -45,9 +45,16 @@ def slice_endpoints(db: Reader, service: Service) -> dict[int, list[Endpoint]]:
         if not one_family:
             ends = tuple(_of_first_family(key.cluster, ends, first_addresses, second_addresses))
         for end in ends:
-            if end.addresses:
-                health = Health.HEALTHY if service.publish_not_ready else _health(end.conditions)
-                _add(db, maker, key, end, ports, health)
+            if not end.addresses:
+                continue
+            address, hostname, node = end.addresses[0], end.hostname or "", end.node_name or ""
+            health = Health.HEALTHY if service.publish_not_ready else _health(end.conditions)
+            pod = _pod(db, key, end)
+            if pod is not None:
+                maker.add_pod(pod, address, ports, health, hostname, node)
+                continue
+            for number, name, add in ports:
+                add(maker.bare(address, number, name, health, hostname, node, key.namespace))
     if second_addresses:
         _join_second_family(db, found, second_addresses)
     if service.selects:
@@ -81,30 +88,14 @@ def _slices(db: Reader, service: Service) -> list[tuple[Key, EndpointSlice]]:
     """The slices of a Service, those of its first address family first: a workload with two is one endpoint."""
     keys = ENDPOINT_SLICES.where(db, "service", (service.namespace, service.name))
     found = [(key, each) for key in keys if (each := ENDPOINT_SLICES.get(db, key)) is not None]
-    first = _family(service.addresses[0]) if service.addresses else "IPv4"
-    found.sort(key=lambda pair: pair[1].address_type != first)
-    return [(key, each) for key, each in found if each.address_type != "FQDN"]
+    if len(found) > 1:
+        first = _family(service.addresses[0]) if service.addresses else "IPv4"
+        found.sort(key=lambda pair: pair[1].address_type != first)
+    return [pair for pair in found if pair[1].address_type != "FQDN"]
 
 
 def _family(address: str) -> str:
     return "IPv6" if ":" in address else "IPv4"
-
-
-def _add(
-    db: Reader,
-    maker: WorkloadEndpoints,
-    key: Key,
-    end: SliceEndpoint,
-    ports: list[PortEndpoints],
-    health: Health,
-) -> None:
-    pod = _pod(db, key, end)
-    address, hostname, node = end.addresses[0], end.hostname or "", end.node_name or ""
-    if pod is not None:
-        maker.add_pod(pod, address, ports, health, hostname, node)
-        return
-    for number, name, add in ports:
-        add(maker.bare(address, number, name, health, hostname, node, key.namespace))
 
 
 def _pod(db: Reader, key: Key, end: SliceEndpoint) -> Pod | None:
@@ -120,17 +111,16 @@ def _pod(db: Reader, key: Key, end: SliceEndpoint) -> Pod | None:
     return None if pod is None or pod.spec.host_network else pod
 
 
-def _ports(service: Service, declared: tuple[SlicePort, ...]) -> Iterator[tuple[ServicePort, int]]:
+def _ports(service: Service, declared: tuple[SlicePort, ...]) -> list[tuple[ServicePort, int]]:
     """The ports of the Service that a slice serves, with the endpoints' own numbers."""
-    by_name = {port.name or "": port for port in declared if port.protocol == _STREAMS}
-    for port in service.ports:
-        if port.protocol is Protocol.UDP:
-            continue
-        match = by_name.get(port.name)
-        if match is not None:
-            number = match.port or port.target_port
-            if number:
-                yield port, number
+    by_name = {port.name or "": port.port for port in declared if port.protocol == _STREAMS}
+    return [
+        (port, number)
+        for port in service.ports
+        if port.protocol is not Protocol.UDP
+        and port.name in by_name
+        and (number := by_name[port.name] or port.target_port)
+    ]
 
 
 def _health(conditions: EndpointConditions) -> Health:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from lateen.api.kubernetes.pod import Pod
 from lateen.api.networking.workload_entry import WorkloadEntry
 from lateen.api.objects import Key
 from lateen.api.security.peer_authentication import MutualTLSMode
-from lateen.engine import Reader
+from lateen.engine import Reader, query
 from lateen.model.endpoint import Endpoint, Health, Locality
 from lateen.model.identity import spiffe_id
 from lateen.model.inputs import CLUSTER_ID
 from lateen.model.localities import labelled_locality, node_locality, parse_locality
 from lateen.model.mesh import trust_domain
-from lateen.model.networks import cluster_networks
+from lateen.model.networks import ClusterNetworks, cluster_networks
 from lateen.model.peer_authentication import PeerPolicies, peer_policies
 from lateen.model.proxy import Labels
 from lateen.model.workload_names import workload_name
@@ -25,8 +27,22 @@ MESH_TLS = "istio"
 UNIX = "unix://"
 
 
+class Surroundings(msgspec.Struct, frozen=True):
+    """What all workloads of a cluster have in common."""
+
+    cluster_id: str
+    networks: ClusterNetworks
+    trust_domain: str
+
+
+@query
+def surroundings(db: Reader, cluster: str) -> Surroundings:
+    """Of a cluster, by its name; empty for the control plane's own."""
+    return Surroundings(cluster or CLUSTER_ID.get(db), cluster_networks(db, cluster), trust_domain(db))
+
+
 class Replicas(NamedTuple):
-    """What follows from a namespace and the labels of a workload: the same for all replicas of one."""
+    """What follows from the namespace, account and labels of a pod: the same for all replicas of a workload."""
 
     labels: Labels
     """Sorted; one tuple shared by all."""
@@ -34,6 +50,7 @@ class Replicas(NamedTuple):
     """As far as labels say it."""
     network: str | None
     """None where it depends on the address."""
+    identity: str
     takes_tls: dict[int, bool]
     """By the workload's own ports that were asked about."""
 
@@ -46,25 +63,15 @@ class WorkloadEndpoints:
     """Makes endpoints of workloads of one cluster, for the time of one query: what many of them have in common is
     looked up once."""
 
-    __slots__ = (
-        "_cluster",
-        "_cluster_id",
-        "_db",
-        "_identities",
-        "_networks",
-        "_nodes",
-        "_policies",
-        "_replicas",
-        "_trust_domain",
-    )
+    __slots__ = ("_cluster", "_cluster_id", "_db", "_networks", "_nodes", "_policies", "_replicas", "_trust_domain")
 
     def __init__(self, db: Reader, cluster: str) -> None:
+        around = surroundings(db, cluster)
         self._db = db
         self._cluster = cluster
-        self._cluster_id = cluster or CLUSTER_ID.get(db)
-        self._networks = cluster_networks(db, cluster)
-        self._trust_domain = trust_domain(db)
-        self._identities: dict[tuple[str, str], str] = {}
+        self._cluster_id = around.cluster_id
+        self._networks = around.networks
+        self._trust_domain = around.trust_domain
         self._nodes: dict[str, Locality] = {"": Locality()}
         self._policies: dict[str, PeerPolicies] = {}
         self._replicas: dict[tuple[object, ...], Replicas] = {}
@@ -80,21 +87,20 @@ class WorkloadEndpoints:
     ) -> None:
         """Makes the endpoints of a pod at one of its addresses, one for each of these ports."""
         metadata, spec = pod.metadata, pod.spec
-        namespace, account = metadata.namespace, spec.service_account_name
-        slot = (namespace, *metadata.labels.items())
+        namespace = metadata.namespace
+        slot = (namespace, spec.service_account_name, *metadata.labels, *metadata.labels.values())
         replicas = self._replicas.get(slot)
         if replicas is None:
-            replicas = self._replicas[slot] = self._common(metadata.labels)
-        labels, locality, network, takes_tls = replicas
+            replicas = self._replicas[slot] = self._replicas_of(pod)
+        labels, locality, network, identity, takes_tls = replicas
         node = node or spec.node_name
         if locality is None:
-            locality = self._nodes.get(node) or self._node_locality(node)
+            locality = self._nodes.get(node)
+            if locality is None:
+                locality = self._nodes[node] = node_locality(self._db, Key("", node, self._cluster))
         if network is None:
             network = self._networks.of(address, metadata.labels)
-        identity = self._identities.get((namespace, account))
-        if identity is None:
-            identity = self._identities[namespace, account] = spiffe_id(self._trust_domain, namespace, account)
-        workload = workload_name(pod)
+        workload = workload_name(pod) if metadata.owner_references else metadata.name
         hostname = hostname or (spec.hostname if spec.subdomain else "")
         for number, name, add in ports:
             tls = takes_tls.get(number)
@@ -120,9 +126,15 @@ class WorkloadEndpoints:
                 )
             )
 
-    def _common(self, labels: Mapping[str, str]) -> Replicas:
-        network = None if self._networks.ranges else self._networks.of("", labels)
-        return Replicas(tuple(sorted(labels.items())), labelled_locality(labels), network, {})
+    def _replicas_of(self, pod: Pod) -> Replicas:
+        labels = pod.metadata.labels
+        return Replicas(
+            tuple(sorted(labels.items())),
+            labelled_locality(labels),
+            None if self._networks.ranges else self._networks.of("", labels),
+            spiffe_id(self._trust_domain, pod.metadata.namespace, pod.service_account),
+            {},
+        )
 
     def of_entry(
         self, entry: WorkloadEntry, labels: Mapping[str, str], port: int, port_name: str, namespace: str, name: str
@@ -154,7 +166,7 @@ class WorkloadEndpoints:
             address=address,
             port=port,
             port_name=port_name,
-            locality=self._node_locality(node),
+            locality=node_locality(self._db, Key("", node, self._cluster)) if node else Locality(),
             network=self._networks.of(address, {}),
             cluster_id=self._cluster_id,
             health=health,
@@ -162,12 +174,6 @@ class WorkloadEndpoints:
             hostname=hostname,
             node=node,
         )
-
-    def _node_locality(self, node: str) -> Locality:
-        found = self._nodes.get(node)
-        if found is None:
-            found = self._nodes[node] = node_locality(self._db, Key("", node, self._cluster))
-        return found
 
     def _takes_tls(self, namespace: str, labels: Labels, port: int) -> bool:
         policies = self._policies.get(namespace)
