@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from lateen.api.objects import ObjectRef
 from lateen.api.schema.fault import Fault
 from lateen.engine import Engine, QueryError
-from lateen.model.proxy import View
+from lateen.model.identity_demands import identity_demands
+from lateen.model.proxy import ClientView, View
 from lateen.status.troubles import Rejected, tell, troubles
 from lateen.translate.catalog import listing
 from lateen.translate.patches.apply import misfits_of
+from lateen.translate.resource import ResourceType
 from lateen.xds.server import XdsServer
 
 _INTERVAL_SECONDS = 1.0
@@ -40,7 +42,7 @@ class TroubleCarrier:
 
     def carry(self) -> None:
         errors = (each.error for each in self._server.inventory.errors())
-        found = troubles(self._rejections(), errors, self._misfits())
+        found = troubles(self._rejections(), errors, (*self._misfits(), *self._refused()))
         if tell(self._engine, self._told, found):
             self._told = found
             self._changed()
@@ -53,6 +55,16 @@ class TroubleCarrier:
                 what = f"{rejection.type.name} {names}".strip()
                 found.append(Rejected(rejection.proxy, what, rejection.message, rejection.origins))
         return found
+
+    def _refused(self) -> Iterator[tuple[ObjectRef, Fault]]:
+        """The mesh's TLS that was asked of proxies without certificates."""
+        for feed in self._server.inventory.feeds():
+            view = feed.collection.view
+            if feed.collection.type is ResourceType.CDS and isinstance(view, ClientView):
+                try:
+                    yield from self._engine.get(identity_demands, view)
+                except QueryError:
+                    continue  # told of as an error of the listing
 
     def _misfits(self) -> Iterator[tuple[ObjectRef, Fault]]:
         """Patches of EnvoyFilters that had to be left out of what is served."""

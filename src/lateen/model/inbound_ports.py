@@ -64,27 +64,34 @@ class InboundConflict(msgspec.Struct, frozen=True):
 @query
 def inbound_plan(db: Reader, view: InboundView) -> InboundPlan:
     """What a sidecar listens for on behalf of its workload."""
-    policies = peer_policies(db, view.namespace)
     ports = _ingress_ports(db, view)
     if ports is None:
         ports = _service_ports(db, view) if view.traits.interception is not Interception.NONE else {}
-    own = policies.of(view.labels)
-    declared = own.ports if own is not None else ()
+    own = peer_policies(db, view.namespace).of(view.labels)
+    others = [number for number, _ in own.ports if number not in ports] if own is not None else []
     return InboundPlan(
         tuple(ports[number] for number in sorted(ports)),
-        policies.of_port(view.labels, 0),
-        tuple((number, mode) for number, mode in declared if number not in ports),
+        _mode(db, view, 0),
+        tuple((number, _mode(db, view, number)) for number in others),
     )
+
+
+def _mode(db: Reader, view: InboundView, port: int) -> MutualTLSMode:
+    """What is asked of callers of a port. A proxy without certificates cannot offer TLS to those who may do without;
+    it does not do without where nobody may (STRICT)."""
+    mode = peer_policies(db, view.namespace).of_port(view.labels, port)
+    if mode is MutualTLSMode.PERMISSIVE and view.traits.certificates is None:
+        return MutualTLSMode.DISABLE
+    return mode
 
 
 def _service_ports(db: Reader, view: InboundView) -> dict[int, InboundPort]:
     """Of several services for one port the first decides what it speaks."""
-    policies = peer_policies(db, view.namespace)
     addresses = listen_form(view.traits, view.cluster_id).wildcards
     found: dict[int, InboundPort] = {}
     for each in workload_ports(db, view):
         if each.number not in found:
-            mode = policies.of_port(view.labels, each.number)
+            mode = _mode(db, view, each.number)
             found[each.number] = InboundPort(
                 each.number,
                 each.port.protocol,
@@ -117,7 +124,7 @@ def _ingress_port(db: Reader, view: InboundView, listener: IstioIngressListener,
     captured = view.traits.interception is not Interception.NONE
     default = listener.capture_mode is CaptureMode.DEFAULT
     protocol = declared_protocol(listener.port.protocol)
-    mode = peer_policies(db, view.namespace).of_port(view.labels, number)
+    mode = _mode(db, view, number)
     # The mesh's own TLS and the application's cannot be told apart, so the latter takes the former's place.
     tls = listener.tls if mode is MutualTLSMode.DISABLE else None
     if tls is not None and tls.mode not in OWN_CERTIFICATE:

@@ -106,10 +106,10 @@ def service_clusters(db: Reader, key: ServiceKey, rules: Rules, is_gateway: bool
 def _passes_through(rule: MergedRule) -> bool:
     """Whether a rule sends anything to where it was going anyway, whatever the service's endpoints are."""
     for policy in (rule.policy, *[subset.traffic_policy for subset in rule.subsets]):
-        if policy is not None and any(
-            each.load_balancer is not None and each.load_balancer.simple is SimpleLB.PASSTHROUGH
-            for each in (policy, *policy.port_level_settings)
-        ):
+        if policy is None:
+            continue
+        balancers = (policy.load_balancer, *[port.load_balancer for port in policy.port_level_settings])
+        if any(balancer is not None and balancer.simple is SimpleLB.PASSTHROUGH for balancer in balancers):
             return True
     return False
 

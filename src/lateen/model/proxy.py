@@ -30,16 +30,24 @@ class Interception(Enum):
     """Nothing is captured; the proxy listens on the services' own ports at loopback."""
 
 
-class Certificates(msgspec.Struct, frozen=True):
+SYSTEM_ROOTS = "/etc/ssl/certs/ca-certificates.crt"
+
+
+class Certificates(msgspec.Struct, frozen=True, cache_hash=True):
     """Where a proxy finds certificates and trust roots: names of files."""
 
     workload: str = "/etc/istio/proxy/sds/default.yaml"
     """Its own certificate (file SDS: Envoy watches it)."""
     roots: str = "/etc/istio/proxy/sds/rootca.yaml"
     """The mesh's roots (file SDS)."""
-    system_roots: str = "/etc/ssl/certs/ca-certificates.crt"
+    system_roots: str = SYSTEM_ROOTS
     """The roots of its operating system (PEM), which servers outside of the mesh are verified with: Envoy does not find
     them by itself."""
+
+
+def system_roots(certificates: Certificates | None) -> str:
+    """The file with the roots of a proxy's operating system, whether or not it has an identity in the mesh."""
+    return certificates.system_roots if certificates is not None else SYSTEM_ROOTS
 
 
 class Traits(msgspec.Struct, frozen=True):
@@ -48,7 +56,9 @@ class Traits(msgspec.Struct, frozen=True):
     ipv4: bool = True
     ipv6: bool = False
     interception: Interception = Interception.REDIRECT
-    certificates: Certificates = Certificates()
+    certificates: Certificates | None = Certificates()
+    """None: it has no identity in the mesh. It speaks plain text where the mesh's TLS is not demanded, and refuses
+    connections, of either direction, where it is."""
     dns_capture: bool = False
     privileged_ports: bool = True
     """May bind ports below 1024."""

@@ -8,11 +8,32 @@
 
 from __future__ import annotations
 
-from lateen.api.networking.destination_rule import TrafficPolicy
+from collections.abc import Iterator
+
+from lateen.api.networking.destination_rule import ClientTLSSettings, DestinationRule, TrafficPolicy
 from lateen.engine import Reader, query
 from lateen.model.destination_rules import MergedRule, Rules, merged_rule
 
 NO_POLICY = TrafficPolicy()
+
+
+def declared_policies(spec: DestinationRule) -> Iterator[tuple[str, TrafficPolicy]]:
+    """Every policy of a rule, and where it is."""
+    if spec.traffic_policy is not None:
+        yield "spec.trafficPolicy", spec.traffic_policy
+    for index, subset in enumerate(spec.subsets):
+        if subset.traffic_policy is not None:
+            yield f"spec.subsets[{index}].trafficPolicy", subset.traffic_policy
+
+
+def declared_tls(spec: DestinationRule) -> Iterator[tuple[str, ClientTLSSettings]]:
+    """All that a rule says of TLS, of ports too, and where."""
+    for path, policy in declared_policies(spec):
+        if policy.tls is not None:
+            yield f"{path}.tls", policy.tls
+        for index, port in enumerate(policy.port_level_settings):
+            if port.tls is not None:
+                yield f"{path}.portLevelSettings[{index}].tls", port.tls
 
 
 @query

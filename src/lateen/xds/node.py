@@ -15,6 +15,8 @@ MAX_VALUE = 1024
 MAX_LABELS = 256
 MAX_ADDRESSES = 64
 
+_CERTIFICATES = "LATEEN_CERTIFICATES"
+_NO_CERTIFICATES = "none"
 LOCALITY_LABEL = "istio-locality"
 _TOPOLOGY_LABELS = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone")
 _NAME = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?\Z")
@@ -93,6 +95,9 @@ class _Metadata:
             raise BadNode(f"metadata {key} is {text!r}; true or false is expected")
         return text in ("1", "t", "true")
 
+    def is_text(self, key: str) -> bool:
+        return key in self._fields and self._fields[key].WhichOneof("kind") == "string_value"
+
     def texts(self, key: str) -> dict[str, str]:
         """A map of strings."""
         if key not in self._fields:
@@ -164,6 +169,20 @@ def _locality(node: Any, labels: dict[str, str]) -> Locality:
     return Locality(*(labels.get(label, "") for label in _TOPOLOGY_LABELS))
 
 
+def _certificates(metadata: _Metadata) -> Certificates | None:
+    """LATEEN_CERTIFICATES: `none` for a proxy without an identity in the mesh (Envoys started by hand); otherwise the
+    names of files, `workload`, `roots` and `system_roots`, where they are not Istio's."""
+    if metadata.is_text(_CERTIFICATES):
+        text = metadata.text(_CERTIFICATES)
+        if text != _NO_CERTIFICATES:
+            raise BadNode(f"metadata {_CERTIFICATES} is {text!r}; {_NO_CERTIFICATES!r} or a map of files is expected")
+        return None
+    files = metadata.texts(_CERTIFICATES)
+    if unknown := files.keys() - {"workload", "roots", "system_roots"}:
+        raise BadNode(f"metadata {_CERTIFICATES} has {sorted(unknown)}; workload, roots and system_roots are known")
+    return Certificates(**files)
+
+
 def _traits(metadata: _Metadata, addresses: tuple[str, ...]) -> Traits:
     versions = {ipaddress.ip_address(address).version for address in addresses}
     mode = metadata.text("INTERCEPTION_MODE") or Interception.REDIRECT.value
@@ -172,14 +191,11 @@ def _traits(metadata: _Metadata, addresses: tuple[str, ...]) -> Traits:
     except ValueError:
         known = ", ".join(i.value for i in Interception)
         raise BadNode(f"metadata INTERCEPTION_MODE is {mode!r}; there are {known}") from None
-    files = metadata.texts("LATEEN_CERTIFICATES")
-    if unknown := files.keys() - {"workload", "roots", "system_roots"}:
-        raise BadNode(f"metadata LATEEN_CERTIFICATES has {sorted(unknown)}; workload, roots and system_roots are known")
     return Traits(
         ipv4=4 in versions,
         ipv6=6 in versions,
         interception=interception,
-        certificates=Certificates(**files),
+        certificates=_certificates(metadata),
         dns_capture=metadata.flag("DNS_CAPTURE"),
         privileged_ports=not metadata.flag("UNPRIVILEGED_POD"),
     )

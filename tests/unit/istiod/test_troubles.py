@@ -11,6 +11,7 @@ from lateen.api.objects import Key, ObjectRef
 from lateen.engine import Engine, Reader, query
 from lateen.istiod.troubles import TroubleCarrier
 from lateen.model.fault import ConfigError
+from lateen.model.proxy import Traits
 from lateen.status.findings import REPORTED
 from lateen.testing.envoy_filters import patch, typed
 from lateen.testing.mesh import Mesh
@@ -83,3 +84,26 @@ def test_what_cannot_be_made_is_told_of_its_resource() -> None:
     carry.carry()
     [fault] = engine.get(reported, ref)
     assert (fault.path, fault.message) == ("spec.servers[0]", "cannot be")
+
+
+def test_mutual_tls_that_a_proxy_cannot_have_is_told_of_while_the_proxy_is_there() -> None:
+    spec = {"host": "web", "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}}
+    mesh = Mesh(SERVICE, {"kind": "DestinationRule", "metadata": {"name": "web"}, "spec": spec})
+    without = mesh.views(mesh.proxy("client.default", traits=Traits(certificates=None)))
+    feeds = [
+        SimpleNamespace(collection=Collection(number, type_, view))
+        for number, (type_, view) in enumerate(
+            (type_, view)
+            for view in (*mesh.views(mesh.proxy("client.default")), *without)
+            for type_ in (ResourceType.CDS, ResourceType.LDS)
+        )
+    ]
+    carry, _ = carrier(mesh.engine, feeds, [])
+    carry.carry()
+    ref = ObjectRef("DestinationRule", Key("default", "web"))
+    [fault] = mesh.engine.get(reported, ref)
+    assert fault.path == "spec.trafficPolicy.tls.mode"
+    assert "LATEEN_CERTIFICATES: none" in fault.message
+    feeds[:] = feeds[: len(feeds) // 2]
+    carry.carry()
+    assert mesh.engine.get(reported, ref) is None

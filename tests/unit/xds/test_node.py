@@ -7,7 +7,7 @@ from envoy.config.core.v3 import base_pb2
 from google.protobuf import json_format
 
 from lateen.model.endpoint import Locality
-from lateen.model.proxy import Interception, Role
+from lateen.model.proxy import Certificates, Interception, Role
 from lateen.xds.node import BadNode, proxy_of, version_of
 
 ID = "sidecar~10.0.0.1~web-1.shop~shop.svc.cluster.local"
@@ -89,11 +89,25 @@ def test_locality(fields: dict[str, Any], labels: dict[str, str], expected: tupl
         (ID, {"INSTANCE_IPS": "10.0.0.1,ten"}, "'ten' is not an IP address"),
         (ID, {"INTERCEPTION_MODE": "MAGIC"}, "MAGIC"),
         (ID, {"DNS_CAPTURE": "perhaps"}, "perhaps"),
+        (ID, {"LATEEN_CERTIFICATES": "no"}, "LATEEN_CERTIFICATES is 'no'; 'none' or a map"),
+        (ID, {"LATEEN_CERTIFICATES": {"rots": "/r"}}, "rots"),
+        (ID, {"LATEEN_CERTIFICATES": False}, "LATEEN_CERTIFICATES is not a map"),
     ],
 )
 def test_what_makes_no_sense_is_refused(id: str, metadata: dict[str, Any], why: str) -> None:
     with pytest.raises(BadNode, match=why):
         proxy_of(node(id, metadata))
+
+
+def test_certificates_are_where_istio_puts_them_unless_the_proxy_says_otherwise() -> None:
+    assert proxy_of(node()).traits.certificates == Certificates()
+    files = {"workload": "/w.yaml", "system_roots": "/roots.pem"}
+    found = proxy_of(node(metadata={"LATEEN_CERTIFICATES": files})).traits.certificates
+    assert found == Certificates(workload="/w.yaml", system_roots="/roots.pem")
+
+
+def test_a_proxy_may_have_no_certificates() -> None:
+    assert proxy_of(node(metadata={"LATEEN_CERTIFICATES": "none"})).traits.certificates is None
 
 
 def test_version_is_istios_or_envoys() -> None:

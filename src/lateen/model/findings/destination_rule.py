@@ -9,7 +9,6 @@ from typing import Final
 from lateen.api.networking.destination_rule import (
     ClientTLSSettings,
     DestinationRule,
-    PortTrafficPolicy,
     TLSmode,
     TrafficPolicy,
 )
@@ -24,7 +23,7 @@ from lateen.model.inputs import DESTINATION_RULES
 from lateen.model.peer_authentication import peer_policies
 from lateen.model.service import Resolution, Service, ServicePort
 from lateen.model.services import service, service_keys, services_of_host
-from lateen.model.traffic_policy import at_port
+from lateen.model.traffic_policy import at_port, declared_policies, declared_tls
 
 NOT_FOUND: Final = "IST0101"
 MUTUAL_TLS_CONFLICT: Final = "IST0113"
@@ -70,7 +69,7 @@ def _services(db: Reader, rule: Object[DestinationRule], outline: RuleOutline) -
 def _ports(spec: DestinationRule, found: list[Service]) -> Iterator[Fault]:
     """Settings for ports that the service does not have."""
     known = {port.port for each in found for port in each.ports}
-    for path, policy in _policies(spec):
+    for path, policy in declared_policies(spec):
         for index, settings in enumerate(policy.port_level_settings):
             number = settings.port.number if settings.port is not None else 0
             if number not in known:
@@ -95,7 +94,7 @@ def _mutual_tls(db: Reader, spec: DestinationRule, found: Service) -> Iterator[F
     if found.mesh_external or not found.selects:
         return
     policies = peer_policies(db, found.namespace)
-    for path, policy in _policies(spec):
+    for path, policy in declared_policies(spec):
         for port in found.ports:
             settings, is_port_level = at_port(policy, port.port)
             if settings.tls is None:
@@ -149,19 +148,7 @@ def _credentials(rule: Object[DestinationRule]) -> Iterator[Fault]:
     """Credentials are for gateways, and for sidecars that the rule selects: all others speak plain text."""
     if rule.spec.workload_selector is not None:
         return
-    for path, policy in _policies(rule.spec):
-        settings: list[tuple[str, TrafficPolicy | PortTrafficPolicy]] = [(path, policy)]
-        settings += ((f"{path}.portLevelSettings[{i}]", port) for i, port in enumerate(policy.port_level_settings))
-        for where, each in settings:
-            if each.tls is not None and each.tls.mode in _ORIGINATED and each.tls.credential_name:
-                message = "is for gateways alone: sidecars originate no TLS unless workloadSelector selects them"
-                yield _warning(f"{where}.tls.credentialName", message)
-
-
-def _policies(spec: DestinationRule) -> Iterator[tuple[str, TrafficPolicy]]:
-    """Every policy of a rule and where it is."""
-    if spec.traffic_policy is not None:
-        yield "spec.trafficPolicy", spec.traffic_policy
-    for index, subset in enumerate(spec.subsets):
-        if subset.traffic_policy is not None:
-            yield f"spec.subsets[{index}].trafficPolicy", subset.traffic_policy
+    for path, tls in declared_tls(rule.spec):
+        if tls.mode in _ORIGINATED and tls.credential_name:
+            message = "is for gateways alone: sidecars originate no TLS unless workloadSelector selects them"
+            yield _warning(f"{path}.credentialName", message)

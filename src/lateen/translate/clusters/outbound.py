@@ -14,6 +14,7 @@ from lateen.translate.clusters import fixed
 from lateen.translate.clusters.dns import AddressFamilies, families_of, resolution
 from lateen.translate.clusters.naming import declared, undeclared
 from lateen.translate.clusters.service_clusters import ClientTraits, service_resources
+from lateen.translate.clusters.upstream_socket import refuses
 from lateen.translate.endpoints.assignments import Client, client_of
 from lateen.translate.endpoints.spread import Place, place_of
 from lateen.translate.resource import Recipe, Resource, resource_of_bytes
@@ -79,7 +80,11 @@ def resolved_cluster(
     db: Reader, each: OutboundCluster, traits: ClientTraits, families: AddressFamilies, client: Client
 ) -> Resource:
     """One cluster with the names that the proxy resolves."""
-    tls = effective_policy(db, each.rules, each.port, each.subset).tls
+    policy = effective_policy(db, each.rules, each.port, each.subset)
+    made = cluster(db, each, traits)
+    if refuses(policy, traits.certificates):
+        return made
+    tls = policy.tls
     verifies_names = tls is not None and tls.mode in ORIGINATED and verifies_authority(tls)
     names = resolution(db, each, families, client, verifies_names=verifies_names)
-    return resource_of_bytes(each.name, cluster(db, each, traits).body + names)
+    return resource_of_bytes(each.name, made.body + names)

@@ -3,6 +3,8 @@ or per policy, and what is a cluster's own (its names) is joined to it."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from lateen.engine import Reader, query
@@ -15,8 +17,8 @@ from lateen.model.traffic_policy import NO_POLICY, policy_of
 from lateen.translate.clusters.connection_pool import http_version
 from lateen.translate.clusters.mesh_defaults import mesh_defaults
 from lateen.translate.clusters.naming import PortNaming, assignment_of
-from lateen.translate.clusters.settings import settings, settings_of
-from lateen.translate.clusters.upstream_socket import ServiceSockets, Sockets
+from lateen.translate.clusters.settings import refusing_settings, settings, settings_of
+from lateen.translate.clusters.upstream_socket import ServiceSockets, Sockets, refuses
 from lateen.translate.resource import Resource, resource_of_bytes
 
 
@@ -24,7 +26,7 @@ class ClientTraits(msgspec.Struct, frozen=True, cache_hash=True):
     """What about a client changes the form of the clusters it is sent."""
 
     is_gateway: bool = False
-    certificates: Certificates = Certificates()
+    certificates: Certificates | None = Certificates()
 
 
 @query
@@ -50,6 +52,16 @@ def service_resources(db: Reader, key: ServiceKey, rules: Rules, traits: ClientT
 _NO_RULE = MergedRule()
 
 
+class _Parts(NamedTuple):
+    """What all clusters of a port under one policy have."""
+
+    settings: bytes
+    sockets: Sockets
+    """As far as they do not name the subset."""
+    refuses: bool = False
+    """There are no endpoints to connect to, wherever they would come from."""
+
+
 class _Port:
     """Makes the clusters of one port of a service."""
 
@@ -70,28 +82,30 @@ class _Port:
         self._is_gateway = traits.is_gateway
         self._sockets = sockets
         self._naming = PortNaming(found, port, rules, mesh_defaults(db).outbound_stat_name)
-        self._general: tuple[bytes, Sockets] | None = None
+        self._certificates = traits.certificates
+        self._general: _Parts | None = None
         self._special = {subset.name for subset in rule.subsets if subset.traffic_policy is not None}
 
     def cluster(self, each: OutboundCluster) -> bytes:
         """One `Cluster`."""
         if each.subset in self._special:
-            body, sockets = self._parts(each.subset, each.discovery)
+            parts = self._parts(each.subset, each.discovery)
         else:
             if self._general is None:
                 self._general = self._parts("", each.discovery)
-            body, sockets = self._general
-        naming = self._naming.of(each.name, each.subset, assignment_of(each))
-        return b"".join((naming, body, sockets.of(each.subset)))
+            parts = self._general
+        naming = self._naming.of(each.name, each.subset, "" if parts.refuses else assignment_of(each))
+        return b"".join((naming, parts.settings, parts.sockets.of(each.subset)))
 
-    def _parts(self, subset: str, discovery: Discovery) -> tuple[bytes, Sockets]:
-        """What all clusters of a policy have: settings, and sockets as far as they do not name the subset."""
+    def _parts(self, subset: str, discovery: Discovery) -> _Parts:
         db = self._db
         mesh = mesh_defaults(db)
         protocol = self._port.protocol
         policy = policy_of(self._rule, self._port.port, subset) if self._rule is not _NO_RULE else NO_POLICY
+        if refuses(policy, self._certificates):
+            return _Parts(refusing_settings(db), Sockets(b""), refuses=True)
         version = http_version(
             protocol, policy.connection_pool, mesh_upgrades=mesh.upgrades_to_http2, is_gateway=self._is_gateway
         )
         body = settings(db, settings_of(mesh, policy, self._service, discovery, version))
-        return body, self._sockets.under(policy, self._port, version, discovery)
+        return _Parts(body, self._sockets.under(policy, self._port, version, discovery))

@@ -117,6 +117,14 @@ def settings(db: Reader, given: Settings) -> bytes:
     return bytes(cluster.SerializeToString(deterministic=True))
 
 
+@query
+def refusing_settings(db: Reader) -> bytes:
+    """A `Cluster` that no connection can be made to, for it has no endpoints; without its name and metadata."""
+    cluster = _Cluster(type=_Cluster.STATIC)
+    cluster.connect_timeout.FromNanoseconds(mesh_defaults(db).connect_timeout.nanoseconds)
+    return bytes(cluster.SerializeToString(deterministic=True))
+
+
 def _apply_discovery(cluster: Any, discovery: Discovery) -> None:
     match discovery:
         case Discovery.EDS:

@@ -1,4 +1,8 @@
-"""How a client speaks to a service's endpoints: in plain text, with the mesh's TLS, or with TLS of the user's."""
+"""How a client speaks to a service's endpoints: in plain text, with the mesh's TLS, or with TLS of the user's.
+
+A client without certificates has no identity in the mesh: it speaks plain text where the mesh's TLS would be automatic
+(servers that demand it refuse), and nothing at all where a rule says ISTIO_MUTUAL (`refuses`).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from lateen.engine import Reader
 from lateen.model.names import sni_dnat_cluster
 from lateen.model.outbound_clusters import Discovery
 from lateen.model.peer_authentication import namespace_mode
-from lateen.model.proxy import Certificates
+from lateen.model.proxy import Certificates, system_roots
 from lateen.model.server_identities import all_take_mutual_tls, server_names
 from lateen.model.service import Service, ServicePort
 from lateen.translate.clusters.connection_pool import HttpVersion
@@ -25,6 +29,11 @@ from lateen.translate.tls.upstream import (
     originated_tls,
     with_proxy_protocol,
 )
+
+
+def refuses(policy: TrafficPolicy, certificates: Certificates | None) -> bool:
+    """Whether a policy asks of a client what it cannot do. Plain text in its stead is not what was asked for."""
+    return certificates is None and policy.tls is not None and policy.tls.mode is TLSmode.ISTIO_MUTUAL
 
 
 class Sockets:
@@ -80,7 +89,9 @@ class _MeshSockets(Sockets):
 class ServiceSockets:
     """Makes the transport sockets of one service's clusters."""
 
-    def __init__(self, db: Reader, service: Service, certificates: Certificates, *, may_use_credentials: bool) -> None:
+    def __init__(
+        self, db: Reader, service: Service, certificates: Certificates | None, *, may_use_credentials: bool
+    ) -> None:
         """`may_use_credentials`: the client is a gateway, or the rule selects it: `credentialName` is for it."""
         self._db = db
         self._service = service
@@ -89,17 +100,19 @@ class ServiceSockets:
         self._identities: bytes | None = None
 
     def under(self, policy: TrafficPolicy, port: ServicePort, version: HttpVersion, discovery: Discovery) -> Sockets:
-        """How connections to a port are made under a policy."""
-        tls, protocol = policy.tls, policy.proxy_protocol
+        """How connections to a port are made under a policy, which is none that the client `refuses`."""
+        tls, protocol, certificates = policy.tls, policy.proxy_protocol, self._certificates
+        if certificates is None:
+            return Sockets(_only(self._originated(tls, version) if tls is not None else None, protocol))
         if tls is None and self._is_automatic():
             if discovery is Discovery.ORIGINAL_DST or discovery is Discovery.DYNAMIC_FORWARD_PROXY:
                 # Where endpoints are not known one by one there is nothing to tell them apart by.
                 if not all_take_mutual_tls(self._db, self._service.key, port.port):
                     return Sockets(_only(None, protocol))
-                return self._mesh(_AUTOMATIC, port, version, protocol, automatic=False)
-            return self._mesh(_AUTOMATIC, port, version, protocol, automatic=True)
+                return self._mesh(certificates, _AUTOMATIC, port, version, protocol, automatic=False)
+            return self._mesh(certificates, _AUTOMATIC, port, version, protocol, automatic=True)
         if tls is not None and tls.mode is TLSmode.ISTIO_MUTUAL:
-            return self._mesh(tls, port, version, protocol, automatic=False)
+            return self._mesh(certificates, tls, port, version, protocol, automatic=False)
         return Sockets(_only(self._originated(tls, version) if tls is not None else None, protocol))
 
     def _is_automatic(self) -> bool:
@@ -115,11 +128,12 @@ class ServiceSockets:
             return None
         # Names of a ServiceEntry are those of its certificates; a Kubernetes Service has none but identities.
         names = () if self._service.is_kubernetes else self._service.subject_alt_names
-        demands = tls_demands(self._db)
-        return originated_tls(tls, names, self._certificates, demands, is_http2=version is HttpVersion.HTTP2)
+        roots, demands = system_roots(self._certificates), tls_demands(self._db)
+        return originated_tls(tls, names, roots, demands, is_http2=version is HttpVersion.HTTP2)
 
     def _mesh(
         self,
+        certificates: Certificates,
         tls: ClientTLSSettings,
         port: ServicePort,
         version: HttpVersion,
@@ -127,7 +141,7 @@ class ServiceSockets:
         *,
         automatic: bool,
     ) -> Sockets:
-        context = mesh_context(self._db, self._certificates, _protocols(port, version))
+        context = mesh_context(self._db, certificates, _protocols(port, version))
         identities = expected_names(tls.subject_alt_names) if tls.subject_alt_names else self._known_identities()
         return _MeshSockets(
             context, identities, self._service, port, sni=tls.sni, automatic=automatic, protocol=protocol

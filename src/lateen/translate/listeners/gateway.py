@@ -14,17 +14,18 @@ from lateen.model.gateway_chains import GatewayChain, gateway_chains
 from lateen.model.gateways import gateway_ports
 from lateen.model.listen_form import listen_form
 from lateen.model.proxy import Certificates, GatewayView
+from lateen.model.streams import BLACK_HOLE
 from lateen.translate.clusters.stat_names import DELIMITER
 from lateen.translate.filters.http_connection_manager import Place, http_connection_manager
 from lateen.translate.filters.http_settings import http_settings
 from lateen.translate.filters.listener_filters import add_proxy_protocol, add_tls_inspector
-from lateen.translate.filters.network import add_manager, add_terminal, forwarding
+from lateen.translate.filters.network import Forwarding, add_manager, add_terminal, forwarding
 from lateen.translate.listeners.addresses import set_addresses
 from lateen.translate.metadata import NAMESPACE as METADATA
 from lateen.translate.metadata import config_path
 from lateen.translate.resource import Recipe, Resource, resource
 from lateen.translate.tls.alpn import MESH_ALPN
-from lateen.translate.tls.downstream import HTTP_ALPN, server_context, server_demands, transport_socket
+from lateen.translate.tls.downstream import HTTP_ALPN, can_terminate, server_context, server_demands, transport_socket
 
 _LOWEST_PORT = 1024
 
@@ -36,7 +37,7 @@ class GatewayListener(msgspec.Struct, frozen=True, cache_hash=True):
     addresses: tuple[str, ...]
     port: int
     chains: tuple[GatewayChain, ...]
-    certificates: Certificates
+    certificates: Certificates | None
 
 
 @query
@@ -77,6 +78,10 @@ def _add_chain(db: Reader, message: Any, listener: GatewayListener, given: Gatew
     chain.filter_chain_match.server_names.extend(given.server_names)
     if given.mesh_only:
         chain.filter_chain_match.application_protocols.extend(MESH_ALPN)
+    if given.tls is not None and not can_terminate(given.tls, listener.certificates):
+        # Closed at once: plain text is not what clients of the server expect.
+        add_terminal(chain, Forwarding(BLACK_HOLE))
+        return
     if given.tls is not None:
         alpn = HTTP_ALPN if given.route_name else ()
         transport_socket(chain, server_context(given.tls, listener.certificates, server_demands(db), alpn))

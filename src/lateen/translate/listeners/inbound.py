@@ -52,7 +52,7 @@ class VirtualInbound(msgspec.Struct, frozen=True, cache_hash=True):
     addresses: tuple[str, ...]
     transparent: bool
     """Connections keep their addresses (TPROXY)."""
-    certificates: Certificates
+    certificates: Certificates | None
     ports: tuple[InboundPort, ...]
     mode: MutualTLSMode
     """Of all other ports."""
@@ -93,7 +93,8 @@ def virtual_inbound(db: Reader, virtual: VirtualInbound) -> Resource:
     inspected = _Inspected()
     for number, mode in ((0, virtual.mode), *virtual.other_modes):
         chains = _Chains(db, virtual.certificates, INBOUND_PASSTHROUGH_CLUSTER, Protocol.UNSUPPORTED)
-        for match in chain_matches(mode, Protocol.UNSUPPORTED):
+        has_identity = virtual.certificates is not None
+        for match in chain_matches(mode, Protocol.UNSUPPORTED, has_identity=has_identity):
             name = f"{VIRTUAL_INBOUND}-catchall-http" if match.is_http else VIRTUAL_INBOUND
             chains.add(message, match, name=name, port=number)
             inspected.note(number, match)
@@ -107,7 +108,7 @@ def virtual_inbound(db: Reader, virtual: VirtualInbound) -> Resource:
 
 
 @query
-def bound_inbound(db: Reader, port: InboundPort, certificates: Certificates) -> Resource:
+def bound_inbound(db: Reader, port: InboundPort, certificates: Certificates | None) -> Resource:
     """A port of the workload that the proxy itself listens on."""
     message = _listener(db, _name(port), port.addresses, port.number)
     inspected = _Inspected()
@@ -126,10 +127,18 @@ def _listener(db: Reader, name: str, addresses: tuple[str, ...], port: int) -> A
 
 
 def _add_port(
-    db: Reader, message: Any, port: InboundPort, certificates: Certificates, inspected: _Inspected, matched_port: int
+    db: Reader,
+    message: Any,
+    port: InboundPort,
+    certificates: Certificates | None,
+    inspected: _Inspected,
+    matched_port: int,
 ) -> None:
     chains = _Chains(db, certificates, inbound_cluster(port.number), port.protocol, port)
-    matches = own_tls_matches(port.protocol) if port.tls is not None else chain_matches(port.mode, port.protocol)
+    if port.tls is not None:
+        matches = own_tls_matches(port.protocol)
+    else:
+        matches = chain_matches(port.mode, port.protocol, has_identity=certificates is not None)
     for match in matches:
         chains.add(message, match, name=_name(port), port=matched_port)
         inspected.note(matched_port, match)
@@ -143,7 +152,12 @@ class _Chains:
     """Builds the filter chains that lead to one cluster."""
 
     def __init__(
-        self, db: Reader, certificates: Certificates, cluster: str, protocol: Protocol, port: InboundPort | None = None
+        self,
+        db: Reader,
+        certificates: Certificates | None,
+        cluster: str,
+        protocol: Protocol,
+        port: InboundPort | None = None,
     ) -> None:
         self._db = db
         self._certificates = certificates
@@ -163,7 +177,9 @@ class _Chains:
         if self._port is not None and self._port.sidecar is not None:
             path = config_path(ObjectRef("Sidecar", self._port.sidecar))
             chain.metadata.filter_metadata[METADATA].update({"config": path})
-        if match.is_http:
+        if match.refuses:
+            add_terminal(chain, Forwarding(BLACK_HOLE))
+        elif match.is_http:
             add_manager(chain, self._manager(name))
         else:
             add_terminal(chain, Forwarding(self._target()), self._protocol)
@@ -173,6 +189,7 @@ class _Chains:
         demands = server_demands(self._db)
         if self._port is not None and self._port.tls is not None:
             return server_context(self._port.tls, self._certificates, demands, alpn)
+        assert self._certificates is not None, "terminates the mesh's TLS without certificates"
         return mesh_context(self._certificates, demands, alpn)
 
     def _target(self) -> Target:

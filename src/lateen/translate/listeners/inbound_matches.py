@@ -22,11 +22,13 @@ class ChainMatch(NamedTuple):
 
     is_http: bool
     transport: str
-    """`tls` or `raw_buffer`."""
+    """`tls` or `raw_buffer`; empty for any."""
     alpn: tuple[str, ...] = ()
     """Any of these; empty for any."""
     terminates: bool = False
     """TLS ends here; otherwise bytes are passed on as they come."""
+    refuses: bool = False
+    """Connections are closed."""
 
 
 _STRICT = (ChainMatch(True, TLS, MESH_HTTP, True), ChainMatch(False, TLS, (), True))
@@ -37,16 +39,22 @@ _PLAIN_HTTP = (ChainMatch(True, RAW_BUFFER),)
 _PLAIN_TCP = (ChainMatch(False, RAW_BUFFER),)
 _FOREIGN_TLS = (ChainMatch(False, TLS),)
 """Of clients outside of the mesh: the application's own matter."""
+_REFUSED = (ChainMatch(False, "", refuses=True),)
+"""A chain all the same: those for all ports would take the connections otherwise."""
 _PERMISSIVE = (ChainMatch(True, TLS, MESH_HTTP, True), ChainMatch(False, TLS, _MESH_TCP, True), *_PLAIN, *_FOREIGN_TLS)
 _PERMISSIVE_HTTP = (ChainMatch(True, TLS, MESH_ALPN, True), *_PLAIN_HTTP)
 _PERMISSIVE_TCP = (ChainMatch(False, TLS, MESH_ALPN, True), *_PLAIN_TCP, *_FOREIGN_TLS)
 
 
-def chain_matches(mode: MutualTLSMode, protocol: Protocol) -> tuple[ChainMatch, ...]:
+def chain_matches(mode: MutualTLSMode, protocol: Protocol, *, has_identity: bool = True) -> tuple[ChainMatch, ...]:
     """The ways in which callers may arrive at a port, given what is asked of them. All others are refused.
 
     Where nothing is asked nobody looks for TLS either, so that servers may speak first, and TLS is bytes to pass on.
+    A proxy without an identity in the mesh (`has_identity`) refuses everybody where TLS of the mesh is demanded; it is
+    never PERMISSIVE.
     """
+    if mode is MutualTLSMode.STRICT and not has_identity:
+        return _REFUSED
     if mode is MutualTLSMode.STRICT:
         return _by_protocol(protocol, _STRICT_HTTP, _STRICT_TCP, _STRICT)
     if mode is MutualTLSMode.DISABLE:

@@ -87,10 +87,15 @@ def mesh_context(certificates: Certificates, demands: ServerDemands, alpn: tuple
     return context
 
 
+def can_terminate(tls: ServerTLSSettings, certificates: Certificates | None) -> bool:
+    """Whether a proxy has what the settings of a server need: for ISTIO_MUTUAL an identity in the mesh."""
+    return certificates is not None or tls.mode is not TLSmode.ISTIO_MUTUAL
+
+
 def server_context(
-    tls: ServerTLSSettings, certificates: Certificates, demands: ServerDemands, alpn: tuple[str, ...]
+    tls: ServerTLSSettings, certificates: Certificates | None, demands: ServerDemands, alpn: tuple[str, ...]
 ) -> Any:
-    """`DownstreamTlsContext` of a server that terminates TLS as its settings say."""
+    """`DownstreamTlsContext` of a server that terminates TLS as its settings say, where the proxy `can_terminate`."""
     context = tls_pb2.DownstreamTlsContext()
     context.require_client_certificate.value = tls.mode in (TLSmode.MUTUAL, TLSmode.ISTIO_MUTUAL)
     common = context.common_tls_context
@@ -110,18 +115,20 @@ def transport_socket(chain: Any, context: Any) -> None:
     chain.transport_socket.typed_config.Pack(context)
 
 
-def _certificates(common: Any, tls: ServerTLSSettings, certificates: Certificates) -> None:
+def _certificates(common: Any, tls: ServerTLSSettings, certificates: Certificates | None) -> None:
     if tls.mode is TLSmode.ISTIO_MUTUAL:
+        assert certificates is not None, "see can_terminate"
         common.tls_certificate_sds_secret_configs.append(workload_certificate(certificates))
     else:
         common.tls_certificate_sds_secret_configs.extend(credential(name) for name in certificate_resources(tls))
 
 
-def _client_verification(common: Any, tls: ServerTLSSettings, certificates: Certificates) -> None:
+def _client_verification(common: Any, tls: ServerTLSSettings, certificates: Certificates | None) -> None:
     combined = common.combined_validation_context
     checks = combined.default_validation_context
     checks.SetInParent()
     if tls.mode is TLSmode.ISTIO_MUTUAL:
+        assert certificates is not None, "see can_terminate"
         combined.validation_context_sds_secret_config.CopyFrom(mesh_roots(certificates))
         if tls.ca_crl:
             checks.crl.filename = tls.ca_crl

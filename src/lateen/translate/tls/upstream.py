@@ -59,18 +59,19 @@ def mesh_tls(context: bytes, sni: str, expected: bytes) -> bytes:
 def originated_tls(
     settings: ClientTLSSettings,
     names: tuple[str, ...],
-    certificates: Certificates,
+    roots: str,
     demands: TlsDemands,
     *,
     is_http2: bool,
 ) -> bytes:
-    """A `TransportSocket` for SIMPLE and MUTUAL. `names` stand in for `subjectAltNames` where there are none."""
+    """A `TransportSocket` for SIMPLE and MUTUAL. `names` stand in for `subjectAltNames` where there are none,
+    `roots` (the system's, a file) for `caCertificates`."""
     context = tls_pb2.UpstreamTlsContext(sni=settings.sni)
     common = context.common_tls_context
     common.tls_params.CopyFrom(client_parameters(demands))
     if certificate := certificate_secret(settings):
         common.tls_certificate_sds_secret_configs.append(credential(certificate))
-    _add_validation(common, roots_secret(settings, certificates.system_roots), settings.subject_alt_names or names)
+    _add_validation(common, roots_secret(settings, roots), settings.subject_alt_names or names)
     if is_http2:
         common.alpn_protocols.extend(alpn.H2)
     return tls_socket(_serialised(context))
