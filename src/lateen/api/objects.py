@@ -56,7 +56,7 @@ class Metadata(Lenient):
     owner_references: tuple[OwnerReference, ...] = ()
 
 
-class Object(msgspec.Struct, Generic[S], frozen=True):
+class Object(msgspec.Struct, Generic[S], frozen=True, gc=False):
     """An object of a mesh kind."""
 
     metadata: Metadata

@@ -19,10 +19,22 @@ LARGEST: Final = 10 * 1024 * 1024
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_PLAIN = re.compile(r"[a-z0-9][-a-z0-9]{0,61}[a-z0-9]")
+"""Most names of both sorts; quicker to tell than the rest."""
 _METADATA: Final = Decoder(Metadata)
 
 
-class Parsed(msgspec.Struct, frozen=True):
+class _Head(msgspec.Struct, rename="camel"):
+    """What an object says it is."""
+
+    api_version: str
+    kind: str
+
+
+_HEAD: Final = msgspec.json.Decoder(_Head)
+
+
+class Parsed(msgspec.Struct, frozen=True, gc=False):
     """What became of an object."""
 
     kind: Kind | None
@@ -46,6 +58,9 @@ def parse(raw: Mapping[str, Any] | bytes, cluster: str = "") -> Parsed:
     if isinstance(raw, bytes):
         if len(raw) > LARGEST:
             return _unreadable(f"the object has {len(raw)} bytes; at most {LARGEST} are read")
+        parsed = _parse_text(raw, cluster)
+        if parsed is not None:
+            return parsed
         try:
             raw = msgspec.json.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
@@ -61,24 +76,53 @@ def parse(raw: Mapping[str, Any] | bytes, cluster: str = "") -> Parsed:
     return parse_as(kind, raw, cluster)
 
 
+def _parse_text(text: bytes, cluster: str) -> Parsed | None:
+    """A good object of Kubernetes, straight from its text; None for all others.
+
+    Of Kubernetes there are the most objects, and nothing is checked of them but their types.
+    """
+    try:
+        head = _HEAD.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    kind = kind_of(head.api_version, head.kind)
+    if kind is None or kind.value is None:
+        return None
+    value = kind.value_decoder.decode_text(text)
+    return _of_kubernetes(kind, value, cluster) if value is not None else None
+
+
 def parse_as(kind: Kind, raw: Mapping[str, Any], cluster: str = "") -> Parsed:
     """Reads an object that is known to be of this kind, whatever it says itself: items of a list do not say."""
+    wrong: tuple[Fault, ...] = ()
+    if kind.value is not None:
+        value, wrong = kind.value_decoder.decode(raw)
+        if value is not None:
+            return _of_kubernetes(kind, value, cluster)
     given = raw.get("metadata")
     metadata, faults = _METADATA.decode({} if given is None else given, "metadata")
     if metadata is None:
         return Parsed(kind, _key(raw, cluster), None, faults)
-    if kind.namespaced and not metadata.namespace:
-        metadata = msgspec.structs.replace(metadata, namespace="default")
-    key = Key(metadata.namespace if kind.namespaced else "", metadata.name, cluster)
-    faults = tuple(_judge_names(key))
-    if faults:
-        return Parsed(kind, key, None, faults)
-    if kind.is_mesh:
-        return _parse_mesh(kind, raw, metadata, key)
-    value, faults = kind.value_decoder.decode(raw)
-    if value is not None:
+    metadata, key = _placed(kind, metadata, cluster)
+    faults = _judge_names(key) or wrong
+    return Parsed(kind, key, None, faults) if faults else _parse_mesh(kind, raw, metadata, key)
+
+
+def _of_kubernetes(kind: Kind, value: Any, cluster: str) -> Parsed:
+    metadata, key = _placed(kind, value.metadata, cluster)
+    if metadata is not value.metadata:
         value = msgspec.structs.replace(value, metadata=metadata)
-    return Parsed(kind, key, value, faults)
+    faults = _judge_names(key)
+    return Parsed(kind, key, None if faults else value, faults)
+
+
+def _placed(kind: Kind, metadata: Metadata, cluster: str) -> tuple[Metadata, Key]:
+    """Metadata with the namespace that the object is in, and its key."""
+    if not kind.namespaced:
+        return metadata, Key("", metadata.name, cluster)
+    if not metadata.namespace:
+        metadata = msgspec.structs.replace(metadata, namespace="default")
+    return metadata, Key(metadata.namespace, metadata.name, cluster)
 
 
 def _parse_mesh(kind: Kind, raw: Mapping[str, Any], metadata: Metadata, key: Key) -> Parsed:
@@ -115,18 +159,19 @@ def _key(raw: Mapping[str, Any], cluster: str) -> Key:
     return Key(namespace if isinstance(namespace, str) else "", name if isinstance(name, str) else "", cluster)
 
 
-def _judge_names(key: Key) -> list[Fault]:
+def _judge_names(key: Key) -> tuple[Fault, ...]:
+    name, namespace = key.name, key.namespace
+    if _PLAIN.fullmatch(name) and (not namespace or _PLAIN.fullmatch(namespace)):
+        return ()
     found: list[Fault] = []
-    if not key.name:
+    if not name:
         found.append(error("metadata.name", "missing: a name is required"))
-    elif len(key.name) > 253 or not _NAME.fullmatch(key.name):
+    elif len(name) > 253 or not _NAME.fullmatch(name):
         # Names of some Kubernetes kinds (RBAC) are freer; the mesh reads none of those.
-        found.append(error("metadata.name", _expected_name("lower-case letters, digits, `-` and `.`", 253, key.name)))
-    if key.namespace and (len(key.namespace) > 63 or not _LABEL.fullmatch(key.namespace)):
-        found.append(
-            error("metadata.namespace", _expected_name("lower-case letters, digits and `-`", 63, key.namespace))
-        )
-    return found
+        found.append(error("metadata.name", _expected_name("lower-case letters, digits, `-` and `.`", 253, name)))
+    if namespace and (len(namespace) > 63 or not _LABEL.fullmatch(namespace)):
+        found.append(error("metadata.namespace", _expected_name("lower-case letters, digits and `-`", 63, namespace)))
+    return tuple(found)
 
 
 def _expected_name(characters: str, most: int, found: str) -> str:

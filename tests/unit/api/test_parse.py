@@ -65,6 +65,35 @@ def test_an_object_of_kubernetes_is_the_type_itself() -> None:
     assert parsed.value.spec.ports[0].target_port == "http"
 
 
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "a", "namespace": "shop", "annotations": {"who": "me"}, "managedFields": [{"x": 1}]},
+    "spec": {"containers": [{"name": "app", "livenessProbe": {"httpGet": {"port": "web"}}}]},
+}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        POD,
+        {**POD, "metadata": {"name": "a"}},
+        {**POD, "metadata": {"name": "a", "annotations": {"who": "Müller"}}},
+        {**POD, "metadata": {"name": "a", "labels": None}},
+        {**POD, "metadata": {"name": "A"}, "spec": 5},
+        {**POD, "metadata": {"name": "a", "labels": 3}, "spec": 5},
+        {**POD, "spec": {"containers": [{"ports": [{"containerPort": "80"}]}]}},
+        {**POD, "kind": "Poddle"},
+    ],
+)
+def test_text_and_what_it_decodes_to_are_the_same_object(raw: dict[str, Any]) -> None:
+    assert parse(json.dumps(raw, ensure_ascii=False).encode(), "east") == parse(raw, "east")
+
+
+def test_text_is_utf_8_in_fields_of_no_interest_too() -> None:
+    assert told(json.dumps(POD).encode().replace(b'"x"', b'"\xff"'))[0][1].startswith("not JSON")
+
+
 def test_cluster_scoped_objects_have_no_namespace() -> None:
     parsed = parse({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n", "namespace": "x"}})
     assert parsed.key == Key("", "n")

@@ -33,6 +33,7 @@ class Decoder(Generic[M]):
         self.shape = shape_of(message)
         self._type = message
         self._check = compile_checks(self.shape)
+        self._text = msgspec.json.Decoder(message, dec_hook=decode_duration)
 
     def decode(self, value: Any, path: str = "") -> tuple[M | None, tuple[Fault, ...]]:
         """A value as decoded from JSON or YAML, found at `path` of its resource. The message, or what is wrong."""
@@ -41,6 +42,19 @@ class Decoder(Generic[M]):
         except (msgspec.ValidationError, RecursionError):
             return self._decode_slowly(value, path)
         return self._checked(message, value, path)
+
+    def decode_text(self, text: bytes) -> M | None:
+        """A message from JSON text alone. None: decode the text and then the value, to know whether it is good.
+
+        Gives what `decode` gives of the decoded text, for a third of the time.
+        """
+        # Strings in fields of no interest are skipped without a look at them, but have to be UTF-8 as well.
+        if self._check is not None or not text.isascii():
+            return None
+        try:
+            return self._text.decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            return None
 
     def _decode_slowly(self, value: Any, path: str) -> tuple[M | None, tuple[Fault, ...]]:
         faults: list[Fault] = []
