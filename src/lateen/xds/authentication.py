@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from lateen.model.identity import PeerIdentity, spiffe_identity
 from lateen.model.proxy import Proxy
-
-
-class PeerIdentity(NamedTuple):
-    """A workload's proven identity."""
-
-    namespace: str
-    service_account: str
-    trust_domain: str = ""
-
-    def __str__(self) -> str:
-        return f"spiffe://{self.trust_domain}/ns/{self.namespace}/sa/{self.service_account}"
 
 
 class Refused(Exception):
@@ -118,12 +108,3 @@ def check(proxy: Proxy, identity: PeerIdentity | None) -> None:
             f"but its identity is of {identity.service_account!r}",
             unauthenticated=False,
         )
-
-
-def spiffe_identity(uri: str) -> PeerIdentity | None:
-    """`spiffe://TRUST_DOMAIN/ns/NAMESPACE/sa/SERVICE_ACCOUNT`; None for anything else."""
-    scheme, _, rest = uri.partition("://")
-    parts = rest.split("/")
-    if scheme != "spiffe" or len(parts) != 5 or parts[1] != "ns" or parts[3] != "sa" or not all(parts):
-        return None
-    return PeerIdentity(parts[2], parts[4], parts[0])

@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from lateen.model.identity import PeerIdentity
 from lateen.testing.ads_client import AdsClient
 from lateen.testing.fake_mesh import FakeMesh
 from lateen.translate.resource import ResourceType
-from lateen.xds.authentication import Authenticator, BearerToken, MutualTls, PeerIdentity, Refused
+from lateen.xds.authentication import Authenticator, BearerToken, MutualTls, Refused
 from lateen.xds.inventory import Inventory
 from lateen.xds.push import PushLoop
 from lateen.xds.server import Listener, XdsServer

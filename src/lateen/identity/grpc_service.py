@@ -1,0 +1,49 @@
+"""`IstioCertificateService` over gRPC, as Istio's agents, ztunnel and others speak it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+
+from lateen.identity.caller import Evidence
+from lateen.identity.issuing import Issuer, NotIssued, Reason
+from lateen.identity.messages import METHOD, SERVICE, decode_request, encode_response
+from lateen.identity.signing import LARGEST_REQUEST
+
+_LARGEST_MESSAGE: Final = LARGEST_REQUEST + 4096
+_CLUSTER: Final = "clusterid"
+"""Metadata: which cluster a token is from."""
+
+
+def handler(issuer: Issuer) -> grpc.GenericRpcHandler:
+    """For `grpc.aio.Server.add_generic_rpc_handlers`, beside whatever else the server serves."""
+
+    async def create(content: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        try:
+            if len(content) > _LARGEST_MESSAGE:
+                raise NotIssued(Reason.INVALID_ARGUMENT, f"at most {_LARGEST_MESSAGE} bytes are read")
+            try:
+                request = decode_request(content)
+            except ValueError as error:
+                raise NotIssued(Reason.INVALID_ARGUMENT, str(error)) from None
+            return encode_response((await issuer.issue(_evidence(context), request)).chain)
+        except NotIssued as refusal:
+            metadata = (("retry-after", f"{refusal.retry_after:.0f}"),) if refusal.retry_after else ()
+            await context.abort(grpc.StatusCode[refusal.reason.value], str(refusal), metadata)
+            raise AssertionError("unreachable") from None
+
+    return grpc.method_handlers_generic_handler(SERVICE, {METHOD: grpc.unary_unary_rpc_method_handler(create)})
+
+
+def _evidence(context: Any) -> Evidence:
+    metadata = {key.lower(): value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+    shown = context.auth_context().get("x509_pem_cert") or (b"",)
+    return Evidence(bearer(metadata.get("authorization", "")), bytes(shown[0]), metadata.get(_CLUSTER, ""))
+
+
+def bearer(header: str) -> str:
+    """The token of an `authorization` header; empty when there is none."""
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

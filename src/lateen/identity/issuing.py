@@ -1,0 +1,150 @@
+"""A certificate for whoever proves to be a workload: authentication, limits, facts, signing; whatever the transport."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+import msgspec
+
+from lateen.identity.caller import Authenticator, Caller, CannotVerify, Evidence, Refused
+from lateen.identity.current import CurrentAuthority
+from lateen.identity.limits import IssueLimits, KeyedRate
+from lateen.identity.pods import Pods, facts_about
+from lateen.identity.signing import AuthorityExpired, BadSigningRequest, Issued, Validity, public_key_of, sign
+
+_log = logging.getLogger(__name__)
+
+
+class CertificateRequest(msgspec.Struct, frozen=True):
+    """What is asked for."""
+
+    csr: str
+    """PEM."""
+    seconds: int = 0
+    """How long the certificate is to be valid; zero or less for the default."""
+    signer: str = ""
+    """Of Kubernetes' signers, the one that is to sign (Istio's metadata `CertSigner`)."""
+    impersonated: str = ""
+    """A SPIFFE ID on whose behalf a node's proxy asks (Istio's metadata `ImpersonatedIdentity`)."""
+
+
+class Reason(Enum):
+    """Why there is no certificate, by the name of gRPC's status."""
+
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
+    UNAVAILABLE = "UNAVAILABLE"
+    """To be tried again."""
+    INTERNAL = "INTERNAL"
+
+
+class NotIssued(Exception):
+    """The message is for whoever asked."""
+
+    def __init__(self, reason: Reason, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retry_after = retry_after
+        """Seconds to stay away; 0: no word on that."""
+
+
+class Issuer:
+    """Of one mesh. `cluster` is the name of the cluster whose `pods` callers are."""
+
+    def __init__(
+        self,
+        current: CurrentAuthority,
+        authenticator: Authenticator,
+        pods: Pods,
+        *,
+        cluster: str,
+        validity: Validity | None = None,
+        limits: IssueLimits | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._current = current
+        self._authenticator = authenticator
+        self._pods = pods
+        self._cluster = cluster
+        self._validity = validity or Validity()
+        self._limits = limits = limits or IssueLimits()
+        self._now = now
+        self._running = 0
+        self._pod_rate = KeyedRate(limits.pod_per_second, limits.pod_burst, limits.remembered)
+        self._identity_rate = KeyedRate(limits.identity_per_second, limits.identity_burst, limits.remembered)
+        self.outcomes: Counter[str] = Counter()
+        """Calls by outcome: `issued`, or the reason."""
+
+    async def issue(self, evidence: Evidence, request: CertificateRequest) -> Issued:
+        """Raises NotIssued, and nothing else."""
+        if self._running >= self._limits.at_once:
+            self.outcomes[Reason.RESOURCE_EXHAUSTED.value] += 1
+            raise NotIssued(Reason.RESOURCE_EXHAUSTED, "too many certificates are asked for at once", 1.0)
+        self._running += 1
+        try:
+            issued = await self._issue(evidence, request)
+        except NotIssued as refusal:
+            self.outcomes[refusal.reason.value] += 1
+            _log.info("no certificate (%s): %s", refusal.reason.value, refusal)
+            raise
+        except Exception as error:
+            self.outcomes[Reason.INTERNAL.value] += 1
+            _log.exception("no certificate")
+            raise NotIssued(Reason.INTERNAL, "internal error") from error
+        finally:
+            self._running -= 1
+        self.outcomes["issued"] += 1
+        return issued
+
+    async def _issue(self, evidence: Evidence, request: CertificateRequest) -> Issued:
+        authority = self._current.authority
+        if authority is None:
+            raise NotIssued(Reason.UNAVAILABLE, "there is no certificate authority yet", 1.0)
+        try:
+            caller = await self._authenticator.authenticate(evidence)
+            self._count(caller)
+            if request.impersonated:
+                raise Refused("certificates on behalf of others are not issued yet", denied=True)
+            if request.signer:
+                raise BadSigningRequest(f"there is no signer {request.signer!r}: signers are not supported yet")
+            key = public_key_of(request.csr.encode())
+            facts = await facts_about(caller, self._pods, self._cluster)
+            # Whoever waited longer for a certificate than its authority stands gets one of its successor.
+            authority = self._current.authority or authority
+            issued = sign(
+                authority, key, caller.identity, facts, now=self._now(), asked=self._asked(request.seconds),
+                validity=self._validity,
+            )  # fmt: skip
+        except Refused as refused:
+            reason = Reason.PERMISSION_DENIED if refused.denied else Reason.UNAUTHENTICATED
+            raise NotIssued(reason, str(refused)) from None
+        except CannotVerify as problem:
+            raise NotIssued(Reason.UNAVAILABLE, str(problem), 1.0) from None
+        except BadSigningRequest as bad:
+            raise NotIssued(Reason.INVALID_ARGUMENT, str(bad)) from None
+        except AuthorityExpired as expired:
+            raise NotIssued(Reason.INTERNAL, str(expired)) from None
+        _log.info("certificate %x for %s until %s", issued.serial, caller.identity, issued.not_after.isoformat())
+        return issued
+
+    def _count(self, caller: Caller) -> None:
+        now = time.monotonic()
+        if caller.pod is not None:
+            wait = self._pod_rate.take(caller.pod.uid, now)
+        else:
+            wait = self._identity_rate.take(caller.identity, now)
+        if wait:
+            raise NotIssued(
+                Reason.RESOURCE_EXHAUSTED, f"{caller.identity} asks for certificates too often", max(1.0, wait)
+            )
+
+    def _asked(self, seconds: int) -> timedelta:
+        """More than a century is as much too long as what does not fit a timedelta."""
+        return timedelta(seconds=min(max(seconds, 0), 100 * 365 * 86400))

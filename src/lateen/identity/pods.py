@@ -1,0 +1,56 @@
+"""What is known of a caller's workload: from the pod that its token is bound to."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+
+from lateen.api.kubernetes.pod import Pod
+from lateen.identity.api import KubernetesApi
+from lateen.identity.caller import Caller, CannotVerify, Refused
+from lateen.identity.facts import WorkloadFacts, facts_of
+
+
+class Pods(Protocol):
+    async def get(self, namespace: str, name: str) -> Pod | None:
+        """A pod as it is now; None when there is none. Raises CannotVerify."""
+
+
+class KubernetesPods:
+    """Read from the API server one by one: nothing is as fresh, and a certificate is a rare thing to ask for."""
+
+    def __init__(self, api: KubernetesApi) -> None:
+        self._api = api
+
+    async def get(self, namespace: str, name: str) -> Pod | None:
+        try:
+            answer = await self._api.send("GET", f"/api/v1/namespaces/{namespace}/pods/{name}")
+        except (OSError, ValueError) as error:
+            raise CannotVerify(f"the API server cannot be asked about the pod: {error or 'no answer'}") from error
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise CannotVerify(f"the API server does not show the pod: {answer.message}")
+        return _read(answer.body)
+
+
+def _read(body: Any) -> Pod:
+    try:
+        return msgspec.convert(body, Pod)
+    except msgspec.ValidationError as error:
+        raise CannotVerify(f"the pod cannot be read: {error}") from None
+
+
+async def facts_about(caller: Caller, pods: Pods, cluster: str) -> WorkloadFacts:
+    """For the Subject of its certificate. Raises Refused if its pod is not there any more, or is another's."""
+    if caller.pod is None:
+        known = caller.facts or WorkloadFacts(cluster=cluster)
+        # Its namespace is proven anew in any case.
+        return msgspec.structs.replace(known, namespace=caller.identity.namespace)
+    pod = await pods.get(caller.identity.namespace, caller.pod.name)
+    if pod is None or pod.metadata.uid != caller.pod.uid:
+        raise Refused(f"the pod {caller.pod.name} that the token is bound to is gone")
+    if pod.service_account != caller.identity.service_account:
+        raise Refused(f"the pod {caller.pod.name} has another service account than the token")
+    return facts_of(pod, cluster)
