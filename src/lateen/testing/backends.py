@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,11 +17,15 @@ ECHO_METHOD = "/lateen.testing.Echo/Say"
 
 
 @contextlib.asynccontextmanager
-async def http_backend(name: str, host: str = "127.0.0.1") -> AsyncIterator[int]:
-    """An HTTP/1.1 server: answers any request with `{"name", "method", "path", "headers", "body"}`. Gives its port."""
+async def http_backend(name: str, host: str = "127.0.0.1", *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """An HTTP/1.1 server: answers any request with `{"name", "method", "path", "headers", "body"}`. Gives its port.
+
+    The request's `x-answer-status` says with which status, `x-answer-delay` after how many seconds.
+    """
 
     async def answer(request: web.Request) -> web.Response:
         body = await request.text()
+        await asyncio.sleep(float(request.headers.get("x-answer-delay", "0")))
         headers = {key.lower(): value for key, value in request.headers.items()}
         told = {"name": name, "method": request.method, "path": request.path_qs, "headers": headers, "body": body}
         status = int(request.headers.get("x-answer-status", "200"))
@@ -31,7 +36,7 @@ async def http_backend(name: str, host: str = "127.0.0.1") -> AsyncIterator[int]
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, 0)
+        site = web.TCPSite(runner, host, 0, ssl_context=tls)
         await site.start()
         yield runner.addresses[0][1]
     finally:
