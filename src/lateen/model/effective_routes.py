@@ -227,7 +227,7 @@ class _Names:
         for match in route.match:
             if match.gateways:
                 return False
-        return all([self._destination(each.destination) is each.destination for each in route.route])
+        return all(self._destination(each.destination) is each.destination for each in route.route)
 
     def tls(self, route: TLSRoute) -> TLSRoute:
         return msgspec.structs.replace(

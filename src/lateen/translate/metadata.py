@@ -33,6 +33,11 @@ def config_path(source: ObjectRef) -> str:
     return f"/apis/{group_version}/namespaces/{source.key.namespace}/{kind}/{source.key.name}"
 
 
+def origin_metadata(source: ObjectRef) -> bytes:
+    """The body of an `envoy.config.core.v3.Metadata` that only names the resource something was made from."""
+    return embedded(1, _ISTIO + embedded(2, _field(_CONFIG, _text(config_path(source)))))
+
+
 def cluster_metadata(
     services: Iterable[ServiceName],
     *,

@@ -26,8 +26,13 @@ from lateen.translate.routes.headers import add_header_operations, authority_of
 from lateen.translate.routes.percent import set_percent
 from lateen.translate.routes.retry import retry_policy
 from lateen.translate.routes.settings import RouteSettings, route_settings
+from lateen.translate.wire import embedded, text, unsigned
 
 _NO_LIMIT = Duration(0)
+_ACTION = 2
+"""Field number of Route.route."""
+_CLUSTER, _WEIGHTED = 1, 3
+"""Field numbers of RouteAction."""
 
 
 class Destinations(NamedTuple):
@@ -44,30 +49,40 @@ class Destinations(NamedTuple):
         return BLACK_HOLE_CLUSTER if name in self.lost else name
 
 
-def set_action(out: Any, route: HTTPRoute, destinations: Destinations, settings: RouteSettings) -> bool:
+class Clusters(NamedTuple):
+    """Where a route forwards to."""
+
+    body: bytes
+    """As a serialised Route to append to one."""
+    only: str
+    """The cluster, when there is but one."""
+    hashed: bool
+    """Whether the only destination balances by consistent hashing."""
+
+
+def set_action(out: Any, route: HTTPRoute, destinations: Destinations, settings: RouteSettings) -> Clusters:
     """Fills the RouteAction of a Route, and the Route's headers with those of its only destination.
 
-    Limits and retries are left to `limits`, which routes have in common. Returns whether the only destination balances
-    by consistent hashing.
+    The clusters are returned. Limits and retries are left to `limits`, which routes have in common.
     """
     action = out.route
     if route.rewrite is not None:
         _set_rewrite(action, route.rewrite)
     authority = (route.rewrite.authority if route.rewrite is not None else "") or authority_of(route.headers)
-    hashed = False
     if len(route.route) == 1:
         only = route.route[0]
-        action.cluster = destinations.cluster(only.destination)
+        name = destinations.cluster(only.destination)
         add_header_operations(out, only.headers)
         authority = authority or authority_of(only.headers)
         hashed = _add_hash_policy(action, only, destinations)
+        clusters = Clusters(embedded(_ACTION, text(_CLUSTER, name)), name, hashed)
     else:
-        _add_weighted(action, route, destinations)
+        clusters = Clusters(_weighted(action, route, destinations), "", hashed=False)
     if authority:
         action.host_rewrite_literal = authority
         action.append_x_forwarded_host = settings.forwards_host
     _add_mirrors(action, route, destinations)
-    return hashed
+    return clusters
 
 
 @query
@@ -98,17 +113,25 @@ def _set_rewrite(action: Any, rewrite: HTTPRewrite) -> None:
         action.prefix_rewrite = rewrite.uri
 
 
-def _add_weighted(action: Any, route: HTTPRoute, destinations: Destinations) -> None:
-    weighted = action.weighted_clusters
+def _weighted(action: Any, route: HTTPRoute, destinations: Destinations) -> bytes:
+    """The clusters that share a route; their hash policies go to the action."""
+    found = b""
     for share in route.route:
-        if not share.weight:
-            continue
-        cluster = weighted.clusters.add(name=destinations.cluster(share.destination))
-        cluster.weight.value = share.weight
-        add_header_operations(cluster, share.headers)
-        if authority := authority_of(share.headers):
-            cluster.host_rewrite_literal = authority
-        _add_hash_policy(action, share, destinations)
+        if share.weight:
+            weight = text(1, destinations.cluster(share.destination)) + embedded(2, unsigned(1, share.weight))
+            found += embedded(1, weight + _weight_headers(share))
+            _add_hash_policy(action, share, destinations)
+    return embedded(_ACTION, embedded(_WEIGHTED, found))
+
+
+def _weight_headers(share: HTTPRouteDestination) -> bytes:
+    if share.headers is None:
+        return b""
+    weight = route_components_pb2.WeightedCluster.ClusterWeight()
+    add_header_operations(weight, share.headers)
+    if authority := authority_of(share.headers):
+        weight.host_rewrite_literal = authority
+    return bytes(weight.SerializeToString(deterministic=True))
 
 
 def _add_hash_policy(action: Any, share: HTTPRouteDestination, destinations: Destinations) -> bool:

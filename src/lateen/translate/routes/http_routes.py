@@ -14,18 +14,20 @@ from lateen.model.destination_rules import Rules
 from lateen.model.effective_routes import KIND, Source, Target, applies, effective
 from lateen.model.route_targets import target_clusters
 from lateen.model.traffic_policy import effective_policy
-from lateen.translate.metadata import NAMESPACE, config_path
-from lateen.translate.routes.action import Destinations, limits, set_action
+from lateen.translate.metadata import origin_metadata
+from lateen.translate.routes.action import Clusters, Destinations, limits, set_action
 from lateen.translate.routes.cors import CORS_FILTER, cors_policy
 from lateen.translate.routes.faults import FAULT_FILTER, http_fault
 from lateen.translate.routes.headers import add_header_operations
 from lateen.translate.routes.match import is_catch_all, set_match
 from lateen.translate.routes.redirect import set_direct_response, set_redirect
 from lateen.translate.routes.settings import RouteSettings, route_settings
-from lateen.translate.wire import embedded
+from lateen.translate.wire import embedded, text
 
 ROUTES = 3
 """Field number of VirtualHost.routes."""
+_METADATA, _DECORATOR = 4, 5
+"""Field numbers of Route."""
 
 
 class Routing(NamedTuple):
@@ -67,12 +69,13 @@ def http_routes(db: Reader, routing: Routing) -> RouteBytes:
         for match in route.match or (None,):
             if match is not None and not _can_hold(match, routing):
                 continue
-            message, hashed = _route(route, match, routing, destinations, settings)
+            message, clusters = _route(route, match, routing, destinations, settings)
             body = bytes(message.SerializeToString(deterministic=True)) + origin
-            if hashed is not None:
-                body += limits(db, route.timeout, route.retries, hashed)
-            encoded = embedded(ROUTES, body)
-            if is_catch_all(message.match):
+            if clusters is not None:
+                body += clusters.body + limits(db, route.timeout, route.retries, clusters.hashed)
+            operation = _operation(message.match, clusters.only if clusters is not None else "", routing)
+            encoded = embedded(ROUTES, body + embedded(_DECORATOR, text(1, operation)))
+            if match is None or is_catch_all(message.match):
                 return RouteBytes(b"".join(specific), encoded)
             specific.append(encoded)
     return RouteBytes(b"".join(specific))
@@ -80,9 +83,7 @@ def http_routes(db: Reader, routing: Routing) -> RouteBytes:
 
 def _origin(key: Key) -> bytes:
     """Which VirtualService a route came from, as a serialised Route to append to one."""
-    route = route_components_pb2.Route()
-    route.metadata.filter_metadata[NAMESPACE].fields["config"].string_value = config_path(ObjectRef(KIND, key))
-    return bytes(route.SerializeToString(deterministic=True))
+    return embedded(_METADATA, origin_metadata(ObjectRef(KIND, key)))
 
 
 def _can_hold(match: HTTPMatchRequest, routing: Routing) -> bool:
@@ -110,12 +111,9 @@ def _route(
     routing: Routing,
     destinations: Destinations,
     settings: RouteSettings,
-) -> tuple[Any, bool | None]:
-    """A Route without its origin and `limits`.
-
-    For those, also whether it balances by consistent hashing; None when it does not forward.
-    """
-    hashed = None
+) -> tuple[Any, Clusters | None]:
+    """A Route without its origin, operation, clusters and `limits`; and the clusters, unless it does not forward."""
+    clusters = None
     out = route_components_pb2.Route(name=route.name)
     if match is not None:
         if match.name:
@@ -128,19 +126,18 @@ def _route(
     elif route.direct_response is not None:
         set_direct_response(out.direct_response, route.direct_response)
     else:
-        hashed = set_action(out, route, destinations, settings)
-    out.decorator.operation = _operation(out, routing)
+        clusters = set_action(out, route, destinations, settings)
     if route.fault is not None and (fault := http_fault(route.fault)) is not None:
         out.typed_per_filter_config[FAULT_FILTER].Pack(fault)
     if route.cors_policy is not None:
         out.typed_per_filter_config[CORS_FILTER].Pack(cors_policy(route.cors_policy))
-    return out, hashed
+    return out, clusters
 
 
-def _operation(out: Any, routing: Routing) -> str:
+def _operation(match: Any, cluster: str, routing: Routing) -> str:
     """What traces call the route: `host:port/path`, or by the VirtualService where several hosts share it."""
-    path = out.match.path or out.match.safe_regex.regex or f"{out.match.prefix}*"
-    parts = out.route.cluster.split("|")
+    path = match.path or match.safe_regex.regex or f"{match.prefix}*"
+    parts = cluster.split("|")
     if len(parts) == 4:
         return f"{parts[3]}:{parts[1]}{path}"
     return f"{routing.virtual_service.name}:{routing.port}{path}"
