@@ -17,6 +17,8 @@ _INEFFECTIVE_MATCH = "IST0131"
 def unreachable(spec: VirtualService) -> Iterator[Fault]:
     """Warnings about routes and matches without effect."""
     for field, routes in (("http", spec.http), ("tls", spec.tls), ("tcp", spec.tcp)):
+        if not routes:
+            continue
         yield from _after_catch_all(f"spec.{field}", [route.match for route in routes])
         yield from _repeated(f"spec.{field}", [route.match for route in routes])
     yield from _covered_prefixes(spec.http)
@@ -34,6 +36,8 @@ def _after_catch_all(path: str, routes: Sequence[tuple[object, ...]]) -> Iterato
 
 def _repeated(path: str, routes: Sequence[tuple[msgspec.Struct, ...]]) -> Iterator[Fault]:
     """Matches that are word for word in an earlier route or place."""
+    if sum(map(len, routes)) < 2:
+        return
     seen: dict[bytes, str] = {}
     for index, matches in enumerate(routes):
         repeated = 0

@@ -25,6 +25,7 @@ _LARGEST_TABLE = 5_000_011
 _LARGEST_RING = 8 * 1024 * 1024
 _LARGEST_PORT = 65535
 _PERCENT = 100
+_EMPTY = TrafficPolicy()
 _WARMED = frozenset({None, SimpleLB.UNSPECIFIED, SimpleLB.ROUND_ROBIN, SimpleLB.LEAST_REQUEST, SimpleLB.LEAST_CONN})
 
 _Settings = TrafficPolicy | PortTrafficPolicy
@@ -34,7 +35,7 @@ def traffic_policy_faults(path: str, policy: TrafficPolicy | None) -> Iterator[F
     """What is wrong with a policy."""
     if policy is None:
         return
-    if policy == TrafficPolicy():
+    if policy == _EMPTY:
         yield error(path, "must have at least one field")
         return
     if policy.tunnel is not None and policy.proxy_protocol is not None:

@@ -72,11 +72,12 @@ def _hosts(spec: VirtualService) -> Iterator[Fault]:
 
 
 def _wrong_host(spec: VirtualService, host: str) -> str:
-    if not wrong_address(host):
+    wrong = wrong_wildcard_host(host)
+    if not wrong or not wrong_address(host):
         return ""
     if _only_for_gateways(spec) and spec.tls and host.startswith("outbound_."):
         return _wrong_sni_host(host)
-    return wrong_wildcard_host(host)
+    return wrong
 
 
 def _wrong_sni_host(host: str) -> str:

@@ -73,7 +73,7 @@ def _compile_message(shape: MessageShape) -> Check | None:
                 inner = child(item)
                 if inner:
                     found = [*(found or ()), *((f".{name}{path}", message) for path, message in inner)]
-        for group in groups:
+        for group in groups if len(value) > 1 else ():
             present = [name for name in group if value.get(name) is not None]
             if len(present) > 1:
                 found = [*(found or ()), (f".{present[1]}", _oneof_message(present, group))]
