@@ -26,15 +26,14 @@ _DISTRIBUTIONS = {
 }
 
 
-def kubernetes_service(db: Reader, name: str, namespace: str) -> Service | None:
+def kubernetes_service(db: Reader, named: ServiceKey, name: str) -> Service | None:
     """The service that Services of this name make, those of all clusters together; None when there are none."""
-    keys = SERVICES.where(db, "name", (namespace, name))
-    declared = tuple((key, value) for key in keys if (value := SERVICES.get(db, key)) is not None)
+    keys = SERVICES.where(db, "name", (named.namespace, name))
+    declared = [(key, value) for key in keys if (value := SERVICES.get(db, key)) is not None]
     if not declared:
         return None
-    key, first = declared[0]
-    one = _converted(db, key, first)
-    return one if len(declared) == 1 else _merged(db, one, declared)
+    every = [_converted(db, named, key, value) for key, value in declared]
+    return every[0] if len(every) == 1 else _merged(db, every)
 
 
 def kubernetes_keys(db: Reader) -> tuple[ServiceKey, ...]:
@@ -53,11 +52,11 @@ def traffic_distribution(declared: str | None, annotations: dict[str, str]) -> s
 
 def export_to(annotations: dict[str, str], default: tuple[str, ...]) -> tuple[str, ...]:
     """Where the annotation exports a Service to."""
-    listed = tuple(part.strip() for part in annotations.get(EXPORT_TO_ANNOTATION, "").split(",") if part.strip())
-    return listed or default
+    declared = annotations.get(EXPORT_TO_ANNOTATION)
+    return (_listed(declared) if declared else ()) or default
 
 
-def _converted(db: Reader, key: Key, value: KubernetesService) -> Service:
+def _converted(db: Reader, named: ServiceKey, key: Key, value: KubernetesService) -> Service:
     metadata, spec = value.metadata, value.spec
     alias = spec.type == "ExternalName" and bool(spec.external_name)
     if alias:
@@ -67,7 +66,7 @@ def _converted(db: Reader, key: Key, value: KubernetesService) -> Service:
     else:
         resolution = Resolution.EDS
     return Service(
-        key=ServiceKey(hosts.kubernetes_host(metadata.name, metadata.namespace, DOMAIN.get(db)), metadata.namespace),
+        key=named,
         name=metadata.name,
         source=ObjectRef("Service", key),
         ports=_ports(spec.ports),
@@ -78,7 +77,7 @@ def _converted(db: Reader, key: Key, value: KubernetesService) -> Service:
         export_to=export_to(metadata.annotations, default_service_export(db)),
         labels=tuple(sorted(metadata.labels.items())),
         selects=bool(spec.selector),
-        selector=tuple(sorted((spec.selector or {}).items())),
+        selector=tuple(sorted(spec.selector.items())) if spec.selector else (),
         subject_alt_names=_accounts(db, metadata.namespace, metadata.annotations),
         external_name=spec.external_name if alias else "",
         node_local=spec.internal_traffic_policy == "Local",
@@ -90,11 +89,10 @@ def _converted(db: Reader, key: Key, value: KubernetesService) -> Service:
 
 def _ports(declared: tuple[KubernetesPort, ...]) -> tuple[ServicePort, ...]:
     """In order, but for UDP ports, which come last: the mesh carries streams, and a number may be used by both."""
-    ports = tuple(_port(port) for port in declared)
-    return (
-        *(port for port in ports if port.protocol is not Protocol.UDP),
-        *(port for port in ports if port.protocol is Protocol.UDP),
-    )
+    ports = [_port(port) for port in declared]
+    if any(port.protocol is Protocol.UDP for port in ports):
+        ports.sort(key=lambda port: port.protocol is Protocol.UDP)
+    return tuple(ports)
 
 
 def _port(port: KubernetesPort) -> ServicePort:
@@ -111,6 +109,8 @@ def _port(port: KubernetesPort) -> ServicePort:
 
 def _accounts(db: Reader, namespace: str, annotations: dict[str, str]) -> tuple[str, ...]:
     """Identities that a Service declares for workloads that are not pods."""
+    if not annotations:
+        return ()
     canonical = _listed(annotations.get(CANONICAL_ACCOUNTS_ANNOTATION, ""))
     accounts = _listed(annotations.get(SERVICE_ACCOUNTS_ANNOTATION, ""))
     if not canonical and not accounts:
@@ -123,16 +123,17 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _merged(db: Reader, first: Service, declared: tuple[tuple[Key, KubernetesService], ...]) -> Service:
+def _merged(db: Reader, every: list[Service]) -> Service:
     """One service over several clusters. The first (the control plane's own cluster, where it has one) decides what it
     is; ports that it lacks are added, identities are joined, and each cluster keeps its addresses."""
-    others = tuple(_converted(db, key, value) for key, value in declared[1:])
+    first = every[0]
     own = CLUSTER_ID.get(db)
-    ports = {(port.port, port.protocol is Protocol.UDP): port for service in reversed(others) for port in service.ports}
+    ports = {
+        (port.port, port.protocol is Protocol.UDP): port for service in reversed(every[1:]) for port in service.ports
+    }
     ports |= {(port.port, port.protocol is Protocol.UDP): port for port in first.ports}
     known = {(port.port, port.protocol is Protocol.UDP) for port in first.ports}
     added = sorted((slot, port) for slot, port in ports.items() if slot not in known)
-    every = (first, *others)
     return Service(
         key=first.key,
         name=first.name,

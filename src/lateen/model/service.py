@@ -34,6 +34,8 @@ class Resolution(Enum):
     ALIAS = "Alias"
     """Another service answers (ExternalName)."""
 
+    __hash__ = object.__hash__
+
 
 class ServicePort(msgspec.Struct, frozen=True):
     name: str

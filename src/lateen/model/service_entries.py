@@ -29,11 +29,10 @@ Entry = Object[ServiceEntry]
 
 def entries_of(db: Reader, key: ServiceKey) -> tuple[Entry, ...]:
     """The ServiceEntries of a namespace that declare a host, the oldest first."""
-    found = (
-        SERVICE_ENTRIES.get(db, each)
-        for each in SERVICE_ENTRIES.where(db, "host", key.hostname)
-        if each.namespace == key.namespace
-    )
+    keys = SERVICE_ENTRIES.where(db, "host", key.hostname)
+    if not keys:
+        return ()
+    found = [SERVICE_ENTRIES.get(db, each) for each in keys if each.namespace == key.namespace]
     return tuple(sorted((entry for entry in found if entry is not None), key=lambda entry: entry.age))
 
 
@@ -76,7 +75,8 @@ def entry_service(db: Reader, key: ServiceKey) -> Service | None:
 
 def subject_alt_names(db: Reader, key: ServiceKey) -> tuple[str, ...]:
     """The names that ServiceEntries add to a host that is a Kubernetes Service as well."""
-    return tuple(dict.fromkeys(name for entry in entries_of(db, key) for name in entry.spec.subject_alt_names))
+    entries = entries_of(db, key)
+    return tuple(dict.fromkeys(name for entry in entries for name in entry.spec.subject_alt_names)) if entries else ()
 
 
 def shortened(address: str) -> str:

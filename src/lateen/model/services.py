@@ -25,7 +25,7 @@ def service(db: Reader, key: ServiceKey) -> Service | None:
         return None
     name = hosts.kubernetes_name(key.hostname, DOMAIN.get(db))
     if name is not None and name[1] == key.namespace:
-        found = kubernetes_service(db, *name)
+        found = kubernetes_service(db, key, name[0])
         if found is not None:
             added = subject_alt_names(db, key)
             if not added:
