@@ -41,6 +41,8 @@ class Destinations(NamedTuple):
     clusters: Mapping[Target, str]
     lost: tuple[str, ...]
     """Clusters that the client does not have."""
+    are_hashed: bool
+    """Whether any balances by consistent hashing."""
     consistent_hash: Callable[[Target], ConsistentHashLB | None]
 
     def cluster(self, destination: Destination) -> str:
@@ -60,10 +62,31 @@ class Clusters(NamedTuple):
     """Whether the only destination balances by consistent hashing."""
 
 
-def set_action(out: Any, route: HTTPRoute, destinations: Destinations, settings: RouteSettings) -> Clusters:
+def clusters_of(route: HTTPRoute, destinations: Destinations) -> Clusters:
+    """Where a route that forwards leads to."""
+    if len(route.route) == 1:
+        only = route.route[0]
+        name = destinations.cluster(only.destination)
+        return Clusters(embedded(_ACTION, text(_CLUSTER, name)), name, _hash_policy(only, destinations) is not None)
+    found = b""
+    for share in route.route:
+        if share.weight:
+            weight = text(1, destinations.cluster(share.destination)) + embedded(2, unsigned(1, share.weight))
+            found += embedded(1, weight + _weight_headers(share))
+    return Clusters(embedded(_ACTION, embedded(_WEIGHTED, found)), "", hashed=False)
+
+
+def is_plain(route: HTTPRoute, destinations: Destinations) -> bool:
+    """Whether there is nothing to forwarding but `clusters_of` and `limits`, as is usual."""
+    if route.rewrite is not None or route.mirror is not None or route.mirrors or route.headers is not None:
+        return False
+    return not destinations.are_hashed and (len(route.route) != 1 or route.route[0].headers is None)
+
+
+def set_action(out: Any, route: HTTPRoute, destinations: Destinations, settings: RouteSettings) -> None:
     """Fills the RouteAction of a Route, and the Route's headers with those of its only destination.
 
-    The clusters are returned. Limits and retries are left to `limits`, which routes have in common.
+    Clusters are left to `clusters_of`; limits and retries to `limits`, which routes have in common.
     """
     action = out.route
     if route.rewrite is not None:
@@ -71,18 +94,17 @@ def set_action(out: Any, route: HTTPRoute, destinations: Destinations, settings:
     authority = (route.rewrite.authority if route.rewrite is not None else "") or authority_of(route.headers)
     if len(route.route) == 1:
         only = route.route[0]
-        name = destinations.cluster(only.destination)
         add_header_operations(out, only.headers)
         authority = authority or authority_of(only.headers)
-        hashed = _add_hash_policy(action, only, destinations)
-        clusters = Clusters(embedded(_ACTION, text(_CLUSTER, name)), name, hashed)
-    else:
-        clusters = Clusters(_weighted(action, route, destinations), "", hashed=False)
+    for share in route.route:
+        if share.weight or len(route.route) == 1:
+            policy = _hash_policy(share, destinations)
+            if policy is not None and policy not in action.hash_policy:
+                action.hash_policy.append(policy)
     if authority:
         action.host_rewrite_literal = authority
         action.append_x_forwarded_host = settings.forwards_host
     _add_mirrors(action, route, destinations)
-    return clusters
 
 
 @query
@@ -113,17 +135,6 @@ def _set_rewrite(action: Any, rewrite: HTTPRewrite) -> None:
         action.prefix_rewrite = rewrite.uri
 
 
-def _weighted(action: Any, route: HTTPRoute, destinations: Destinations) -> bytes:
-    """The clusters that share a route; their hash policies go to the action."""
-    found = b""
-    for share in route.route:
-        if share.weight:
-            weight = text(1, destinations.cluster(share.destination)) + embedded(2, unsigned(1, share.weight))
-            found += embedded(1, weight + _weight_headers(share))
-            _add_hash_policy(action, share, destinations)
-    return embedded(_ACTION, embedded(_WEIGHTED, found))
-
-
 def _weight_headers(share: HTTPRouteDestination) -> bytes:
     if share.headers is None:
         return b""
@@ -134,12 +145,11 @@ def _weight_headers(share: HTTPRouteDestination) -> bytes:
     return bytes(weight.SerializeToString(deterministic=True))
 
 
-def _add_hash_policy(action: Any, share: HTTPRouteDestination, destinations: Destinations) -> bool:
+def _hash_policy(share: HTTPRouteDestination, destinations: Destinations) -> Any | None:
+    if not destinations.are_hashed:
+        return None
     consistent = destinations.consistent_hash(target(share.destination))
-    policy = hash_policy(consistent) if consistent is not None else None
-    if policy is not None and policy not in action.hash_policy:
-        action.hash_policy.append(policy)
-    return policy is not None
+    return hash_policy(consistent) if consistent is not None else None
 
 
 def _add_mirrors(action: Any, route: HTTPRoute, destinations: Destinations) -> None:
