@@ -8,7 +8,7 @@ import msgspec
 
 from lateen.api.kind import Kind
 from lateen.api.parse import parse
-from lateen.api.schema.fault import Fault, Severity
+from lateen.api.schema.fault import Fault, Severity, error
 from lateen.sources.source import Change
 
 _REVISION_LABEL = "istio.io/rev"
@@ -32,12 +32,18 @@ def outcome_of(kind: Kind, change: Change, revision: str) -> Outcome:
     """Objects of the mesh's kinds that are labelled for a revision other than ours are none of our business."""
     if change.raw is None or (kind.is_mesh and _revision(change.raw) not in ("", revision)):
         return GONE
+    if change.refused:
+        return Outcome(rejected=(error("", change.refused),), generation=_generation(change.raw))
     parsed = parse(change.raw, change.key.cluster)
     if parsed.value is None:
-        metadata = change.raw.get("metadata")
-        generation = metadata.get("generation") if isinstance(metadata, dict) else None
-        return Outcome(rejected=parsed.faults, generation=generation if isinstance(generation, int) else 0)
+        return Outcome(rejected=parsed.faults, generation=_generation(change.raw))
     return Outcome(parsed.value, warnings=tuple(f for f in parsed.faults if f.severity is Severity.WARNING))
+
+
+def _generation(raw: Any) -> int:
+    metadata = raw.get("metadata")
+    found = metadata.get("generation") if isinstance(metadata, dict) else None
+    return found if isinstance(found, int) else 0
 
 
 def _revision(raw: Any) -> str:

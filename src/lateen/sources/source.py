@@ -30,6 +30,8 @@ class Change(msgspec.Struct, frozen=True):
     """The object as decoded JSON, with `apiVersion` and `kind`; None when it is gone."""
     origin: str = ""
     """Where a person finds it (`routes.yaml:12`); empty when its key says it all."""
+    refused: str = ""
+    """Why the source itself does not take this version; `raw` then has no more than its head."""
 
 
 class Sink(Protocol):

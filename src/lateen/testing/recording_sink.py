@@ -14,6 +14,8 @@ class RecordingSink:
     def __init__(self) -> None:
         self.objects: dict[tuple[KindName, Key], Mapping[str, Any]] = {}
         self.origins: dict[tuple[KindName, Key], str] = {}
+        self.refused: dict[str, str] = {}
+        """Names of objects that the source does not take, and why."""
         self.batches: list[tuple[Change, ...]] = []
         self.synced_kinds: set[KindName] = set()
         self.unreadable: set[KindName] = set()
@@ -32,6 +34,9 @@ class RecordingSink:
                 self.objects.pop(identity, None)
             else:
                 self.objects[identity] = change.raw
+                self.refused.pop(change.key.name, None)
+                if change.refused:
+                    self.refused[change.key.name] = change.refused
                 self.origins[identity] = change.origin
         self._changed.set()
 

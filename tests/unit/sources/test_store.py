@@ -338,3 +338,14 @@ async def test_objects_of_other_clusters_have_keys_of_their_own() -> None:
     await remote.apply([Change(SERVICE, there, service(A, 2).raw)])
     assert world.get(SERVICES, A).spec.ports[0].port == 1
     assert world.get(SERVICES, there).spec.ports[0].port == 2
+
+
+async def test_what_its_source_refuses_is_rejected_with_its_words_and_the_last_good_version_stays() -> None:
+    world = World()
+    sink = world.sink()
+    await sink.apply([routes(A, ["reviews"])])
+    head = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "a"}}
+    await sink.apply([Change(ROUTES, A, head, refused="far too large")])
+    (fault,) = world.get(REJECTED, ObjectRef("VirtualService", A))
+    assert fault.message == "far too large"
+    assert world.get(VIRTUAL_SERVICES, A).spec.hosts == ("reviews",)

@@ -22,6 +22,8 @@ class Manifest(NamedTuple):
     """Has `apiVersion`, `kind` and `metadata.name`, all strings."""
     line: int
     """Where it begins, counted from 1."""
+    refused: str = ""
+    """Why it is not taken, and only its head is here: it is rejected by name, and what it was before stays."""
 
 
 class Misfit(NamedTuple):

@@ -19,7 +19,7 @@ from lateen.sources.source import Change, KindName, Sink
 
 _INTERVAL_SECONDS = 0.05
 _BUSY_SHARE = 20
-"""At most one part in so many of a core goes into looking."""
+"""At most one part in so many of a core goes into looking, and half of one into reading what keeps changing."""
 _MESH_GROUPS = ".istio.io"
 _LARGEST_FILE = 256 * 1024 * 1024
 """Bytes."""
@@ -33,6 +33,8 @@ class Gathered(NamedTuple):
     """`routes.yaml:12`; absent for what was completed."""
     problems: Mapping[str, str]
     """By file."""
+    refused: Mapping[tuple[KindName, Key], str]
+    """Objects that are not taken, and why."""
 
 
 class FileSource:
@@ -55,7 +57,9 @@ class FileSource:
         """The last good content of every file."""
         self._broken: dict[Path, str] = {}
         self._unreadable: Mapping[Path, str] = {}
-        self._told = Gathered({}, {}, {})
+        self._scanning = 0.0
+        """Seconds that the last look at all files took, without reading any."""
+        self._told = Gathered({}, {}, {}, {})
 
     @property
     def name(self) -> str:
@@ -76,13 +80,16 @@ class FileSource:
             if began:
                 await self._tell_synced(sink)
                 began = False
-            await asyncio.sleep(max(self._interval, (time.monotonic() - start) * _BUSY_SHARE))
+            # Reading is for what has changed; one large file shall not keep the next change waiting for long.
+            await asyncio.sleep(max(self._interval, self._scanning * _BUSY_SHARE, time.monotonic() - start))
 
     # --- looking -------------------------------------------------------------------------------------------------
 
     def _look(self, began: bool) -> Gathered | None:
         """What the files hold now; None when nothing has changed."""
+        start = time.monotonic()
         found = scan(self._paths)
+        self._scanning = time.monotonic() - start
         settled = self._settling.look(found)
         if not settled and not began and found.failures == self._unreadable:
             return None
@@ -109,6 +116,7 @@ class FileSource:
             problems.setdefault(str(path), []).append(problem)
         origins: dict[tuple[KindName, Key], str] = {}
         distinct: list[Mapping[str, Any]] = []
+        refused: dict[tuple[KindName, Key], Manifest] = {}
         for path, entry in self._entries():
             if isinstance(entry, Misfit):
                 problems.setdefault(str(path), []).append(f"line {entry.line}: {entry.message}")
@@ -123,13 +131,23 @@ class FileSource:
             if kind.group.endswith(_MESH_GROUPS) and kind not in self._kinds:
                 problems.setdefault(str(path), []).append(f"line {entry.line}: kind {kind} is not known, and ignored")
             origins[identity] = origins[kind, key] = f"{path}:{entry.line}"
-            distinct.append(entry.raw)
+            if entry.refused:
+                problems.setdefault(str(path), []).append(f"line {entry.line}: {entry.refused}")
+                refused[identity] = entry
+            else:
+                distinct.append(entry.raw)
         objects = {
             identity: raw
             for raw in complete(distinct, namespace=self._namespace)
             if (identity := _identity(raw))[0] in self._kinds
         }
-        return Gathered(objects, origins, {part: "; ".join(several) for part, several in problems.items()})
+        objects |= {identity: entry.raw for identity, entry in refused.items() if identity[0] in self._kinds}
+        return Gathered(
+            objects,
+            origins,
+            {part: "; ".join(several) for part, several in problems.items()},
+            {identity: entry.refused for identity, entry in refused.items()},
+        )
 
     def _entries(self) -> Iterator[tuple[Path, Manifest | Misfit]]:
         for path in sorted(self._contents):
@@ -142,9 +160,9 @@ class FileSource:
         before = self._told
         changes = [Change(*identity, None) for identity in before.objects if identity not in now.objects]
         changes += [
-            Change(*identity, raw, now.origins.get(identity, ""))
+            Change(*identity, raw, now.origins.get(identity, ""), now.refused.get(identity, ""))
             for identity, raw in now.objects.items()
-            if before.objects.get(identity) != raw
+            if before.objects.get(identity) != raw or before.refused.get(identity) != now.refused.get(identity)
         ]
         if changes:
             await sink.apply(changes)
@@ -158,15 +176,21 @@ class FileSource:
 
 
 def _read(path: Path) -> Iterator[Manifest | Misfit]:
-    """What is in a file, objects that are too large to be read excepted. Raises ManifestError and OSError."""
+    """What is in a file; of objects that are too large the head alone. Raises ManifestError and OSError."""
     size = path.stat().st_size
     if size > _LARGEST_FILE:
         raise ManifestError(1, f"the file has {size} bytes; at most {_LARGEST_FILE} are read")
     for entry in read_manifests(path.read_bytes()):
         if size > LARGEST and isinstance(entry, Manifest) and (length := len(msgspec.json.encode(entry.raw))) > LARGEST:
-            yield Misfit(entry.line, f"the object has {length} bytes; at most {LARGEST} are read")
+            yield Manifest(_head(entry.raw), entry.line, f"the object has {length} bytes; at most {LARGEST} are read")
         else:
             yield entry
+
+
+def _head(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What says which object it is, and which version of it."""
+    metadata = {name: value for name, value in raw["metadata"].items() if name in ("name", "namespace", "generation")}
+    return {"apiVersion": raw["apiVersion"], "kind": raw["kind"], "metadata": metadata}
 
 
 def _identity(raw: Mapping[str, Any]) -> tuple[KindName, Key]:

@@ -151,9 +151,12 @@ async def test_a_single_file_whatever_its_name(tmp_path: Path) -> None:
     task.cancel()
 
 
-async def test_an_object_that_is_too_large_spoils_no_other(sink: RecordingSink, directory: Path) -> None:
+async def test_an_object_that_is_too_large_is_refused_by_name_and_spoils_no_other(sink: RecordingSink, directory: Path) -> None:
     file = directory / "a.yaml"
     large = "apiVersion: v1\nkind: Service\nmetadata: {name: large, annotations: {a: %s}}\n" % ("x" * 11_000_000)
     file.write_text(large + "---\n" + service("small"))
-    await sink.until(lambda: sink.names("Service") == {"small"} and bool(sink.problems))
+    await sink.until(lambda: sink.names("Service") == {"small", "large"} and bool(sink.problems))
     assert sink.problems[str(file)].startswith("line 1: the object has 110")
+    assert sink.refused["large"].startswith("the object has 110")
+    file.write_text(service("large") + "---\n" + service("small"))
+    await sink.until(lambda: not sink.refused and not sink.problems)
