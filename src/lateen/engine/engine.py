@@ -56,7 +56,8 @@ class Engine:
     def change(self) -> Iterator[Transaction]:
         """Writes made inside become visible together at the end; none do when the block raises.
 
-        Costs the values written plus the results that (transitively) read them.
+        They make one new revision, or none when everything is as it was. Costs the values written plus the results
+        that (transitively) read them.
         """
         if self._stack:
             raise EngineMisuse(f"{self._stack[-1]!r} tried to change inputs: queries are pure")
@@ -72,19 +73,19 @@ class Engine:
         self._commit(transaction)
 
     def _commit(self, transaction: Transaction) -> None:
-        if not transaction.writes:
-            return
-        revision = self.revision + 1
         changed: list[Source] = []
+        different = False
         overlays = tuple(self._overlays)
         for table, written in transaction.writes.items():
             data = self.data(table)
             for overlay in overlays:
                 overlay.keep_old(table, {key: data.values.get(key, ABSENT) for key in written})
-            data.write(written, changed)
-        self.revision = revision
+            different |= data.write(written, changed)
+        if not different:
+            return
+        self.revision += 1
         for source in changed:
-            source.changed_at = revision
+            source.changed_at = self.revision
         self._mark(changed)
 
     def _mark(self, changed: list[Source]) -> None:

@@ -117,13 +117,18 @@ class TableData:
 
     # --- changing ------------------------------------------------------------------------------------------------
 
-    def write(self, written: Mapping[Any, Any], changed: list[Source]) -> None:
-        """Sets or (with ABSENT) removes values; adds the sources whose reading now differs to `changed`."""
+    def write(self, written: Mapping[Any, Any], changed: list[Source]) -> bool:
+        """Sets or (with ABSENT) removes values; adds the sources whose reading now differs to `changed`.
+
+        Returns whether any value is a different one now.
+        """
         values, sources = self.values, self.sources
+        different = False
         for key, value in written.items():
             old = values.get(key, ABSENT)
             if old is value or (old is not ABSENT and value is not ABSENT and old == value):
                 continue
+            different = True
             if value is ABSENT:
                 del values[key]
             else:
@@ -139,6 +144,7 @@ class TableData:
                 after = () if value is ABSENT else function(value)
                 if before != after:
                     _move(buckets, key, before, after, changed)
+        return different
 
     def forget(self, source: Source) -> None:
         """Drops a source that nobody reads any more."""

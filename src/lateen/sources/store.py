@@ -46,40 +46,41 @@ class _Held(msgspec.Struct):
 
 
 class _Writes:
-    """Writes on their way into a transaction: only what differs from what the engine has."""
+    """Writes on their way into a transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._pending: dict[tuple[Table[Any, Any], Any], Any] = {}
+        self._pending: dict[Table[Any, Any], dict[Any, Any]] = {}
 
     def set(self, table: Table[Any, Any], key: Any, value: Any) -> None:
         """`value` may be `_ABSENT`."""
-        self._pending[table, key] = value
+        pending = self._pending.get(table)
+        if pending is None:
+            pending = self._pending[table] = {}
+        pending[key] = value
 
     def get(self, table: Table[Any, Any], key: Any) -> Any:
         """`_ABSENT` when there is none."""
-        found = self._pending.get((table, key), self)
+        found = self._pending[table].get(key, self) if table in self._pending else self
         return self._engine.data(table).values.get(key, _ABSENT) if found is self else found
+
+    def concern(self, table: Table[Any, Any]) -> bool:
+        """Whether there is anything in a table, or about to be."""
+        return table in self._pending or bool(self._engine.data(table).values)
 
     def commit(self, cells: Iterable[tuple[Any, Any]]) -> bool:
         """One revision, unless nothing changes."""
-        settings = list(cells)
-        changed = {
-            place: value
-            for place, value in self._pending.items()
-            if (held := self._engine.data(place[0]).values.get(place[1], _ABSENT)) is not value and held != value
-        }
-        if not changed and not settings:
-            return False
+        before = self._engine.revision
         with self._engine.change() as tx:
-            for (table, key), value in changed.items():
-                if value is _ABSENT:
-                    tx.delete(table, key)
-                else:
-                    tx.set(table, key, value)
-            for cell, value in settings:
+            for table, pending in self._pending.items():
+                for key, value in pending.items():
+                    if value is _ABSENT:
+                        tx.delete(table, key)
+                    else:
+                        tx.set(table, key, value)
+            for cell, value in cells:
                 tx.put(cell, value)
-        return True
+        return self._engine.revision != before
 
 
 class Store:
@@ -141,7 +142,9 @@ class Store:
                 await asyncio.sleep(0)
         writes = _Writes(self._engine)
         for change, outcome in judged:
-            keys = held.keys.setdefault(change.kind, set())
+            keys = held.keys.get(change.kind)
+            if keys is None:
+                keys = held.keys[change.kind] = set()
             if change.raw is None:
                 keys.discard(change.key)
                 self._remove(held, (change.kind, change.key), writes)
@@ -225,7 +228,6 @@ class Store:
 
     def _write(self, identity: _Identity, outcome: Outcome, origin: str, writes: _Writes) -> None:
         kind, key = identity
-        ref = ObjectRef(kind.kind, key)
         if kind == _CONFIG_MAP and self._settings.concern(key):
             outcome = self._settings.take(key, outcome)
         table = TABLES[STORED[kind]]
@@ -233,6 +235,11 @@ class Store:
             writes.set(table, key, outcome.value)
         elif not outcome.rejected:
             writes.set(table, key, _ABSENT)
+        told = outcome.rejected or outcome.warnings
+        if told or self._origins or writes.concern(REJECTED) or writes.concern(WARNINGS):
+            self._write_faults(ObjectRef(kind.kind, key), outcome, origin, writes)
+
+    def _write_faults(self, ref: ObjectRef, outcome: Outcome, origin: str, writes: _Writes) -> None:
         if outcome.rejected and writes.get(REJECTED, ref) != outcome.rejected:
             _log.warning("rejected %s%s: %s", ref, f" ({origin})" if origin else "", _words(outcome.rejected))
         if outcome.warnings and writes.get(WARNINGS, ref) != outcome.warnings:
