@@ -20,11 +20,13 @@ from typing import Any, Self
 class IstiodProcess:
     """`with IstiodProcess("--config-dir", "mesh/") as istiod: istiod.until_ready()`.
 
-    `log` is all that it has said; it is JSON, one object per line.
+    `log` is all that it has said; it is JSON, one object per line. With `xds_port` plaintext xDS is there, so that the
+    proxies of one that has ended find the next one.
     """
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None, xds_port: int = 0) -> None:
         self._arguments = arguments
+        self._xds_port = xds_port
         self._environment = {**os.environ, **(environment or {})}
         self._directory = tempfile.TemporaryDirectory(prefix="lateen-istiod-")
         self._ready_file = Path(self._directory.name) / "ready.json"
@@ -33,8 +35,9 @@ class IstiodProcess:
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "lateen.cli.main", "istiod", *self._arguments, "--log-as-json"]
-        for option in ("--xds-address", "--secure-xds-address", "--http-address", "--monitoring-address"):
+        for option in ("--secure-xds-address", "--http-address", "--monitoring-address"):
             command += [option, "127.0.0.1:0"]
+        command += ["--xds-address", f"127.0.0.1:{self._xds_port}"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*command, "--ready-file", str(self._ready_file)], env=self._environment, stdout=log, stderr=log
@@ -98,6 +101,20 @@ class IstiodProcess:
             assert ended is None, f"istiod ended with {ended}:\n{self._log.read_text()}"
             assert time.monotonic() < deadline, f"not within {timeout:.0f} s:\n{self._log.read_text()}"
             time.sleep(0.02)
+
+    def kill(self) -> None:
+        """SIGKILL: the end of it, without a word."""
+        self.process.kill()
+        self.process.wait()
+
+    def memory(self) -> int:
+        """Resident bytes."""
+        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def processor_time(self) -> float:
+        """Seconds of processor time used so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def terminate(self, timeout: float = 20.0) -> int:
         """SIGTERM: the exit status. `timeout` in seconds."""

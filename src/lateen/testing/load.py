@@ -1,0 +1,107 @@
+"""Requests without pause, in the background of a test: the judge of whether anybody noticed."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import Counter
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+_PAUSE = 0.005
+"""Seconds between the requests of one caller: tests share their machine."""
+_SHOWN = 10
+
+
+class Load:
+    """`async with Load("http://127.0.0.1:80", "web") as load`: calls until the end, then raises AssertionError if any
+    request failed: was not answered with 200 and `headers`.
+
+    It begins with the first good answer, so that what it calls may come up later.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        host: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        callers: int = 2,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.headers = dict(headers or {})
+        """What every answer must have."""
+        self.good = 0
+        """Requests that were answered as they should be."""
+        self.failures: Counter[str] = Counter()
+        self._url = url
+        self._host = host
+        self._callers = callers
+        self._tls = tls
+        self._session: aiohttp.ClientSession | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._answered = asyncio.Condition()
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(ssl=self._tls if self._tls is not None else True)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10))
+        try:
+            async with asyncio.timeout(40):
+                while wrong := await self._call():
+                    await asyncio.sleep(0.02)
+        except BaseException as error:
+            error.add_note(f"the load gets no good answer: {wrong}")
+            await self._session.close()
+            raise
+        self._tasks = [asyncio.create_task(self._run()) for _ in range(self._callers)]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        assert self._session is not None
+        await self._session.close()
+        if error is not None:
+            error.add_note(f"load: {self.good} good, failed: {self.failures.most_common(_SHOWN)}")
+        else:
+            self.check()
+
+    def check(self) -> None:
+        """Raises AssertionError if any request has failed so far."""
+        assert not self.failures, f"{self.failures.most_common(_SHOWN)} failed, {self.good} were good"
+
+    async def more(self, count: int = 20, timeout: float = 30) -> None:
+        """Waits for so many further good answers, and looks for failures. Seconds."""
+        wanted = self.good + count
+        async with asyncio.timeout(timeout), self._answered:
+            await self._answered.wait_for(lambda: self.good >= wanted or self.failures)
+        self.check()
+
+    async def _run(self) -> None:
+        while True:
+            if wrong := await self._call():
+                self.failures[wrong] += 1
+            else:
+                self.good += 1
+            async with self._answered:
+                self._answered.notify_all()
+            await asyncio.sleep(_PAUSE)
+
+    async def _call(self) -> str:
+        """What is wrong with the answer."""
+        assert self._session is not None
+        try:
+            async with self._session.get(self._url, headers={"host": self._host}) as answer:
+                body = await answer.text()
+                if answer.status != 200:
+                    return f"{answer.status} {body[:200]}"
+                lacking = [f"{name}: {text}" for name, text in self.headers.items() if answer.headers.get(name) != text]
+                return f"without {lacking}" if lacking else ""
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            return repr(error)
