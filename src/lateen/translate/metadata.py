@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from lateen.api.objects import ObjectRef
-from lateen.translate.wire import double, embedded, text, varint
+from lateen.translate.wire import double, embedded, sized, tag, text, varint
 
 NAMESPACE = "istio"
 
@@ -35,7 +35,7 @@ def config_path(source: ObjectRef) -> str:
 
 def origin_metadata(source: ObjectRef) -> bytes:
     """The body of an `envoy.config.core.v3.Metadata` that only names the resource something was made from."""
-    return embedded(1, _ISTIO + embedded(2, _field(_CONFIG, _text(config_path(source)))))
+    return _ONE + sized(_ISTIO + sized(_text_field(_CONFIG, config_path(source))))
 
 
 def cluster_metadata(
@@ -57,7 +57,7 @@ def cluster_fields(services: Iterable[ServiceName], *, config: ObjectRef | None,
     """What of `cluster_metadata` the clusters of all subsets have in common."""
     fields = b""
     if config is not None:
-        fields += _field(_CONFIG, _text(config_path(config)))
+        fields += _text_field(_CONFIG, config_path(config))
     if port:
         fields += _field(_PORT, double(2, port))
     if external:
@@ -68,29 +68,32 @@ def cluster_fields(services: Iterable[ServiceName], *, config: ObjectRef | None,
 def subset_metadata(fields: bytes, subset: str) -> bytes:
     """The metadata of one subset's cluster, from what they have in common."""
     if subset:
-        fields += _field(_SUBSET, _text(subset))
-    return embedded(1, _ISTIO + embedded(2, fields))
+        fields += _text_field(_SUBSET, subset)
+    return _ONE + sized(_ISTIO + sized(fields))
 
 
 # google.protobuf.Value: number 2, string 3, bool 4, struct 5, list 6. Struct and ListValue: their one field is 1.
 
 _TRUE = varint(4 << 3) + varint(1)
-_ISTIO = text(1, NAMESPACE)
+_ONE, _TEXT = tag(1), tag(3)
+# Keys with what follows them: the tag of their value.
+_ISTIO = text(1, NAMESPACE) + tag(2)
 _CONFIG, _PORT, _EXTERNAL, _SERVICES, _SUBSET = (
-    text(1, key) for key in ("config", "default_original_port", "external", "services", "subset")
+    text(1, key) + tag(2) for key in ("config", "default_original_port", "external", "services", "subset")
 )
-_HOST, _NAME, _NAMESPACE = (text(1, key) for key in ("host", "name", "namespace"))
+_HOST, _NAME, _NAMESPACE = (text(1, key) + tag(2) for key in ("host", "name", "namespace"))
 
 
 def _field(key: bytes, value: bytes) -> bytes:
-    """An entry of a Struct. The key is serialised already."""
-    return embedded(1, key + embedded(2, value))
+    """An entry of a Struct."""
+    return _ONE + sized(key + sized(value))
 
 
-def _text(value: str) -> bytes:
-    return embedded(3, value.encode())
+def _text_field(key: bytes, value: str) -> bytes:
+    """An entry of a Struct that is text."""
+    return _ONE + sized(key + sized(_TEXT + sized(value.encode())))
 
 
 def _service(service: ServiceName) -> bytes:
     host, name, namespace = service
-    return embedded(5, _field(_HOST, _text(host)) + _field(_NAME, _text(name)) + _field(_NAMESPACE, _text(namespace)))
+    return embedded(5, _text_field(_HOST, host) + _text_field(_NAME, name) + _text_field(_NAMESPACE, namespace))

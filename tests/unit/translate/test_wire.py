@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lateen.api.objects import Key, ObjectRef
 from lateen.translate.metadata import ServiceName, cluster_metadata, config_path
-from lateen.translate.wire import any_type, double, embedded, text, unsigned, varint
+from lateen.translate.wire import any_type, double, embedded, sized, tag, text, unsigned, varint
 
 _Cluster: Any = cluster_pb2.Cluster
 
@@ -39,6 +39,11 @@ def test_long_bodies_and_great_field_numbers(length: int) -> None:
     assert _Cluster.FromString(text(28, value)).alt_stat_name == value
     inner = embedded(43, text(1, value))
     assert _Cluster.FromString(inner + inner).transport_socket_matches[1].name == value
+
+
+@given(st.integers(1, 2000), st.integers(0, 20_000))
+def test_a_field_is_its_tag_and_its_sized_body(number: int, length: int) -> None:
+    assert tag(number) + sized(b"x" * length) == embedded(number, b"x" * length)
 
 
 def test_parts_are_merged() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from lateen.api.objects import Key, ObjectRef
 from lateen.engine import Reader
 from lateen.model.destination_rules import Rules
@@ -11,18 +13,23 @@ from lateen.model.service import Service, ServicePort
 from lateen.model.services import service
 from lateen.translate.clusters.stat_names import DELIMITER, stat_name
 from lateen.translate.metadata import ServiceName, cluster_fields, subset_metadata
-from lateen.translate.wire import embedded, text
+from lateen.translate.wire import sized, tag
+
+_DELIMITER: Final = DELIMITER.encode()
+_NAME, _STATISTICS, _METADATA, _EDS = tag(1), tag(28), tag(25), tag(3)
+_SERVICE_NAME: Final = tag(2)
+"""Of `eds_cluster_config`."""
 
 
 class PortNaming:
     """Names the clusters of one port of a service."""
 
-    __slots__ = ("_fields", "_pattern", "_port", "_service")
+    __slots__ = ("_fields", "_pattern", "_service", "port")
 
     def __init__(self, found: Service, port: ServicePort, rules: Rules, pattern: str) -> None:
         """`pattern`: what statistics are called (MeshConfig.outboundClusterStatName)."""
         self._service = found
-        self._port = port
+        self.port = port
         self._pattern = pattern
         self._fields = cluster_fields(
             (ServiceName(found.key.hostname, found.name, found.key.namespace),),
@@ -33,12 +40,16 @@ class PortNaming:
 
     def of(self, name: str, subset: str, assignment: str) -> bytes:
         """The fields of one `Cluster`. `assignment` names its load assignment, if it asks for one (EDS)."""
+        called = name.encode()
         if self._pattern:
-            statistics = stat_name(self._pattern, name, self._service, self._port, subset=subset)
+            statistics = stat_name(self._pattern, name, self._service, self.port, subset=subset).encode()
         else:
-            statistics = name + DELIMITER
-        named = text(1, name) + text(28, statistics) + embedded(25, subset_metadata(self._fields, subset))
-        return named + embedded(3, text(2, assignment)) if assignment else named
+            statistics = called + _DELIMITER
+        parts = [_NAME, sized(called), _STATISTICS, sized(statistics), _METADATA]
+        parts.append(sized(subset_metadata(self._fields, subset)))
+        if assignment:
+            parts += (_EDS, sized(_SERVICE_NAME + sized(assignment.encode())))
+        return b"".join(parts)
 
 
 def assignment_of(each: OutboundCluster) -> str:

@@ -11,7 +11,7 @@ from lateen.engine import Reader, query
 from lateen.model.destination_rules import MergedRule, Rules, merged_rule
 from lateen.model.outbound_clusters import Discovery, OutboundCluster, service_clusters
 from lateen.model.proxy import Certificates
-from lateen.model.service import Service, ServiceKey, ServicePort
+from lateen.model.service import Service, ServiceKey
 from lateen.model.services import service
 from lateen.model.traffic_policy import NO_POLICY, policy_of
 from lateen.translate.clusters.connection_pool import http_version
@@ -35,21 +35,9 @@ def service_resources(db: Reader, key: ServiceKey, rules: Rules, traits: ClientT
     found = service(db, key)
     if found is None:
         return {}
-    rule = merged_rule(db, rules) if rules else _NO_RULE
-    sockets = ServiceSockets(db, found, traits.certificates, may_use_credentials=traits.is_gateway or rule.has_selector)
-    ports: dict[int, _Port] = {}
-    made: dict[str, Resource] = {}
-    for each in service_clusters(db, key, rules, traits.is_gateway):
-        port = ports.get(each.port)
-        if port is None:
-            declared = found.port(each.port)
-            assert declared is not None, each
-            port = ports[each.port] = _Port(db, found, declared, rules, rule, traits, sockets)
-        made[each.name] = resource_of_bytes(each.name, port.cluster(each))
-    return made
-
-
-_NO_RULE = MergedRule()
+    clusters = _Clusters(db, found, rules, traits)
+    listed = service_clusters(db, key, rules, traits.is_gateway)
+    return {each.name: resource_of_bytes(each.name, clusters.made(each)) for each in listed}
 
 
 class _Parts(NamedTuple):
@@ -62,50 +50,49 @@ class _Parts(NamedTuple):
     """There are no endpoints to connect to, wherever they would come from."""
 
 
-class _Port:
-    """Makes the clusters of one port of a service."""
+class _Clusters:
+    """Makes the clusters of one service."""
 
-    def __init__(
-        self,
-        db: Reader,
-        found: Service,
-        port: ServicePort,
-        rules: Rules,
-        rule: MergedRule,
-        traits: ClientTraits,
-        sockets: ServiceSockets,
-    ) -> None:
+    __slots__ = ("_certificates", "_db", "_is_gateway", "_mesh", "_naming", "_parts", "_rule", "_service", "_sockets")
+
+    def __init__(self, db: Reader, found: Service, rules: Rules, traits: ClientTraits) -> None:
         self._db = db
         self._service = found
-        self._port = port
-        self._rule = rule
         self._is_gateway = traits.is_gateway
-        self._sockets = sockets
-        self._naming = PortNaming(found, port, rules, mesh_defaults(db).outbound_stat_name)
         self._certificates = traits.certificates
-        self._general: _Parts | None = None
-        self._special = {subset.name for subset in rule.subsets if subset.traffic_policy is not None}
+        self._mesh = mesh_defaults(db)
+        self._rule = merged_rule(db, rules) if rules else _NO_RULE
+        may_use_credentials = traits.is_gateway or self._rule.has_selector
+        self._sockets = ServiceSockets(db, found, traits.certificates, may_use_credentials=may_use_credentials)
+        self._naming = {
+            port.port: PortNaming(found, port, rules, self._mesh.outbound_stat_name) for port in found.ports
+        }
+        self._parts: dict[tuple[int, str], _Parts] = {}
+        """By port and by subset, if that has a policy of its own."""
 
-    def cluster(self, each: OutboundCluster) -> bytes:
+    def made(self, each: OutboundCluster) -> bytes:
         """One `Cluster`."""
-        if each.subset in self._special:
-            parts = self._parts(each.subset, each.discovery)
-        else:
-            if self._general is None:
-                self._general = self._parts("", each.discovery)
-            parts = self._general
-        naming = self._naming.of(each.name, each.subset, "" if parts.refuses else assignment_of(each))
+        special = self._rule.subset(each.subset) if each.subset else None
+        at = (each.port, each.subset if special is not None and special.traffic_policy is not None else "")
+        parts = self._parts.get(at)
+        if parts is None:
+            parts = self._parts[at] = self._made(*at, each.discovery)
+        naming = self._naming[each.port].of(each.name, each.subset, "" if parts.refuses else assignment_of(each))
         return b"".join((naming, parts.settings, parts.sockets.of(each.subset)))
 
-    def _parts(self, subset: str, discovery: Discovery) -> _Parts:
-        db = self._db
-        mesh = mesh_defaults(db)
-        protocol = self._port.protocol
-        policy = policy_of(self._rule, self._port.port, subset) if self._rule is not _NO_RULE else NO_POLICY
+    def _made(self, number: int, subset: str, discovery: Discovery) -> _Parts:
+        policy = policy_of(self._rule, number, subset) if self._rule is not _NO_RULE else NO_POLICY
         if refuses(policy, self._certificates):
-            return _Parts(refusing_settings(db), Sockets(b""), refuses=True)
+            return _Parts(refusing_settings(self._db), Sockets(b""), refuses=True)
+        port = self._naming[number].port
         version = http_version(
-            protocol, policy.connection_pool, mesh_upgrades=mesh.upgrades_to_http2, is_gateway=self._is_gateway
+            port.protocol,
+            policy.connection_pool,
+            mesh_upgrades=self._mesh.upgrades_to_http2,
+            is_gateway=self._is_gateway,
         )
-        body = settings(db, settings_of(mesh, policy, self._service, discovery, version))
-        return _Parts(body, self._sockets.under(policy, self._port, version, discovery))
+        body = settings(self._db, settings_of(self._mesh, policy, self._service, discovery, version))
+        return _Parts(body, self._sockets.under(policy, port, version, discovery))
+
+
+_NO_RULE = MergedRule()

@@ -98,9 +98,17 @@ class ServiceSockets:
         self._certificates = certificates
         self._may_use_credentials = may_use_credentials
         self._identities: bytes | None = None
+        self._last: tuple[tuple[object, ...], Sockets] | None = None
 
     def under(self, policy: TrafficPolicy, port: ServicePort, version: HttpVersion, discovery: Discovery) -> Sockets:
         """How connections to a port are made under a policy, which is none that the client `refuses`."""
+        # Policies of subsets mostly have nothing of this, and so are the port's in this.
+        deciding = (policy.tls, policy.proxy_protocol, port.port, version, discovery)
+        if self._last is None or self._last[0] != deciding:
+            self._last = deciding, self._made(policy, port, version, discovery)
+        return self._last[1]
+
+    def _made(self, policy: TrafficPolicy, port: ServicePort, version: HttpVersion, discovery: Discovery) -> Sockets:
         tls, protocol, certificates = policy.tls, policy.proxy_protocol, self._certificates
         if certificates is None:
             return Sockets(_only(self._originated(tls, version) if tls is not None else None, protocol))

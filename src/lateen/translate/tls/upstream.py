@@ -21,10 +21,11 @@ from lateen.model.proxy import Certificates
 from lateen.translate.tls import alpn
 from lateen.translate.tls.parameters import TlsDemands, client_parameters, tls_demands
 from lateen.translate.tls.secret_references import credential, mesh_roots, workload_certificate
-from lateen.translate.wire import any_type, embedded, text, unsigned
+from lateen.translate.wire import any_type, embedded, sized, tag, text, unsigned
 
-_TLS_NAME: Final = text(1, "envoy.transport_sockets.tls")
-_TLS_TYPE: Final = any_type("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext")
+_TLS_SOCKET: Final = text(1, "envoy.transport_sockets.tls") + tag(3)
+_TLS_CONTEXT: Final = any_type("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext") + tag(2)
+_SERVER_NAME: Final = tag(2)
 _SanType = common_pb2.SubjectAltNameMatcher
 
 
@@ -53,7 +54,7 @@ def expected_names(identities: Iterable[str]) -> bytes:
 
 def mesh_tls(context: bytes, sni: str, expected: bytes) -> bytes:
     """A `TransportSocket` of the mesh's mutual TLS to one service (see `mesh_context`, `expected_names`)."""
-    return tls_socket(context + text(2, sni) + expected)
+    return tls_socket(b"".join((context, _SERVER_NAME, sized(sni.encode()), expected)))
 
 
 def originated_tls(
@@ -79,7 +80,7 @@ def originated_tls(
 
 def tls_socket(context: bytes) -> bytes:
     """A `TransportSocket` of a serialised `UpstreamTlsContext`."""
-    return _TLS_NAME + embedded(3, _TLS_TYPE + embedded(2, context))
+    return _TLS_SOCKET + sized(_TLS_CONTEXT + sized(context))
 
 
 def _raw_buffer() -> Any:
@@ -104,15 +105,16 @@ def with_proxy_protocol(socket: bytes, version: ProxyProtocolVersion) -> bytes:
 
 # Of a TransportSocketMatch name and match. Endpoints carry the Struct {"tlsMode": "istio"} whose proxy takes the mesh's
 # TLS; the empty one is for all others.
-_MUTUAL_MATCH: Final = text(1, "tlsMode-istio") + embedded(
-    2, embedded(1, text(1, "tlsMode") + embedded(2, text(3, "istio")))
+_MUTUAL_MATCH: Final = (
+    text(1, "tlsMode-istio") + embedded(2, embedded(1, text(1, "tlsMode") + embedded(2, text(3, "istio")))) + tag(3)
 )
-_PLAIN_MATCH: Final = text(1, "tlsMode-disabled") + embedded(2, b"")
+_PLAIN_MATCH: Final = text(1, "tlsMode-disabled") + embedded(2, b"") + tag(3)
+_MATCH: Final = tag(43)
 
 
 def by_endpoint(mutual: bytes, plain: bytes) -> bytes:
     """A cluster's `transport_socket_matches`: each endpoint is spoken to as it says it can be (auto mTLS)."""
-    return embedded(43, _MUTUAL_MATCH + embedded(3, mutual)) + embedded(43, _PLAIN_MATCH + embedded(3, plain))
+    return _MATCH + sized(_MUTUAL_MATCH + sized(mutual)) + _MATCH + sized(_PLAIN_MATCH + sized(plain))
 
 
 def for_all(socket: bytes) -> bytes:
