@@ -71,7 +71,8 @@ def clusters_of(route: HTTPRoute, destinations: Destinations) -> Clusters:
     found = b""
     for share in route.route:
         if share.weight:
-            weight = text(1, destinations.cluster(share.destination)) + embedded(2, unsigned(1, share.weight))
+            given = _WEIGHTS[share.weight] if share.weight < len(_WEIGHTS) else _weight(share.weight)
+            weight = text(1, destinations.cluster(share.destination)) + given
             found += embedded(1, weight + _weight_headers(share))
     return Clusters(embedded(_ACTION, embedded(_WEIGHTED, found)), "", hashed=False)
 
@@ -133,6 +134,15 @@ def _set_rewrite(action: Any, rewrite: HTTPRewrite) -> None:
         action.regex_rewrite.substitution = rewrite.uri_regex_rewrite.rewrite
     elif rewrite.uri:
         action.prefix_rewrite = rewrite.uri
+
+
+def _weight(share: int) -> bytes:
+    """A weight, as a serialised ClusterWeight to append to one."""
+    return embedded(2, unsigned(1, share))
+
+
+_WEIGHTS = tuple(_weight(share) for share in range(101))
+"""Those that are percentages."""
 
 
 def _weight_headers(share: HTTPRouteDestination) -> bytes:

@@ -14,7 +14,7 @@ from lateen.model import hosts
 from lateen.model.domains import compliant, with_port
 from lateen.model.gateways import GatewayServer, gateway_servers
 from lateen.model.proxy import GatewayView
-from lateen.model.route_targets import holder
+from lateen.model.route_targets import holder, lost
 from lateen.model.virtual_services import Outline, virtual_services_of_gateway
 from lateen.translate.resource import Recipe, Resource, resource_of_bytes
 from lateen.translate.routes.http_routes import Routing, http_routes
@@ -62,7 +62,8 @@ def listing(db: Reader, view: GatewayView) -> tuple[Recipe, ...]:
 @query
 def gateway_table(db: Reader, view: GatewayView, servers: tuple[GatewayServer, ...]) -> GatewayTable:
     """What the servers that share a route configuration expose, as far as VirtualServices route it."""
-    routings = Routings(db, holder(db, view), view.namespace, view.labels)
+    client = holder(db, view)
+    routings = Routings(db, client, view.namespace, view.labels)
     found: dict[str, list[Routing]] = {}
     ports: dict[str, int] = {}
     redirecting: set[str] = set()
@@ -75,7 +76,8 @@ def gateway_table(db: Reader, view: GatewayView, servers: tuple[GatewayServer, .
             for host in shared_hosts(server, one):
                 routing = resolved.get((one.key, name))
                 if routing is None:
-                    routing = routings.of(one.key, server.number, name, tls=server.terminates_tls)
+                    missing = lost(db, one.key, server.number, client)
+                    routing = routings.of(one.key, server.number, name, missing, tls=server.terminates_tls)
                     resolved[one.key, name] = routing
                 present = found.setdefault(host, [])
                 ports.setdefault(host, server.number)

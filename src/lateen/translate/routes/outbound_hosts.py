@@ -1,13 +1,16 @@
-"""Which virtual hosts a sidecar's route configurations have, in blocks by namespace that views share.
+"""Which virtual hosts a sidecar's route configurations have, in blocks that views share.
 
-All that is the client's own is resolved here; what is made of it (`virtual_host`) is shared by all clients. A block is
-the services of one namespace on one port, so that a change of one service or VirtualService touches few of them.
+All that is the client's own is resolved here; what is made of it (`block_part`) is shared by all clients. A block is a
+few services of one namespace on one port, so that a change of one service or VirtualService touches few of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
+from zlib import crc32
+
+import msgspec
 
 from lateen.api.objects import Key
 from lateen.engine import Reader, query
@@ -18,18 +21,26 @@ from lateen.model.gateway_names import MESH
 from lateen.model.inputs import DOMAIN
 from lateen.model.protocol import Protocol
 from lateen.model.proxy import Labels, OutboundView
-from lateen.model.route_targets import Holder, holder
+from lateen.model.route_targets import Holder, holder, lost
 from lateen.model.scope import EgressListener, ScopeKey, scope_of
 from lateen.model.selecting_labels import projected, source_labels
 from lateen.model.service import Resolution, ServiceKey
 from lateen.model.services import service, unaliased
-from lateen.model.virtual_services import candidates_of_host, chosen, chosen_of_host, routed_hosts
+from lateen.model.virtual_services import (
+    candidates_of_host,
+    chosen,
+    chosen_of_host,
+    routed_hosts,
+    wildcard_virtual_services,
+)
 from lateen.translate.routes.route_table import Block
 from lateen.translate.routes.routings import Routings
 from lateen.translate.routes.virtual_hosts import DomainForm, VirtualHost
 
 _HTTP = 80
 """Hosts without a service are reached here."""
+_SHARE = 32
+"""Services that a block has at most on average."""
 
 
 class Client(NamedTuple):
@@ -64,10 +75,10 @@ def route_client(db: Reader, view: OutboundView) -> Client:
 
 
 @query
-def http_ports(db: Reader, scope: ScopeKey, listener: int) -> Mapping[int, Mapping[str, tuple[ServiceKey, ...]]]:
-    """The services that speak HTTP (or nobody knows what) on each port of a listener, by the namespace in their host.
+def http_ports(db: Reader, scope: ScopeKey, listener: int) -> Mapping[int, tuple[tuple[ServiceKey, ...], ...]]:
+    """The services that speak HTTP (or nobody knows what) on each port of a listener, in shares that make a block.
 
-    Hosts that are not Kubernetes' are under "".
+    Those of a share have the same namespace in their hosts, or are none of Kubernetes.
     """
     egress = scope_of(db, scope).listeners[listener]
     domain = DOMAIN.get(db)
@@ -80,7 +91,22 @@ def http_ports(db: Reader, scope: ScopeKey, listener: int) -> Mapping[int, Mappi
         for port in one.ports:
             if (port.protocol.is_http or port.protocol.is_sniffed) and _listens(egress, port.port):
                 found.setdefault(port.port, {}).setdefault(namespace, []).append(key)
-    return {port: {space: tuple(found[port][space]) for space in sorted(found[port])} for port in sorted(found)}
+    return {
+        port: tuple(share for space in sorted(found[port]) for share in _shares(found[port][space]))
+        for port in sorted(found)
+    }
+
+
+def _shares(keys: list[ServiceKey]) -> list[tuple[ServiceKey, ...]]:
+    """Services in shares, which stay the same but for one when a service comes or goes (or nearly so: as many services
+    again have each share split in two)."""
+    number = 1
+    while len(keys) > number * _SHARE:
+        number *= 2
+    shares: list[list[ServiceKey]] = [[] for _ in range(number)]
+    for key in keys:
+        shares[crc32(key.hostname.encode()) % number if number > 1 else 0].append(key)
+    return [tuple(share) for share in shares if share]
 
 
 def _listens(egress: EgressListener, port: int) -> bool:
@@ -92,7 +118,7 @@ def blocks(db: Reader, place: Place, namespace: str) -> Iterator[Block]:
     ports = http_ports(db, place.client.holder.scope, place.listener)
     names = alias_names(db)
     dropped = dropped_domains(db, place)
-    for _, keys in ports.get(place.port, {}).items():
+    for keys in ports.get(place.port, ()):
         bare = namespace if _is_home(db, namespace, keys, names) else ""
         yield service_block(db, place, keys, bare, _of(dropped, (key.hostname for key in keys)))
     extra = extra_hosts(db, place)
@@ -131,6 +157,24 @@ def extra_block(db: Reader, place: Place, bare: str, dropped: Drops) -> Block:
 
 
 @query
+def egress_settings(db: Reader, scope: ScopeKey, listener: int) -> EgressListener:
+    """A listener without its services: stays the same when services come and go."""
+    return msgspec.structs.replace(scope_of(db, scope).listeners[listener], services={})
+
+
+@query
+def lost_clusters(db: Reader, place: Place) -> Mapping[Key, tuple[str, ...]]:
+    """By VirtualService: the clusters that its routes name and the client does not have. Nearly always empty."""
+    routed = routed_hosts(db)
+    here = http_ports(db, place.client.holder.scope, place.listener).get(place.port, ())
+    relevant = {one.key for keys in here for key in keys for one in routed.get(key.hostname, ())}
+    relevant.update(one.key for _, one in wildcard_virtual_services(db))
+    relevant.update(key for _, key in extra_hosts(db, place))
+    found = {key: lost(db, key, place.port, place.client.holder) for key in sorted(relevant)}
+    return {key: names for key, names in found.items() if names}
+
+
+@query
 def extra_hosts(db: Reader, place: Place) -> tuple[tuple[str, Key], ...]:
     """Hosts that the client sees no service of on a port but may reach there, with the VirtualService that counts.
 
@@ -139,8 +183,8 @@ def extra_hosts(db: Reader, place: Place) -> tuple[tuple[str, Key], ...]:
     """
     client, port = place.client, place.port
     listener = scope_of(db, client.holder.scope).listeners[place.listener]
-    here = http_ports(db, client.holder.scope, place.listener).get(port, {})
-    present = {key.hostname for keys in here.values() for key in keys}
+    here = http_ports(db, client.holder.scope, place.listener).get(port, ())
+    present = {key.hostname for keys in here for key in keys}
     everywhere = port == _HTTP or listener.port == port
     wide = [host for host in present if hosts.is_wildcard(host)]
     aliases = {alias for names in alias_names(db).values() for alias in names}
@@ -191,8 +235,8 @@ def dropped_domains(db: Reader, place: Place) -> Mapping[str, tuple[Dropped, ...
     everywhere = contested(db)
     if not everywhere:
         return {}
-    here = http_ports(db, place.client.holder.scope, place.listener).get(place.port, {})
-    services = {key for keys in here.values() for key in keys}
+    here = http_ports(db, place.client.holder.scope, place.listener).get(place.port, ())
+    services = {key for keys in here for key in keys}
     extra = {host for host, _ in extra_hosts(db, place)}
     found: dict[str, list[Dropped]] = {}
     for domain, claims in everywhere.items():
@@ -226,7 +270,8 @@ class _Resolver:
         self._bare = bare
         self._domain = DOMAIN.get(db)
         self._names = alias_names(db)
-        self._listener = scope_of(db, client.holder.scope).listeners[index]
+        self._listener = egress_settings(db, client.holder.scope, index)
+        self._lost = lost_clusters(db, place)
         self._routings = Routings(db, client.holder, client.namespace, client.labels)
         self._dropped = dict(dropped)
 
@@ -239,12 +284,12 @@ class _Resolver:
         if one is None:
             rules = self._routings.hash_rules(host, key.namespace)
             return VirtualHost(host, self._port, key, self._form, bare, dropped, None, rules)
-        routing = self._routings.of(one.key, self._port, MESH)
+        routing = self._routings.of(one.key, self._port, MESH, self._lost.get(one.key, ()))
         return VirtualHost(host, self._port, key, self._form, bare, dropped, routing)
 
     def of_host(self, host: str, key: Key) -> VirtualHost:
         bare = self._bare_for(host)
-        routing = self._routings.of(key, self._port, MESH)
+        routing = self._routings.of(key, self._port, MESH, self._lost.get(key, ()))
         return VirtualHost(host, self._port, None, self._form, bare, self._dropped_by(host, bare), routing)
 
     def _dropped_by(self, host: str, bare: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from lateen.model.destination_rules import ClientRules, Rules
 from lateen.model.effective_routes import outlook, source_of
 from lateen.model.inputs import DESTINATION_RULES
 from lateen.model.proxy import Labels
-from lateen.model.route_targets import Holder, lost
+from lateen.model.route_targets import Holder
 from lateen.model.scope import scope_of
 from lateen.model.services import unaliased
 from lateen.translate.routes.http_routes import Routing
@@ -24,15 +24,16 @@ class Routings:
         self._holder = holder
         self._namespace = namespace
         self._labels = labels
-        self._services = scope_of(db, holder.scope).services
         self._rules = ClientRules(db, holder.rules)
         self._hashing = hashing_rules(db)
 
-    def of(self, key: Key, port: int, gateway: str, *, tls: bool = False) -> Routing:
-        """The routes of a VirtualService for what arrives at a port of a gateway (`namespace/name`, or `mesh`)."""
+    def of(self, key: Key, port: int, gateway: str, lost: tuple[str, ...], *, tls: bool = False) -> Routing:
+        """The routes of a VirtualService for what arrives at a port of a gateway (`namespace/name`, or `mesh`).
+
+        `lost` are the clusters of it that the client does not have.
+        """
         source = source_of(self._db, key, self._namespace, self._labels)
-        missing = lost(self._db, key, port, self._holder)
-        return Routing(key, port, gateway, source, missing, self._hashed(key), tls)
+        return Routing(key, port, gateway, source, lost, self._hashed(key), tls)
 
     def hash_rules(self, host: str, namespace: str) -> Rules:
         """The DestinationRules for a service, if any of them asks for consistent hashing."""
@@ -45,8 +46,9 @@ class Routings:
         return tuple(self._hashed_hosts(key)) if self._hashing else ()
 
     def _hashed_hosts(self, key: Key) -> Iterator[tuple[str, Rules]]:
+        services = scope_of(self._db, self._holder.scope).services
         for host in dict.fromkeys(found[0] for found in outlook(self._db, key).destinations):
-            meant = self._services.get(unaliased(self._db, host))
+            meant = services.get(unaliased(self._db, host))
             rules = self.hash_rules(meant.hostname, meant.namespace) if meant is not None else ()
             if rules:
                 yield host, rules

@@ -1,11 +1,11 @@
-"""Virtual hosts as bytes, each one shared by every route configuration and view that has it."""
+"""Virtual hosts as bytes: what goes by which names, around the routes of a VirtualService or the one to the service."""
 
 from __future__ import annotations
 
 from enum import Enum
 from typing import NamedTuple
 
-from lateen.engine import Reader, query
+from lateen.engine import Reader
 from lateen.model.destination_rules import Rules
 from lateen.model.domains import compliant, routed_domains, service_domains, with_port
 from lateen.model.service import ServiceKey
@@ -51,9 +51,12 @@ class VirtualHost(NamedTuple):
     """DestinationRules of the service that ask for consistent hashing; only without a VirtualService."""
 
 
-@query
 def virtual_host(db: Reader, wanted: VirtualHost) -> bytes:
-    """A `virtual_hosts` field of a route configuration; empty when nothing can be reached by it."""
+    """A `virtual_hosts` field of a route configuration; empty when nothing can be reached by it.
+
+    Not a query: a block of them is what views share, and making it anew from routes that are bytes already costs less
+    than keeping each host.
+    """
     routes = b""
     if wanted.routing is not None:
         found = http_routes(db, wanted.routing)
@@ -64,9 +67,9 @@ def virtual_host(db: Reader, wanted: VirtualHost) -> bytes:
     if not routes or not domains:
         return b""
     name = text(_NAME, with_port(compliant(wanted.host), wanted.port))
-    listed = b"".join([text(_DOMAINS, domain) for domain in domains])
+    listed = [text(_DOMAINS, domain) for domain in domains]
     counts = unsigned(_COUNTS_ATTEMPTS, route_settings(db).counts_attempts)
-    return embedded(VIRTUAL_HOSTS, name + listed + routes + counts)
+    return embedded(VIRTUAL_HOSTS, b"".join([name, *listed, routes, counts]))
 
 
 def _domains(db: Reader, wanted: VirtualHost) -> list[str]:

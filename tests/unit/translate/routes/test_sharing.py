@@ -52,7 +52,7 @@ def since(mesh: Mesh, before: dict[str, int], *names: str) -> dict[str, int]:
     return {name: now.get(name, 0) - before.get(name, 0) for name in names}
 
 
-BUILT = ("http_routes.http_routes", "virtual_hosts.virtual_host", "route_table.block_part")
+BUILT = ("http_routes.http_routes", "route_table.block_part")
 
 
 def test_a_further_namespace_builds_only_what_its_own_services_are_called() -> None:
@@ -63,7 +63,6 @@ def test_a_further_namespace_builds_only_what_its_own_services_are_called() -> N
     # Its own services go by their bare names here, those of n0 no longer do.
     assert since(mesh, before, *BUILT) == {
         "http_routes.http_routes": 0,
-        "virtual_hosts.virtual_host": 2 * EACH,
         "route_table.block_part": 2,
     }
     before = computed(mesh)
@@ -75,7 +74,7 @@ def test_a_further_namespace_builds_only_what_its_own_services_are_called() -> N
     }
 
 
-def test_a_change_of_routes_builds_one_virtual_host() -> None:
+def test_a_change_of_routes_builds_one_block() -> None:
     mesh = mesh_of_namespaces()
     held = observe(mesh, mesh.proxy("x.elsewhere"))
     first = held.get()
@@ -130,10 +129,23 @@ def test_clients_that_a_virtual_service_tells_apart_share_all_else() -> None:
     observe(mesh, mesh.proxy("x.elsewhere", {"app": "a", "version": "v1"}))
     before = computed(mesh)
     observe(mesh, mesh.proxy("y.elsewhere", {"app": "b", "version": "v2"}))
-    assert since(mesh, before, "http_routes.http_routes", "virtual_hosts.virtual_host") == {
-        "http_routes.http_routes": 1,
-        "virtual_hosts.virtual_host": 1,
-    }
+    assert since(mesh, before, *BUILT) == dict.fromkeys(BUILT, 1)
     before = computed(mesh)
     observe(mesh, mesh.proxy("z.elsewhere", {"app": "b", "version": "v3"}))
     assert not any(since(mesh, before, *BUILT, "outbound.route_table").values())
+
+
+def test_a_namespace_of_many_services_is_many_blocks() -> None:
+    mesh = Mesh(*(doc for n in range(200) for doc in (service(f"s{n}", "big", n + 1), vs(f"s{n}", "big"))))
+    proxy = mesh.proxy("x.elsewhere")
+    observe(mesh, proxy)
+    blocks = computed(mesh)["route_table.block_part"]
+    assert 4 <= blocks <= 16
+    before = computed(mesh)
+    mesh.apply(service("another", "big", 201))
+    observe(mesh, proxy)
+    assert since(mesh, before, "outbound_hosts.service_block", *BUILT) == {
+        "outbound_hosts.service_block": 1,
+        "http_routes.http_routes": 0,
+        "route_table.block_part": 1,
+    }
