@@ -435,7 +435,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
             mesh.apply(name, text)
         await stack.enter_async_context(mesh)
         locality = {"region": "region1", "zone": "zone1"}
-        world.caller = await mesh.proxy("caller", 2, locality=locality)
+        world.caller = await mesh.proxy("caller", 3, locality=locality)
         await mesh.proxy("client", 1, namespace="narrow", address="127.0.0.9")
         await mesh.proxy("server", 3, address=SERVER)
         yield world
