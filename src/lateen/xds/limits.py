@@ -7,11 +7,20 @@ import msgspec
 
 class Limits(msgspec.Struct, frozen=True):
     streams: int = 10_000
-    """Open at once; further ones are refused with RESOURCE_EXHAUSTED."""
+    """Open at once, those included that have not said yet who they are; further ones are refused with
+    RESOURCE_EXHAUSTED."""
     requests_per_second: float = 200
     """Of one stream, on average; acknowledgements count."""
     request_burst: int = 2_000
     """Requests of one stream that may come at once."""
+    request_unit: int = 32 * 1024
+    """Bytes. A request counts once more for each so many that it has."""
+    arrivals_per_second: float = 0.2
+    """Of one proxy, on average: one that reconnects in a loop waits."""
+    arrival_burst: int = 20
+    """Times that a proxy may come in quick succession."""
+    arrival_wait: float = 10
+    """Seconds that any one arrival waits at most."""
     names: int = 20_000
     """Resources of one type that a proxy may name."""
     name_length: int = 2_048

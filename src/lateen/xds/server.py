@@ -24,7 +24,7 @@ from lateen.xds.limits import Limits
 from lateen.xds.node import BadNode, proxy_of, version_of
 from lateen.xds.parcel import Parcels
 from lateen.xds.push import PushLoop
-from lateen.xds.rate import Rate
+from lateen.xds.rate import Rate, Rates
 from lateen.xds.rejection import Rejection
 from lateen.xds.request import BadRequest, Decoded, decode_delta, decode_sotw
 from lateen.xds.session import Session
@@ -64,6 +64,8 @@ class Counters(msgspec.Struct):
     requests: int = 0
     rejections: int = 0
     """Responses that proxies have rejected."""
+    delayed: int = 0
+    """Streams that had to wait, since their proxies came too often."""
     ended: Counter[str] = msgspec.field(default_factory=Counter)
     """Streams that the server ended, by status."""
     unknown_types: Counter[str] = msgspec.field(default_factory=Counter)
@@ -88,6 +90,10 @@ class XdsServer:
         self._limits = limits or Limits()
         self._rejected = rejected
         self._numbers = count(1)
+        limits = self._limits
+        self._arrivals = Rates(limits.arrivals_per_second, limits.arrival_burst, limits.arrival_wait)
+        self._streams = 0
+        """Open now."""
         self._connections: dict[int, Connection] = {}
         self._servers: list[grpc.aio.Server] = []
 
@@ -127,6 +133,7 @@ class XdsServer:
         call: grpc.aio.ServicerContext[bytes, bytes],
     ) -> None:
         """Until the proxy ends the stream, or is told why it is ended."""
+        self._streams += 1
         try:
             await self._serve(protocol, type_, authenticator, call)
         except (BadRequest, BadNode) as error:
@@ -134,6 +141,8 @@ class XdsServer:
         except Refused as error:
             code = grpc.StatusCode.UNAUTHENTICATED if error.unauthenticated else grpc.StatusCode.PERMISSION_DENIED
             await self._end(call, code, str(error))
+        finally:
+            self._streams -= 1
 
     async def _serve(
         self,
@@ -144,8 +153,8 @@ class XdsServer:
     ) -> None:
         decode = decode_delta if isinstance(protocol, DeltaProtocol) else decode_sotw
         self.counters.streams += 1
-        if len(self._connections) >= self._limits.streams:
-            await self._end(call, grpc.StatusCode.RESOURCE_EXHAUSTED, f"{self._limits.streams} proxies are connected")
+        if self._streams > self._limits.streams:
+            await self._end(call, grpc.StatusCode.RESOURCE_EXHAUSTED, f"{self._limits.streams} streams are open")
         identity = await authenticator.authenticate(call)
         try:
             async with asyncio.timeout(self._limits.first_request):
@@ -160,6 +169,10 @@ class XdsServer:
             raise BadRequest("the first request does not say which node it is of")
         proxy = proxy_of(first.node)
         check(proxy, identity)
+        # By address too: nobody shall use up what is another's.
+        if wait := self._arrivals.take((proxy.id, call.peer().rpartition(":")[0]), self.push.clock()):
+            self.counters.delayed += 1
+            await asyncio.sleep(wait)
         session = Session(proxy, protocol, self.inventory, self.parcels, self._limits, self._take_rejection)
         connection = Connection(next(self._numbers), session, call.peer(), version_of(first.node))
         self._connections[connection.number] = connection
@@ -195,7 +208,7 @@ class XdsServer:
         rate = Rate(self._limits.requests_per_second, self._limits.request_burst, clock())
         while (data := await call.read()) is not grpc.aio.EOF:
             self._take(connection, decode(data))
-            if wait := rate.take(clock()):
+            if wait := rate.take(clock(), 1 + len(data) / self._limits.request_unit):
                 # What is not read fills the proxy's own window: it slows down nobody else.
                 await asyncio.sleep(wait)
 

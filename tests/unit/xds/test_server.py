@@ -177,7 +177,7 @@ async def test_streams_beyond_the_limit_are_refused() -> None:
             await first.has(CDS, "a")
             second = AdsClient(here.address, NODE, follow=False)
             await second.connect(CDS)
-            with ended(grpc.StatusCode.RESOURCE_EXHAUSTED, "1 proxies are connected"):
+            with ended(grpc.StatusCode.RESOURCE_EXHAUSTED, "1 streams are open"):
                 await second.until(lambda: False)
             await second.close()
 
@@ -240,3 +240,24 @@ async def test_types_that_nothing_is_known_of_are_counted_and_left_alone() -> No
         assert response.type_url == CDS.value
         assert here.server.counters.unknown_types == {"type.googleapis.com/envoy.service.runtime.v3.Runtime": 1}
         call.cancel()
+
+
+async def test_streams_that_have_not_said_who_they_are_count_too() -> None:
+    async with running(Limits(streams=1)) as here, grpc.aio.insecure_channel(here.address) as channel:
+        calls = [channel.stream_stream(METHOD)() for _ in range(2)]
+        done, _ = await asyncio.wait(
+            [asyncio.create_task(call.code()) for call in calls], return_when=asyncio.FIRST_COMPLETED
+        )
+        assert {task.result() for task in done} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+        for call in calls:
+            call.cancel()
+
+
+async def test_a_proxy_that_comes_again_and_again_waits_and_is_served_then() -> None:
+    limits = Limits(arrivals_per_second=20, arrival_burst=2, arrival_wait=0.1)
+    async with running(limits) as here:
+        here.mesh.put(CDS, "out", "a", b"")
+        for _ in range(5):
+            async with AdsClient(here.address, NODE, follow=False) as client:
+                await client.has(CDS, "a")
+        assert here.server.counters.delayed == 3
