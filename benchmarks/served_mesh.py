@@ -16,6 +16,7 @@ import msgspec
 from benchmarks.mesh import Size, objects
 from lateen.api.parse import parse
 from lateen.engine import Engine
+from lateen.istiod.garbage import THRESHOLDS, set_aside
 from lateen.model.proxy import Proxy, Role
 from lateen.model.tables import TABLES
 from lateen.translate import catalog
@@ -165,7 +166,6 @@ class Served:
 
 
 def collect_seldom() -> None:
-    """As istiod does: what is loaded stays, so looking for garbage in it is wasted."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    """As istiod does."""
+    gc.set_threshold(*THRESHOLDS)
+    set_aside()

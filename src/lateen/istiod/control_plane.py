@@ -19,6 +19,7 @@ from aiohttp import web
 from lateen.engine import Engine
 from lateen.istiod.clock import Clock
 from lateen.istiod.configuration import Address, Certificates, Cluster, Configuration
+from lateen.istiod.garbage import Garbage
 from lateen.istiod.http import Site, application
 from lateen.istiod.kinds import watched_kinds
 from lateen.istiod.supervision import keep_running
@@ -122,7 +123,7 @@ class ControlPlane:
         return found
 
     def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        parts: dict[str, Callable[[], Awaitable[None]]] = {}
+        parts: dict[str, Callable[[], Awaitable[None]]] = {"garbage": Garbage(self.store.synced).run}
         for source in self._sources:
             sink = self.store.sink(source)
             parts[f"source {source.name}"] = partial(source.run, sink)
