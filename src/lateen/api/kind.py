@@ -51,6 +51,8 @@ class Kind:
     """Beside name and age."""
     status: type[Message] = Status
     """Of the mesh's own kinds: the type of `status`, which the mesh writes."""
+    conditions: frozenset[str] = frozenset()
+    """Of the mesh's own kinds: the conditions of `status` that others write and the mesh goes by."""
     description: str = ""
     """One line about what it is for."""
 

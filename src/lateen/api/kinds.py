@@ -35,7 +35,7 @@ from lateen.api.networking.proxy_config import ProxyConfig
 from lateen.api.networking.service_entry import ServiceEntry
 from lateen.api.networking.sidecar import Sidecar
 from lateen.api.networking.virtual_service import VirtualService
-from lateen.api.networking.workload_entry import WorkloadEntry
+from lateen.api.networking.workload_entry import HEALTHY, WorkloadEntry
 from lateen.api.networking.workload_group import WorkloadGroup
 from lateen.api.security import (
     authorization_policy_validation,
@@ -128,6 +128,7 @@ MESH_KINDS: Final = (
         spec=WorkloadEntry,
         validate=workload_entry_validation.validate,
         short_names=("we",),
+        conditions=frozenset({HEALTHY}),
         columns=(Column("Address", ".spec.address", "The address of the workload"),),
         description="A workload that is no pod: a virtual machine, for example.",
     ),

@@ -62,6 +62,8 @@ class Object(msgspec.Struct, Generic[S], frozen=True, gc=False):
     metadata: Metadata
     spec: S
     key: Key
+    conditions: tuple[tuple[str, str], ...] = ()
+    """Type and status (`True`, `False`, `Unknown`) of those conditions of its status by which the mesh goes."""
 
     @property
     def age(self) -> tuple[str, str, str]:

@@ -135,12 +135,27 @@ def _parse_mesh(kind: Kind, raw: Mapping[str, Any], metadata: Metadata, key: Key
     spec, faults = kind.spec_decoder.decode({} if given is None else given, "spec")
     if spec is None or stray:
         return Parsed(kind, key, None, (*stray, *faults))
-    value = Object(metadata, spec, key)
+    value = Object(metadata, spec, key, _conditions(kind, raw) if kind.conditions else ())
     if kind.validate is not None:
         faults = tuple(kind.validate(value))
         if any(fault.severity is Severity.ERROR for fault in faults):
             return Parsed(kind, key, None, faults)
     return Parsed(kind, key, value, faults)
+
+
+def _conditions(kind: Kind, raw: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Those by which the mesh goes; what is not well-formed was not written by those who know, and says nothing."""
+    status = raw.get("status")
+    listed = status.get("conditions") if isinstance(status, Mapping) else None
+    if not isinstance(listed, list):
+        return ()
+    found = {
+        name: each["status"]
+        for name in sorted(kind.conditions)
+        for each in listed
+        if isinstance(each, Mapping) and each.get("type") == name and isinstance(each.get("status"), str)
+    }
+    return tuple(found.items())
 
 
 _TOP_LEVEL: Final = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})

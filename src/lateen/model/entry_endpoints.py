@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from lateen.api.kubernetes.pod import Pod
 from lateen.api.networking.service_entry import Resolution as DeclaredResolution
 from lateen.api.networking.service_entry import ServicePort as DeclaredPort
-from lateen.api.networking.workload_entry import WorkloadEntry
-from lateen.api.objects import Key
+from lateen.api.networking.workload_entry import HEALTH_CHECK_ANNOTATION, HEALTHY, WorkloadEntry
+from lateen.api.objects import Key, Object
 from lateen.engine import Reader
 from lateen.model import hosts
 from lateen.model.endpoint import Endpoint, Health
@@ -18,6 +18,8 @@ from lateen.model.service import Service
 from lateen.model.service_entries import Entry, endpoint_port, entries_of
 from lateen.model.workload_endpoints import WorkloadEndpoints
 
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+"""In annotations."""
 _BY_NAME = frozenset({DeclaredResolution.DNS, DeclaredResolution.DNS_ROUND_ROBIN})
 
 
@@ -45,8 +47,16 @@ def selected_entries(db: Reader, service: Service) -> dict[int, list[Endpoint]]:
     maker = WorkloadEndpoints(db, "")
     return {
         port.port: [
-            maker.of_entry(entry, labels, entry.ports.get(port.name) or port.target_port or port.port, port.name, *name)
-            for name, entry, labels in chosen
+            maker.of_entry(
+                entry.spec,
+                labels,
+                entry.spec.ports.get(port.name) or port.target_port or port.port,
+                port.name,
+                entry.key.namespace,
+                entry.key.name,
+                _entry_health(entry),
+            )
+            for entry, labels in chosen
         ]
         for port in service.ports
     }
@@ -62,12 +72,16 @@ def _add(
         found.append(maker.of_entry(listed, listed.labels, number, port.name, namespace, ""))
     if spec.workload_selector is not None:
         selector = tuple(sorted(spec.workload_selector.labels.items()))
-        for name, chosen, labels in _selected_entries(db, namespace, selector):
-            number = chosen.ports.get(port.name) or default
-            found.append(maker.of_entry(chosen, labels, number, port.name, *name))
+        for chosen, labels in _selected_entries(db, namespace, selector):
+            number = chosen.spec.ports.get(port.name) or default
+            health = _entry_health(chosen)
+            found.append(maker.of_entry(chosen.spec, labels, number, port.name, namespace, chosen.key.name, health))
         ports = ((default, port.name, found.append),)
+        makers = {"": maker}
         for key, pod in _selected_pods(db, namespace, selector):
-            of_cluster = maker if not key.cluster else WorkloadEndpoints(db, key.cluster)
+            of_cluster = makers.get(key.cluster)
+            if of_cluster is None:
+                of_cluster = makers[key.cluster] = WorkloadEndpoints(db, key.cluster)
             of_cluster.add_pod(pod, pod.addresses[0], ports, _health(pod))
     elif not spec.endpoints and spec.resolution in _BY_NAME and not hosts.is_wildcard(service.hostname):
         found.append(Endpoint(address=service.hostname, port=default, port_name=port.name, namespace=namespace))
@@ -75,14 +89,14 @@ def _add(
 
 def _selected_entries(
     db: Reader, namespace: str, selector: Labels
-) -> Iterator[tuple[tuple[str, str], WorkloadEntry, dict[str, str]]]:
-    """The WorkloadEntries of a namespace with these labels: (namespace, name), spec and all their labels."""
+) -> Iterator[tuple[Object[WorkloadEntry], dict[str, str]]]:
+    """The WorkloadEntries of a namespace with these labels, and all their labels."""
     for key in WORKLOAD_ENTRIES.where(db, "namespace", namespace):
         found = WORKLOAD_ENTRIES.get(db, key)
         if found is not None:
             labels = {**found.metadata.labels, **found.spec.labels}
             if all(labels.get(name) == value for name, value in selector):
-                yield (key.namespace, key.name), found.spec, labels
+                yield found, labels
 
 
 def _selected_pods(db: Reader, namespace: str, selector: Labels) -> Iterator[tuple[Key, Pod]]:
@@ -93,6 +107,13 @@ def _selected_pods(db: Reader, namespace: str, selector: Labels) -> Iterator[tup
             labels = pod.metadata.labels
             if all(labels.get(name) == value for name, value in selector):
                 yield key, pod
+
+
+def _entry_health(entry: Object[WorkloadEntry]) -> Health:
+    """Healthy until checks are enabled; from then on by what the last one said, and not healthy before the first."""
+    if entry.metadata.annotations.get(HEALTH_CHECK_ANNOTATION) not in _TRUE:
+        return Health.HEALTHY
+    return Health.HEALTHY if (HEALTHY, "True") in entry.conditions else Health.UNHEALTHY
 
 
 def _health(pod: Pod) -> Health:

@@ -137,7 +137,14 @@ class WorkloadEndpoints:
         )
 
     def of_entry(
-        self, entry: WorkloadEntry, labels: Mapping[str, str], port: int, port_name: str, namespace: str, name: str
+        self,
+        entry: WorkloadEntry,
+        labels: Mapping[str, str],
+        port: int,
+        port_name: str,
+        namespace: str,
+        name: str,
+        health: Health = Health.HEALTHY,
     ) -> Endpoint:
         """A WorkloadEntry (or an endpoint of a ServiceEntry, without a name) at one of its ports."""
         address = entry.address
@@ -152,6 +159,7 @@ class WorkloadEndpoints:
             network=entry.network or self._networks.of(address, labels),
             cluster_id=self._cluster_id,
             weight=entry.weight,
+            health=health,
             mutual_tls=declared == MESH_TLS and self._takes_tls(namespace, sorted_labels, port),
             identity=spiffe_id(self._trust_domain, namespace, entry.service_account) if entry.service_account else "",
             workload=name,

@@ -190,3 +190,25 @@ def test_no_two_kinds_share_a_name() -> None:
     assert len({(kind.group, kind.plural) for kind in KINDS}) == len(KINDS)
     shorts = [name for kind in MESH_KINDS for name in kind.short_names]
     assert len(set(shorts)) == len(shorts)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ({"conditions": [{"type": "Reconciled", "status": "True"}, {"type": "Healthy", "status": "False"}]}, "False"),
+        ({"conditions": [{"type": "Healthy"}]}, None),
+        ({"conditions": [7, {"type": [], "status": {}}]}, None),
+        ({"conditions": "Healthy"}, None),
+        ("Healthy", None),
+        (None, None),
+    ],
+)
+def test_conditions_that_the_mesh_goes_by(status: Any, expected: str | None) -> None:
+    raw = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "WorkloadEntry",
+        "metadata": {"name": "vm"},
+        "spec": {"address": "10.0.0.1"},
+        "status": status,
+    }
+    assert parse(raw).value.conditions == ((("Healthy", expected),) if expected else ())

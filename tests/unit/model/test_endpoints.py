@@ -245,6 +245,40 @@ def test_a_kubernetes_service_selects_workload_entries() -> None:
     assert not two.mutual_tls
 
 
+def checked_entry(enabled: str, *conditions: dict[str, str]) -> dict[str, Any]:
+    return {
+        "kind": "WorkloadEntry",
+        "metadata": {"name": "vm", "annotations": {"proxy.istio.io/health-checks-enabled": enabled}},
+        "spec": {"address": "10.9.0.1", "labels": {"app": "reviews"}},
+        "status": {"conditions": list(conditions)},
+    }
+
+
+def test_a_workload_entry_whose_health_is_checked() -> None:
+    mesh = Mesh(
+        SERVICE,
+        entry(
+            """
+hosts: [all.example.com]
+resolution: STATIC
+ports: [{number: 80, name: http, protocol: HTTP}]
+workloadSelector: {labels: {app: reviews}}
+"""
+        ),
+    )
+
+    def health(written: dict[str, Any]) -> set[Health]:
+        mesh.apply(written)
+        keys = (REVIEWS, ServiceKey("all.example.com", "default"))
+        return {each.health for key in keys for each in found(mesh, key)}
+
+    passed, failed = {"type": "Healthy", "status": "True"}, {"type": "Healthy", "status": "False"}
+    assert health(checked_entry("true")) == {Health.UNHEALTHY}
+    assert health(checked_entry("true", {"type": "Reconciled", "status": "True"}, passed)) == {Health.HEALTHY}
+    assert health(checked_entry("true", failed)) == {Health.UNHEALTHY}
+    assert health(checked_entry("false", failed)) == {Health.HEALTHY}
+
+
 def test_listed_endpoints_of_a_service_entry() -> None:
     mesh = Mesh(
         entry(

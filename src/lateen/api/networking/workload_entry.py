@@ -11,6 +11,11 @@ from lateen.api.schema.message import Message, Rule, UInt32, rules
 
 EndpointPort = Annotated[UInt32, rules(("0 < self && self <= 65535", "port must be between 1-65535"))]
 
+HEALTHY = "Healthy"
+"""A condition of its status: `True` after a health check that it passed."""
+HEALTH_CHECK_ANNOTATION = "proxy.istio.io/health-checks-enabled"
+"""True: somebody checks its health, and it is not healthy until its status says so."""
+
 ADDRESS_RULE = Rule("has(self.address) || has(self.network)", "Address is required")
 UNIX_RULE = Rule(
     "(has(self.address) ? self.address : '').startsWith('unix://') ? !has(self.ports) : true",
