@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +85,11 @@ def translate(
     """The Envoy configuration that a workload would get from these manifests, without any cluster.
 
     What the cluster's controllers would make of the manifests (pods of Deployments, EndpointSlices of Services,
-    namespaces) is added where it is missing. Faults of the manifests go to standard error; what they leave is
-    translated all the same, and the exit status is 1.
+    namespaces) is added where it is missing. Pods that are made up have no addresses: endpoints, and the identities
+    that clusters expect of them, are those of Pods and EndpointSlices that are there. A pod is in the mesh if it has
+    the label security.istio.io/tlsMode: istio, as injected pods have.
+
+    Faults of the manifests go to standard error; what they leave is translated all the same, and the exit status is 1.
 
     \b
     Examples:
@@ -92,10 +97,12 @@ def translate(
       lateen translate -f mesh/ --proxy reviews-v1.default --type rds -o json
       kubectl get svc,pod,endpointslice,vs,dr -A -o yaml | lateen translate -f - --proxy web-0.shop
     """
+    # What the store logs is told below, in the form of this command.
+    logging.getLogger("lateen").addHandler(logging.NullHandler())
     with contextlib.ExitStack() as stack:
         paths = [_path(name, stack) for name in filenames]
         engine, store = asyncio.run(_load(paths, namespace, mesh_config))
-    failed = _report(engine, store)
+    failed = _report(engine, store, {str(path): name for path, name in zip(paths, filenames, strict=True)})
     proxy = _proxy(engine, proxy_name, namespace)
     if role is not None:
         proxy = msgspec.structs.replace(proxy, role=Role(role))
@@ -142,21 +149,29 @@ async def _load(paths: list[Path], namespace: str, mesh_config: Path | None) -> 
     return engine, store
 
 
-def _report(engine: Engine, store: Store) -> bool:
-    """Tells what is wrong with the manifests; returns whether something was left out."""
+def _report(engine: Engine, store: Store, given: Mapping[str, str]) -> bool:
+    """Tells what is wrong with the manifests; returns whether something was left out. `given` are the paths that were
+    read, with what the user called them."""
     failed = False
     for problems in store.problems.values():
         for where, problem in problems.items():
-            click.echo(f"error: {where}: {problem}", err=True)
+            click.echo(f"error: {_called(where, given)}: {problem}", err=True)
             failed = True
     with_faults = engine.get(_faults)
     for severity, ref, faults in with_faults:
         failed = failed or severity == "error"
-        where = store.origin(ref)
+        where = _called(store.origin(ref), given)
         for fault in faults:
             located = f"{ref}: {fault.path}: {fault.message}" if fault.path else f"{ref}: {fault.message}"
             click.echo(f"{severity}: {f'{where}: ' if where else ''}{located}", err=True)
     return failed
+
+
+def _called(where: str, given: Mapping[str, str]) -> str:
+    path, colon, line = where.rpartition(":")
+    if colon and line.isdigit():
+        return f"{given.get(path, path)}:{line}"
+    return given.get(where, where)
 
 
 @query
