@@ -67,9 +67,9 @@ class RootState:
     @property
     def authority(self) -> Authority:
         """To sign with. The active root is the last: there are clients that look at that alone."""
-        between = (self.incoming.certificate,) if self.incoming is not None else ()
-        between += (self.outgoing,) if self.outgoing is not None else ()
-        roots = tuple(dict.fromkeys((*self.others, *between)))
+        incoming = self.incoming.certificate if self.incoming is not None else None
+        besides = (*self.others, *(each for each in (incoming, self.outgoing) if each is not None))
+        roots = tuple(dict.fromkeys(besides))
         active = self.active.anchor
         return replace(self.active, roots=(*(each for each in roots if each != active), active))
 

@@ -1,0 +1,175 @@
+"""The mesh's roots in every namespace: ConfigMap `istio-ca-root-cert`, key `root-cert.pem`.
+
+Workloads mount it to know the control plane that they ask for their certificate. One replica at a time writes it:
+`Lease.run_while_held(distribution.run)`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import aclosing
+from typing import Any, Final
+
+import msgspec
+
+from lateen.identity.api import WatchedApi
+from lateen.identity.current import CurrentAuthority
+
+NAME: Final = "istio-ca-root-cert"
+KEY: Final = "root-cert.pem"
+LABELS: Final = {"istio.io/config": "true"}
+
+NOT_SERVED: Final = frozenset({"kube-public", "kube-node-lease", "local-path-storage"})
+"""Namespaces in which no workload of a mesh runs (Istio: pkg/kube/inject IgnoredNamespaces; kube-system is served)."""
+
+_ONLY_OURS: Final = {"fieldSelector": f"metadata.name={NAME}"}
+_PAGE: Final = "500"
+
+_log = logging.getLogger(__name__)
+
+
+class DistributionPace(msgspec.Struct, frozen=True):
+    """Times in seconds."""
+
+    spacing: float = 0.5
+    """Between the beginnings of two rounds, however much happens."""
+    interval: float = 60.0
+    """A round is made after so long even when nothing is known to have happened."""
+    retry: float = 2.0
+    """After a round that failed, and before a watch that ended is begun anew."""
+
+
+class RootDistribution:
+    """Call `changed` after every change of the authority."""
+
+    def __init__(
+        self,
+        api: WatchedApi,
+        current: CurrentAuthority,
+        *,
+        ignored: frozenset[str] = NOT_SERVED,
+        pace: DistributionPace | None = None,
+    ) -> None:
+        self._api = api
+        self._current = current
+        self._ignored = ignored
+        self._pace = pace or DistributionPace()
+        self._stirred = asyncio.Event()
+        self._reported: dict[str, str] = {}
+        """What is wrong, by namespace."""
+
+    def changed(self) -> None:
+        """Something is to be looked at soon."""
+        self._stirred.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self._current.known()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch("/api/v1/namespaces", {}))
+            group.create_task(self._watch("/api/v1/configmaps", _ONLY_OURS))
+            group.create_task(self._rounds())
+
+    # --- when ----------------------------------------------------------------------------------------------------
+
+    async def _watch(self, path: str, parameters: Mapping[str, str]) -> None:
+        """Any event is a reason to look; what it says does not count."""
+        while True:
+            try:
+                async with aclosing(self._api.watch(path, parameters)) as batches:
+                    async for events in batches:
+                        if events:
+                            self.changed()
+            except Exception as error:
+                # Rounds go on at their interval.
+                self._report(f"watch of {path}", str(error) or type(error).__name__)
+            else:
+                self._report(f"watch of {path}", "")
+            await asyncio.sleep(self._pace.retry)
+
+    async def _rounds(self) -> None:
+        while True:
+            self._stirred.clear()
+            try:
+                whole = await self.round()
+            except (OSError, ValueError) as error:
+                self._report("", str(error) or type(error).__name__)
+                whole = False
+            await asyncio.sleep(self._pace.spacing)
+            try:
+                async with asyncio.timeout(self._pace.interval if whole else self._pace.retry):
+                    await self._stirred.wait()
+            except TimeoutError:
+                continue
+
+    # --- what ----------------------------------------------------------------------------------------------------
+
+    async def round(self) -> bool:
+        """Makes the ConfigMap right wherever it is not. Says whether it is right everywhere now.
+
+        Raises OSError or ValueError when the API server does not answer.
+        """
+        bundle = (await self._current.known()).bundle
+        namespaces = await self._list("/api/v1/namespaces", {})
+        found = await self._list("/api/v1/configmaps", _ONLY_OURS)
+        if namespaces is None or found is None:
+            return False
+        held = {each["metadata"]["namespace"]: each for each in found if each["metadata"].get("name") == NAME}
+        whole = True
+        for namespace in namespaces:
+            name = str(namespace["metadata"]["name"])
+            going = (namespace.get("status") or {}).get("phase") == "Terminating"
+            if going or name in self._ignored or _is_right(held.get(name), bundle):
+                self._report(name, "")
+                continue
+            whole &= await self._write(name, bundle, create=name not in held)
+        return whole
+
+    async def _list(self, path: str, parameters: Mapping[str, str]) -> list[Any] | None:
+        """All objects, page by page; None when they are not shown."""
+        objects: list[Any] = []
+        following = ""
+        while True:
+            asked = {**parameters, "limit": _PAGE, **({"continue": following} if following else {})}
+            answer = await self._api.send("GET", path, parameters=asked)
+            if answer.status != 200:
+                self._report(path, answer.message)
+                return None
+            objects.extend(answer.body.get("items") or ())
+            following = (answer.body.get("metadata") or {}).get("continue") or ""
+            if not following:
+                self._report(path, "")
+                return objects
+
+    async def _write(self, namespace: str, bundle: str, *, create: bool) -> bool:
+        path = f"/api/v1/namespaces/{namespace}/configmaps"
+        metadata = {"name": NAME, "namespace": namespace, "labels": LABELS}
+        if create:
+            body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {KEY: bundle}}
+            answer = await self._api.send("POST", path, body=body)
+        else:
+            # What others have put beside our key is theirs.
+            patch = {"metadata": {"labels": LABELS}, "data": {KEY: bundle}}
+            kind = "application/merge-patch+json"
+            answer = await self._api.send("PATCH", f"{path}/{NAME}", body=patch, content_type=kind)
+        done = answer.status in (200, 201)
+        self._report(namespace, "" if done else answer.message)
+        return done
+
+    def _report(self, part: str, problem: str) -> None:
+        """Once for every new problem."""
+        if problem and problem != self._reported.get(part):
+            _log.warning("roots of the mesh: %s: %s", part or "API server", problem)
+        if problem:
+            self._reported[part] = problem
+        else:
+            self._reported.pop(part, None)
+
+
+def _is_right(found: Any, bundle: str) -> bool:
+    if found is None or (found.get("data") or {}).get(KEY) != bundle:
+        return False
+    labels = found["metadata"].get("labels") or {}
+    return all(labels.get(name) == value for name, value in LABELS.items())
