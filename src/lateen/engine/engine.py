@@ -281,7 +281,10 @@ class Engine:
         if node.cycle is not None:
             value, error = None, CycleError(node.cycle)
         deps = reader.finish()
-        if deps != node.deps:
+        if not node.deps:
+            node.deps = deps
+            add_reader(deps, node)
+        elif deps != node.deps:
             self._link(node, deps)
         self._remember(node, value, error)
 

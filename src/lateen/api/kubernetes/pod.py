@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from lateen.api.objects import Metadata
 from lateen.api.schema.message import Lenient
+
+_FINISHED: Final = frozenset({"Succeeded", "Failed"})
+"""Phases that a pod does not leave any more."""
 
 
 class ContainerPort(Lenient, frozen=True):
@@ -118,16 +123,17 @@ class Pod(Lenient, frozen=True):
     @property
     def addresses(self) -> tuple[str, ...]:
         """Its IPs, while they are its own: those of a finished pod may be another's by now."""
-        if self.finished:
+        status = self.status
+        if status.phase in _FINISHED:
             return ()
-        several = tuple(each.ip for each in self.status.pod_ips if each.ip)
+        several = tuple([each.ip for each in status.pod_ips if each.ip])
         if several:
             return several
-        return (self.status.pod_ip,) if self.status.pod_ip else ()
+        return (status.pod_ip,) if status.pod_ip else ()
 
     @property
     def finished(self) -> bool:
-        return self.status.phase in ("Succeeded", "Failed")
+        return self.status.phase in _FINISHED
 
     @property
     def ready(self) -> bool:
