@@ -53,14 +53,12 @@ def target(destination: Destination) -> Target:
 
 
 class Outlook(msgspec.Struct, frozen=True):
-    """What the routes of a VirtualService, its delegates' included, ask of clients, and where they lead."""
+    """What the routes of a VirtualService, its delegates' included, ask of clients."""
 
     labels: tuple[str, ...] = ()
     """Keys of labels of clients that matches ask for, sorted."""
     namespaces: tuple[str, ...] = ()
     """Those that matches tell from others, sorted."""
-    destinations: tuple[Target, ...] = ()
-    """All that get traffic, mirrors included, sorted."""
 
 
 def source_of(db: Reader, key: Key, namespace: str, labels: Labels) -> Source:
@@ -86,7 +84,7 @@ def outlook(db: Reader, key: Key) -> Outlook:
         labels.update(match.source_labels)
         if match.source_namespace:
             namespaces.add(match.source_namespace)
-    return Outlook(tuple(sorted(labels)), tuple(sorted(namespaces)), tuple(sorted(_destinations(found))))
+    return Outlook(tuple(sorted(labels)), tuple(sorted(namespaces)))
 
 
 @query
@@ -97,7 +95,8 @@ def routed_namespaces(db: Reader) -> frozenset[str]:
         one = outline(db, key)
         if one is not None:
             found |= one.export_to
-            found.update(outlook(db, key).namespaces)
+    for key in VIRTUAL_SERVICES.where(db, "asks_for_clients", True):
+        found.update(outlook(db, key).namespaces)
     return frozenset(found - {"*"})
 
 
@@ -121,9 +120,11 @@ def applies(match: Match, source: Source, gateway: str) -> bool:
 
 @query
 def effective(db: Reader, key: Key) -> VirtualService | None:
-    """The VirtualService with all names in full and the routes of delegates in the place of those that delegate.
+    """The VirtualService with all names in its routes in full, and the routes of delegates in the place of those that
+    delegate.
 
-    Routes whose delegate is missing or refused are left out; `delegated_routes` says why.
+    Routes whose delegate is missing or refused are left out; `delegated_routes` says why. Its hosts and gateways are as
+    written: `outline` has them in full.
     """
     found = VIRTUAL_SERVICES.get(db, key)
     if found is None:
@@ -141,11 +142,9 @@ def effective(db: Reader, key: Key) -> VirtualService | None:
             continue
     return msgspec.structs.replace(
         spec,
-        hosts=tuple(dict.fromkeys(names.host(host).lower() for host in spec.hosts)),
-        gateways=tuple(full_gateway_name(name, names.namespace) for name in spec.gateways) or (MESH,),
         http=tuple(http),
-        tls=tuple(names.tls(route) for route in spec.tls),
-        tcp=tuple(names.tcp(route) for route in spec.tcp),
+        tls=tuple([names.tls(route) for route in spec.tls]),
+        tcp=tuple([names.tcp(route) for route in spec.tcp]),
     )
 
 
@@ -182,14 +181,18 @@ def delegated_routes(db: Reader, key: Key, index: int) -> tuple[HTTPRoute, ...]:
     return tuple(route for route in routes if route is not None)
 
 
-def _destinations(found: VirtualService) -> set[Target]:
+def destinations(db: Reader, key: Key) -> tuple[Target, ...]:
+    """All that the routes of a VirtualService send traffic to, mirrors included, sorted."""
+    found = effective(db, key)
+    if found is None:
+        return ()
     named: list[Destination] = []
     for http in found.http:
         named += [each.destination for each in http.route]
         named += [http.mirror] if http.mirror is not None else [mirror.destination for mirror in http.mirrors]
     for stream in (*found.tls, *found.tcp):
         named += [each.destination for each in stream.route]
-    return set(map(target, named))
+    return tuple(sorted(set(map(target, named))))
 
 
 class _Names:
@@ -227,7 +230,11 @@ class _Names:
         for match in route.match:
             if match.gateways:
                 return False
-        return all(self._destination(each.destination) is each.destination for each in route.route)
+        for each in route.route:
+            host = each.destination.host
+            if "." not in host or not host.islower():
+                return False
+        return True
 
     def tls(self, route: TLSRoute) -> TLSRoute:
         return msgspec.structs.replace(

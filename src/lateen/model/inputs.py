@@ -146,6 +146,31 @@ def _originates_tls(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
     return (True,) if any(tls is not None and tls.mode in (TLSmode.SIMPLE, TLSmode.MUTUAL) for tls in found) else ()
 
 
+def _asks_for_clients(value: Object[VirtualService]) -> tuple[Hashable, ...]:
+    """True for those, delegates included, whose matches ask for clients' namespaces or labels."""
+    spec = value.spec
+    for route in (*spec.http, *spec.tls, *spec.tcp):
+        for match in route.match:
+            if match.source_labels or match.source_namespace:
+                return (True,)
+    return ()
+
+
+def _nearness(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
+    """What in it has clients prefer near endpoints: `locality` settings, detection of `outliers` (failover)."""
+    found: dict[Hashable, None] = {}
+    for policy in (value.spec.traffic_policy, *[subset.traffic_policy for subset in value.spec.subsets]):
+        if policy is None:
+            continue
+        for balancer in (policy.load_balancer, *[port.load_balancer for port in policy.port_level_settings]):
+            if balancer is not None and balancer.locality_lb_setting is not None:
+                found["locality"] = None
+        for outliers in (policy.outlier_detection, *[port.outlier_detection for port in policy.port_level_settings]):
+            if outliers is not None:
+                found["outliers"] = None
+    return tuple(found)
+
+
 def _routes_streams(value: Object[VirtualService]) -> tuple[Hashable, ...]:
     """True for those that route byte streams of sidecars."""
     spec = value.spec
@@ -181,6 +206,7 @@ VIRTUAL_SERVICES: Table[Key, Object[VirtualService]] = Table(
         "wildcard": _has_wildcards,
         "gateway": _gateways,
         "delegate": _delegates,
+        "asks_for_clients": _asks_for_clients,
         "routes_streams": _routes_streams,
     },
 )
@@ -192,6 +218,7 @@ DESTINATION_RULES: Table[Key, Object[DestinationRule]] = Table(
         "exported_to": _exported_to,
         "originates_tls": _originates_tls,
         "hashing": _asks_for_hashing,
+        "nearness": _nearness,
     },
 )
 GATEWAYS: Table[Key, Object[Gateway]] = Table(

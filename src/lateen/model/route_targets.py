@@ -8,7 +8,7 @@ from lateen.api.objects import Key
 from lateen.engine import Reader, query
 from lateen.model import hosts
 from lateen.model.destination_rules import RuleClient, rule_client
-from lateen.model.effective_routes import Target, outlook
+from lateen.model.effective_routes import Target, destinations
 from lateen.model.inputs import DOMAIN
 from lateen.model.names import outbound_cluster
 from lateen.model.outbound_clusters import clusters_in_scope
@@ -44,7 +44,7 @@ def target_clusters(db: Reader, key: Key, port: int) -> dict[Target, str]:
     """
     found: dict[Target, str] = {}
     known: dict[str, tuple[str, int]] = {}
-    for each in outlook(db, key).destinations:
+    for each in destinations(db, key):
         answering = known.get(each.host)
         if answering is None:
             answering = known[each.host] = _answering(db, each.host, key.namespace)

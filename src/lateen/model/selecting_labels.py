@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lateen.api.networking.destination_rule import DestinationRule, LocalityLoadBalancerSetting, TrafficPolicy
+from lateen.api.networking.destination_rule import DestinationRule, LocalityLoadBalancerSetting
 from lateen.api.objects import Key
 from lateen.engine import Reader, query
 from lateen.model.inputs import DESTINATION_RULES, GATEWAYS, MESH_CONFIG, PEER_AUTHENTICATIONS, VIRTUAL_SERVICES
 from lateen.model.mesh import root_namespace
 from lateen.model.proxy import Labels
+from lateen.model.traffic_policy import declared_policies
 
 Names = frozenset[str]
 NONE: Names = frozenset()
@@ -27,7 +28,7 @@ def projected(labels: Labels, *asked: Names) -> Labels:
 @query
 def source_labels(db: Reader) -> Names:
     """Labels of clients that VirtualServices match (`sourceLabels`)."""
-    return _union(_virtual_service_labels(db, key) for key in VIRTUAL_SERVICES.keys(db))
+    return _union(_virtual_service_labels(db, key) for key in VIRTUAL_SERVICES.where(db, "asks_for_clients", True))
 
 
 @query
@@ -40,7 +41,8 @@ def rule_labels(db: Reader, namespace: str) -> Names:
 def priority_labels(db: Reader) -> Names:
     """Labels of clients that failover priorities compare with those of endpoints."""
     setting = MESH_CONFIG.get(db).locality_lb_setting
-    return _union(_rule_priorities(db, key) for key in DESTINATION_RULES.keys(db)) | _priorities(setting)
+    rules = DESTINATION_RULES.where(db, "nearness", "locality")
+    return _union(_rule_priorities(db, key) for key in rules) | _priorities(setting)
 
 
 @query
@@ -100,16 +102,9 @@ def _authentication_selector(db: Reader, key: Key) -> Names:
     return frozenset(selector.match_labels) if selector is not None else NONE
 
 
-def policies(rule: DestinationRule) -> Iterator[TrafficPolicy]:
-    """The traffic policies of a rule: its own and its subsets'."""
-    for policy in (rule.traffic_policy, *(subset.traffic_policy for subset in rule.subsets)):
-        if policy is not None:
-            yield policy
-
-
 def locality_settings(rule: DestinationRule) -> Iterator[LocalityLoadBalancerSetting]:
     """Every locality setting anywhere in a rule."""
-    for policy in policies(rule):
+    for _, policy in declared_policies(rule):
         for balancer in (policy.load_balancer, *(each.load_balancer for each in policy.port_level_settings)):
             if balancer is not None and balancer.locality_lb_setting is not None:
                 yield balancer.locality_lb_setting

@@ -150,10 +150,12 @@ def test_names_in_full() -> None:
         "tcp": [ROUTE],
         "tls": [{"match": [{"sniHosts": ["web.com"]}], **ROUTE}],
     }  # fmt: skip
-    found = Mesh(vs("v", "web", "web.com", **spec)).get(effective, Key("default", "v"))
+    mesh = Mesh(vs("v", "web", "web.com", **spec))
+    where, found = mesh.get(outline, Key("default", "v")), mesh.get(effective, Key("default", "v"))
+    assert where is not None
+    assert where.hosts == (HOST, "web.com")
+    assert where.gateways == ("default/gw", "mesh")
     assert found is not None
-    assert found.hosts == (HOST, "web.com")
-    assert found.gateways == ("default/gw", "mesh")
     assert found.http[0].match[0].gateways == ("default/gw",)
     assert [each.destination.host for each in found.http[0].route] == ["a.default.svc.cluster.local", "a.com"]
     assert found.http[0].mirror is not None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lateen.api.objects import Key
 from lateen.engine import Reader, query
 from lateen.model.destination_rules import ClientRules, Rules
-from lateen.model.effective_routes import outlook, source_of
+from lateen.model.effective_routes import destinations, source_of
 from lateen.model.inputs import DESTINATION_RULES
 from lateen.model.proxy import Labels
 from lateen.model.route_targets import Holder
@@ -47,7 +47,7 @@ class Routings:
 
     def _hashed_hosts(self, key: Key) -> Iterator[tuple[str, Rules]]:
         services = scope_of(self._db, self._holder.scope).services
-        for host in dict.fromkeys(found[0] for found in outlook(self._db, key).destinations):
+        for host in dict.fromkeys(found.host for found in destinations(self._db, key)):
             meant = services.get(unaliased(self._db, host))
             rules = self.hash_rules(meant.hostname, meant.namespace) if meant is not None else ()
             if rules:
