@@ -28,7 +28,7 @@ from lateen.api.networking.gateway import Gateway
 from lateen.api.networking.proxy_config import ProxyConfig
 from lateen.api.networking.service_entry import ServiceEntry
 from lateen.api.networking.sidecar import Sidecar
-from lateen.api.networking.virtual_service import VirtualService
+from lateen.api.networking.virtual_service import HTTPRoute, TCPRoute, TLSRoute, VirtualService
 from lateen.api.networking.workload_entry import WorkloadEntry
 from lateen.api.networking.workload_group import WorkloadGroup
 from lateen.api.objects import Key, Object, ObjectRef
@@ -149,7 +149,8 @@ def _originates_tls(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
 def _asks_for_clients(value: Object[VirtualService]) -> tuple[Hashable, ...]:
     """True for those, delegates included, whose matches ask for clients' namespaces or labels."""
     spec = value.spec
-    for route in (*spec.http, *spec.tls, *spec.tcp):
+    routes: tuple[HTTPRoute | TLSRoute | TCPRoute, ...] = (*spec.http, *spec.tls, *spec.tcp)
+    for route in routes:
         for match in route.match:
             if match.source_labels or match.source_namespace:
                 return (True,)
