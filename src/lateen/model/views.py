@@ -21,8 +21,6 @@ from lateen.model.proxy import GatewayView, InboundView, Interception, Labels, O
 from lateen.model.selecting_labels import (
     authentication_labels,
     gateway_labels,
-    locality_settings,
-    policies,
     priority_labels,
     projected,
     rule_labels,
@@ -142,7 +140,7 @@ def locality_matters(db: Reader) -> bool:
     setting = MESH_CONFIG.get(db).locality_lb_setting
     return (
         bool(setting is not None and (setting.distribute or setting.failover_priority))
-        or any(_rule_is_local(db, key) for key in DESTINATION_RULES.keys(db))
+        or any(DESTINATION_RULES.where(db, "nearness", reason) for reason in ("locality", "outliers"))
         or any(one.nearness.startswith("Prefer") for one in all_candidates(db))
     )
 
@@ -151,18 +149,6 @@ def locality_matters(db: Reader) -> bool:
 def node_matters(db: Reader) -> bool:
     """Whether some service wants its clients' own node."""
     return any(one.nearness in ("Node", "PreferSameNode") for one in all_candidates(db))
-
-
-@query
-def _rule_is_local(db: Reader, key: Key) -> bool:
-    found = DESTINATION_RULES.get(db, key)
-    if found is None:
-        return False
-    return any(locality_settings(found.spec)) or any(
-        policy.outlier_detection is not None
-        or any(port.outlier_detection is not None for port in policy.port_level_settings)
-        for policy in policies(found.spec)
-    )
 
 
 @query
