@@ -22,6 +22,7 @@ from lateen.istiod.configuration import Address, Certificates, Cluster, Configur
 from lateen.istiod.garbage import Garbage
 from lateen.istiod.http import Site, application
 from lateen.istiod.kinds import watched_kinds
+from lateen.istiod.name_resolution import NameResolution
 from lateen.istiod.supervision import keep_running
 from lateen.istiod.troubles import TroubleCarrier
 from lateen.model.inputs import CLUSTER_ID, DOMAIN, SCOPE_GATEWAYS_TO_NAMESPACE
@@ -69,6 +70,7 @@ class ControlPlane:
         self.server = XdsServer(self.push)
         self._client = Client(_access(configuration.cluster)) if configuration.cluster is not None else None
         self.reports = Reports(self.engine, self._say)
+        self._names = NameResolution(self.engine, self._committed)
         self._writer = self._status_writer() if self._client is not None and settings.status else None
         self._sources = tuple(self._make_sources())
         self._stopped = asyncio.Event()
@@ -129,6 +131,7 @@ class ControlPlane:
             parts[f"source {source.name}"] = partial(source.run, sink)
         parts["push loop"] = self.push.run
         parts["reports"] = self._report
+        parts["names"] = self._names.run
         parts["clock"] = Clock(self.engine, self.reports.changed).run
         parts["troubles"] = TroubleCarrier(self.engine, self.server, self.reports.changed).run
         if self._writer is not None and self._client is not None:
@@ -149,6 +152,7 @@ class ControlPlane:
         return StatusWriter(self._client, reports.get, lambda: list(reports), pace=pace)
 
     def _committed(self) -> None:
+        self._names.changed()
         self.push.changed()
         self.reports.changed()
 
@@ -161,6 +165,7 @@ class ControlPlane:
     async def _serve(self, bound: dict[str, Address]) -> None:
         """Proxies are let in once everything is known: half a mesh would be worse than the one they have."""
         await self.store.synced()
+        await self._names.settled()
         given = self._configuration
         listeners, names = [Listener(str(given.xds))], {"xds": given.xds}
         if given.certificates is not None:

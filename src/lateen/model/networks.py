@@ -16,6 +16,7 @@ from lateen.model.endpoint import Locality
 from lateen.model.inputs import CLUSTER_ID, DOMAIN, MESH_NETWORKS, NAMESPACES, SERVICES
 from lateen.model.localities import parse_locality
 from lateen.model.mesh import root_namespace
+from lateen.model.resolved_names import addresses_of
 
 GATEWAY_PORT_LABEL = "networking.istio.io/gatewayPort"
 """On a gateway's Service: the port for traffic from other networks."""
@@ -83,8 +84,26 @@ def network_of(db: Reader, cluster: str, address: str, labels: Mapping[str, str]
 def network_gateways(db: Reader) -> tuple[NetworkGateway, ...]:
     """All gateways between networks, sorted: those of MeshNetworks, and the Services that are labelled as such.
 
-    Names are left out: a load assignment takes addresses only.
+    A gateway that goes by a name has the addresses of the name: a load assignment takes addresses only.
     """
+    found: list[NetworkGateway] = []
+    for each in _declared_gateways(db):
+        if _is_address(each.address):
+            found.append(each)
+        else:
+            found += [msgspec.structs.replace(each, address=one) for one in addresses_of(db, each.address)]
+    return tuple(sorted(dict.fromkeys(found), key=msgspec.structs.astuple))
+
+
+@query
+def gateway_names(db: Reader) -> tuple[str, ...]:
+    """The names by which gateways between networks go, sorted."""
+    return tuple(sorted({each.address for each in _declared_gateways(db) if not _is_address(each.address)}))
+
+
+@query
+def _declared_gateways(db: Reader) -> tuple[NetworkGateway, ...]:
+    """By address or name, as they are declared."""
     declared = [
         gateway
         for network, value in sorted(MESH_NETWORKS.get(db).networks.items())
@@ -94,8 +113,7 @@ def network_gateways(db: Reader) -> tuple[NetworkGateway, ...]:
     own = CLUSTER_ID.get(db)
     for key in SERVICES.where(db, "network", True):
         declared.extend(_labelled(db, key, own))
-    found = (each for each in declared if _is_address(each.address))
-    return tuple(sorted(dict.fromkeys(found), key=msgspec.structs.astuple))
+    return tuple(declared)
 
 
 def _labelled(db: Reader, key: Key, own: str) -> tuple[NetworkGateway, ...]:
@@ -134,6 +152,7 @@ def external_addresses(value: Service) -> tuple[str, ...]:
 
 
 def _is_address(text: str) -> bool:
+    """Whether it is an IP address: otherwise it is a name."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

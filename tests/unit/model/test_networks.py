@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from lateen.model.endpoint import Locality
 from lateen.model.localities import labelled_locality, parse_locality
-from lateen.model.networks import NetworkGateway, cluster_networks, network_gateways
+from lateen.model.networks import NetworkGateway, cluster_networks, gateway_names, network_gateways
+from lateen.model.resolved_names import RESOLVED_NAMES
 from lateen.testing.mesh import Mesh
 
 
@@ -66,6 +67,18 @@ def test_gateways_between_networks() -> None:
         NetworkGateway("a", "", "192.0.2.1", 443, Locality("r", "z")),
         NetworkGateway("a", "Kubernetes", "192.0.2.9", 444),
         NetworkGateway("b", "Kubernetes", "192.0.2.2", 15443),
+    )
+    assert mesh.get(gateway_names) == ("gateway.example.com",)
+    with mesh.engine.change() as tx:
+        tx.set(RESOLVED_NAMES, "gateway.example.com", ("192.0.2.7", "2001:db8::7"))
+    assert mesh.get(network_gateways) == (
+        NetworkGateway("a", "", "192.0.2.1", 443, Locality("r", "z")),
+        NetworkGateway("a", "", "192.0.2.7", 446),
+        NetworkGateway("a", "", "2001:db8::7", 446),
+        NetworkGateway("a", "Kubernetes", "192.0.2.9", 444),
+        NetworkGateway("b", "Kubernetes", "192.0.2.2", 15443),
+        NetworkGateway("b", "Kubernetes", "192.0.2.7", 15443),
+        NetworkGateway("b", "Kubernetes", "2001:db8::7", 15443),
     )
 
 

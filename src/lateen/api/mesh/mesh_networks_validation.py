@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from lateen.api.mesh.mesh_networks import IstioNetworkGateway, MeshNetworks, NetworkEndpoints
-from lateen.api.schema.fault import Fault, error, warning
+from lateen.api.schema.fault import Fault, error
 from lateen.api.schema.hostnames import is_dns_label, wrong_address, wrong_fqdn
 
 
@@ -41,8 +41,6 @@ def _gateway(gateway: IstioNetworkGateway, path: str) -> Iterator[Fault]:
     elif gateway.address:
         if wrong_address(gateway.address) and wrong_fqdn(gateway.address):
             yield error(f"{path}.address", f"{gateway.address!r} is neither an IP address nor a host name")
-        elif wrong_address(gateway.address):
-            yield warning(f"{path}.address", "names are not supported yet by this version: this gateway is left out")
     else:
         yield error(path, "one of registryServiceName, address is required")
     if not 1 <= gateway.port <= 65535:

@@ -19,6 +19,7 @@ from lateen.model.kubernetes_services import (
     traffic_distribution,
 )
 from lateen.model.networks import external_addresses
+from lateen.model.resolved_names import addresses_of
 from lateen.model.service import Resolution, ServiceKey
 from lateen.model.services import service, unaliased
 
@@ -29,7 +30,7 @@ def service_findings(db: Reader, key: Key) -> tuple[Fault, ...]:
     found = SERVICES.get(db, key)
     if found is None:
         return ()
-    return (*_annotations(found), *_gateway(found), *_alias(db, key, found))
+    return (*_annotations(found), *_gateway(db, found), *_alias(db, key, found))
 
 
 def _annotations(found: Service) -> Iterator[Fault]:
@@ -45,7 +46,7 @@ def _annotations(found: Service) -> Iterator[Fault]:
         yield warning(path, "has no effect: spec.trafficDistribution is set")
 
 
-def _gateway(found: Service) -> Iterator[Fault]:
+def _gateway(db: Reader, found: Service) -> Iterator[Fault]:
     """Of gateways between networks."""
     if not found.metadata.labels.get(NETWORK_LABEL):
         return
@@ -53,8 +54,8 @@ def _gateway(found: Service) -> Iterator[Fault]:
     if not addresses:
         yield warning(f"metadata.labels[{NETWORK_LABEL}]", "has no effect yet: the Service has no external address")
     for name in addresses:
-        if wrong_address(name):
-            yield warning("status.loadBalancer", f"names are not supported yet by this version: {name!r} is left out")
+        if wrong_address(name) and not addresses_of(db, name):
+            yield warning("status.loadBalancer", f"{name!r} is left out: the control plane cannot resolve it")
 
 
 def _alias(db: Reader, key: Key, found: Service) -> Iterator[Fault]:
