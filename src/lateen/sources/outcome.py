@@ -14,7 +14,7 @@ from lateen.sources.source import Change
 _REVISION_LABEL = "istio.io/rev"
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     value: Any = None
     """None: rejected, or not there."""
     rejected: tuple[Fault, ...] = ()
@@ -37,6 +37,8 @@ def outcome_of(kind: Kind, change: Change, revision: str) -> Outcome:
     parsed = parse(change.raw, change.key.cluster)
     if parsed.value is None:
         return Outcome(rejected=parsed.faults, generation=_generation(change.raw))
+    if not parsed.faults:
+        return Outcome(parsed.value)
     return Outcome(parsed.value, warnings=tuple(f for f in parsed.faults if f.severity is Severity.WARNING))
 
 
