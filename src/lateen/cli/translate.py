@@ -15,16 +15,18 @@ import click
 import msgspec
 
 from lateen.api.objects import ObjectRef
-from lateen.api.schema.fault import Fault
+from lateen.api.schema.fault import Fault, Severity
 from lateen.cli.output import print_data
 from lateen.engine import Engine, QueryError, Reader, query
 from lateen.model.expected_proxy import expected_proxies
 from lateen.model.inputs import PODS, REJECTED, WARNINGS, WORKLOAD_ENTRIES
 from lateen.model.proxy import Proxy, Role
+from lateen.model.tables import TABLES
 from lateen.sources.files.mesh_settings_source import MeshSettingsSource
 from lateen.sources.files.source import FileSource
 from lateen.sources.source import Source
 from lateen.sources.store import STORED, Store
+from lateen.status.findings import report
 from lateen.translate.catalog import listing, views
 from lateen.translate.envoy_types import decoded, readable
 from lateen.translate.resource import ResourceType
@@ -90,6 +92,7 @@ def translate(
     the label security.istio.io/tlsMode: istio, as injected pods have.
 
     Faults of the manifests go to standard error; what they leave is translated all the same, and the exit status is 1.
+    What is referred to and is not in the manifests (services, subsets, Secrets, Gateways) is warned about.
 
     \b
     Examples:
@@ -150,20 +153,19 @@ async def _load(paths: list[Path], namespace: str, mesh_config: Path | None) -> 
 
 
 def _report(engine: Engine, store: Store, given: Mapping[str, str]) -> bool:
-    """Tells what is wrong with the manifests; returns whether something was left out. `given` are the paths that were
+    """Tells what is wrong with the manifests; returns whether there is an error. `given` are the paths that were
     read, with what the user called them."""
     failed = False
     for problems in store.problems.values():
         for where, problem in problems.items():
             click.echo(f"error: {_called(where, given)}: {problem}", err=True)
             failed = True
-    with_faults = engine.get(_faults)
-    for severity, ref, faults in with_faults:
-        failed = failed or severity == "error"
+    for severity, ref, fault in engine.get(_faults):
+        failed = failed or severity is Severity.ERROR
         where = _called(store.origin(ref), given)
-        for fault in faults:
-            located = f"{ref}: {fault.path}: {fault.message}" if fault.path else f"{ref}: {fault.message}"
-            click.echo(f"{severity}: {f'{where}: ' if where else ''}{located}", err=True)
+        located = f"{ref}: {fault.path}: {fault.message}" if fault.path else f"{ref}: {fault.message}"
+        code = f" [{fault.code}]" if fault.code else ""
+        click.echo(f"{severity.value}: {f'{where}: ' if where else ''}{located}{code}", err=True)
     return failed
 
 
@@ -175,10 +177,22 @@ def _called(where: str, given: Mapping[str, str]) -> str:
 
 
 @query
-def _faults(db: Reader) -> tuple[tuple[str, ObjectRef, tuple[Fault, ...]], ...]:
-    rejected = [("error", ref, REJECTED.get(db, ref) or ()) for ref in REJECTED.keys(db)]
-    warned = [("warning", ref, WARNINGS.get(db, ref) or ()) for ref in WARNINGS.keys(db)]
-    return (*rejected, *warned)
+def _faults(db: Reader) -> tuple[tuple[Severity, ObjectRef, Fault], ...]:
+    """What is wrong with resources, errors first. What they want of others and is not there is a warning: the
+    manifests may be a part of the mesh."""
+    refs = {ObjectRef(kind.kind, key) for kind, table in TABLES.items() for key in table.keys(db)}
+    found: list[tuple[Severity, ObjectRef, Fault]] = []
+    for ref in sorted(refs.union(REJECTED.keys(db))):
+        told = report(db, ref)
+        if told is None:
+            continue
+        own = WARNINGS.get(db, ref) or ()
+        for fault in told.faults:
+            if told.rejected:
+                found.append((fault.severity, ref, fault))
+            elif fault in own or fault.severity is Severity.ERROR:
+                found.append((Severity.WARNING, ref, fault))
+    return tuple(sorted(found, key=lambda each: each[0] is not Severity.ERROR))
 
 
 def _proxy(engine: Engine, given: str, namespace: str) -> Proxy:

@@ -98,12 +98,16 @@ def run(*arguments: str, manifests: str = MANIFESTS) -> Result:
 
 def data(*arguments: str, manifests: str = MANIFESTS) -> Any:
     result = run(*arguments, "-o", "json", manifests=manifests)
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.exit_code == 0, result.stderr
     return json.loads(result.stdout)
 
 
 def names(resources: list[dict[str, Any]]) -> list[str]:
     return [each["name"] for each in resources]
+
+
+def test_good_manifests_leave_nothing_to_say() -> None:
+    assert run("--proxy", "client").stderr == ""
 
 
 def test_everything_but_secrets_is_printed_by_type() -> None:
@@ -167,6 +171,15 @@ def test_what_is_invalid_is_left_out_and_told_once() -> None:
     (line,) = result.stderr.splitlines()
     assert line.startswith("error: -:30: ")
     assert "DestinationRule default/web: spec.trafficPolicy.connectionPool.tcp.maxConnections: " in line
+
+
+def test_what_is_referred_to_and_is_not_there_is_warned_about() -> None:
+    manifests = MANIFESTS.replace("destination: {host: web}", "destination: {host: wbe}") + GATEWAY
+    result = run("--proxy", "client", "--type", "cds", manifests=manifests)
+    assert result.exit_code == 0
+    missing_secret, missing_service = result.stderr.splitlines()
+    assert missing_secret.startswith("warning: Gateway default/edge: spec.servers[0].tls.credentialName: ")
+    assert missing_service.startswith("warning: VirtualService default/web: spec.http[0].route[0].destination")
 
 
 def test_warnings_do_not_fail() -> None:
