@@ -96,4 +96,11 @@ class Service(msgspec.Struct, frozen=True):
         return dict(self.cluster_addresses).get(cluster, self.addresses) if self.cluster_addresses else self.addresses
 
     def port(self, number: int) -> ServicePort | None:
-        return next((p for p in self.ports if p.port == number), None)
+        """The port of this number; of two (QUIC beside TLS, say) the one that is not UDP, which the mesh lets be."""
+        found: ServicePort | None = None
+        for port in self.ports:
+            if port.port == number:
+                if port.protocol is not Protocol.UDP:
+                    return port
+                found = port
+        return found

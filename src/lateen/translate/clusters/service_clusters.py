@@ -10,6 +10,7 @@ import msgspec
 from lateen.engine import Reader, query
 from lateen.model.destination_rules import MergedRule, Rules, merged_rule
 from lateen.model.outbound_clusters import Discovery, OutboundCluster, service_clusters
+from lateen.model.protocol import Protocol
 from lateen.model.proxy import Certificates
 from lateen.model.service import Service, ServiceKey
 from lateen.model.services import service
@@ -64,8 +65,11 @@ class _Clusters:
         self._rule = merged_rule(db, rules) if rules else _NO_RULE
         may_use_credentials = traits.is_gateway or self._rule.has_selector
         self._sockets = ServiceSockets(db, found, traits.certificates, may_use_credentials=may_use_credentials)
+        pattern = self._mesh.outbound_stat_name
         self._naming = {
-            port.port: PortNaming(found, port, rules, self._mesh.outbound_stat_name) for port in found.ports
+            port.port: PortNaming(found, port, rules, pattern)
+            for port in found.ports
+            if port.protocol is not Protocol.UDP
         }
         self._parts: dict[tuple[int, str], _Parts] = {}
         """By port and by subset, if that has a policy of its own."""

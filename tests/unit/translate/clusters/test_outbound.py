@@ -638,6 +638,19 @@ def test_whoever_is_asked_for_is_resolved_on_demand() -> None:
     assert found["lb_policy"] == "CLUSTER_PROVIDED"
 
 
+@pytest.mark.parametrize("udp_first", [True, False])
+def test_a_udp_port_of_the_same_number_changes_nothing(udp_first: bool) -> None:
+    tcp = {"name": "http", "port": 80, "targetPort": 8080}
+    udp = {"name": "quic", "port": 80, "targetPort": 8080, "protocol": "UDP"}
+    both = [udp, tcp] if udp_first else [tcp, udp]
+
+    def made_of(*ports: dict[str, Any]) -> Any:
+        spec = {"clusterIP": "10.0.0.1", "selector": {"app": "reviews"}, "ports": list(ports)}
+        return message(Mesh({"kind": "Service", "metadata": {"name": "reviews", "namespace": "shop"}, "spec": spec}))
+
+    assert made_of(*both) == made_of(tcp)
+
+
 # --- sharing and sizes ------------------------------------------------------------------------------------------------
 
 
