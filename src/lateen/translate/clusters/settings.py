@@ -6,7 +6,7 @@ policy of its own, or because rules say the same. They are serialised once: all 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from envoy.config.cluster.v3 import cluster_pb2
@@ -100,7 +100,6 @@ def settings_of(
 def settings(db: Reader, given: Settings) -> bytes:
     """A `Cluster` without name, metadata and sockets, serialised."""
     cluster = _Cluster()
-    _apply_discovery(cluster, given.discovery)
     apply_connection_pool(cluster, given.pool, mesh_defaults(db), given.retry_budget)
     apply_http_options(cluster, given.version, given.pool, given.authority)
     cluster.common_lb_config.SetInParent()
@@ -114,7 +113,7 @@ def settings(db: Reader, given: Settings) -> bytes:
             apply_locality_weights(cluster)
     if given.keeps_sessions:
         cluster.common_lb_config.override_host_status.statuses.extend(_SESSION_STATES)
-    return bytes(cluster.SerializeToString(deterministic=True))
+    return _DISCOVERED[given.discovery] + bytes(cluster.SerializeToString(deterministic=True))
 
 
 @query
@@ -125,7 +124,9 @@ def refusing_settings(db: Reader) -> bytes:
     return bytes(cluster.SerializeToString(deterministic=True))
 
 
-def _apply_discovery(cluster: Any, discovery: Discovery) -> None:
+def _discovered(discovery: Discovery) -> bytes:
+    """The fields of a `Cluster` that say where endpoints come from, but for names."""
+    cluster = _Cluster()
     match discovery:
         case Discovery.EDS:
             cluster.type = _Cluster.EDS
@@ -140,3 +141,7 @@ def _apply_discovery(cluster: Any, discovery: Discovery) -> None:
             cluster.type = _Cluster.LOGICAL_DNS
         case Discovery.ORIGINAL_DST:
             cluster.type = _Cluster.ORIGINAL_DST
+    return bytes(cluster.SerializeToString(deterministic=True))
+
+
+_DISCOVERED: Final = {discovery: _discovered(discovery) for discovery in Discovery}
