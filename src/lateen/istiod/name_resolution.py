@@ -22,10 +22,14 @@ Resolve = Callable[[str], Awaitable[tuple[str, ...]]]
 
 
 async def system_resolve(name: str) -> tuple[str, ...]:
-    """The addresses that the system's resolver knows, sorted. Raises OSError or UnicodeError when there are none."""
+    """The addresses that the system's resolver knows, sorted. Raises OSError or UnicodeError when there are none.
+
+    Of IPv6 only where a name has no IPv4: most proxies could not use them, and would lose what they send there.
+    """
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    return tuple(sorted({str(address[0]).partition("%")[0] for *_, address in found}))
+    answers = await loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    found = {str(address[0]).partition("%")[0] for *_, address in answers}
+    return tuple(sorted({each for each in found if ":" not in each} or found))
 
 
 class NameResolution:

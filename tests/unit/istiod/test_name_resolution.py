@@ -105,5 +105,6 @@ def test_what_cannot_be_resolved_keeps_nobody_waiting(caplog: pytest.LogCaptureF
 
 def test_the_system_resolves() -> None:
     assert asyncio.run(system_resolve("127.0.0.1")) == ("127.0.0.1",)
+    assert asyncio.run(system_resolve("::1")) == ("::1",)
     with pytest.raises(UnicodeError):
         asyncio.run(system_resolve("x" * 70 + ".example.com"))
