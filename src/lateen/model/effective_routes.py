@@ -52,7 +52,7 @@ def target(destination: Destination) -> Target:
     return Target(destination.host, destination.subset, number)
 
 
-class Outlook(msgspec.Struct, frozen=True):
+class Outlook(msgspec.Struct, frozen=True, gc=False):
     """What the routes of a VirtualService, its delegates' included, ask of clients."""
 
     labels: tuple[str, ...] = ()

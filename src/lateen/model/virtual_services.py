@@ -26,7 +26,7 @@ _PUBLIC = "*"
 _OWN = "."
 
 
-class Outline(msgspec.Struct, frozen=True):
+class Outline(msgspec.Struct, frozen=True, gc=False):
     """What of a VirtualService decides where it counts, without its routes."""
 
     key: Key

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import msgspec
 from envoy.config.route.v3 import route_components_pb2
@@ -25,7 +24,7 @@ from lateen.translate.routes.virtual_hosts import VIRTUAL_HOSTS
 from lateen.translate.wire import embedded
 
 
-class GatewayHost(NamedTuple):
+class GatewayHost(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """All that makes a difference to a virtual host of a gateway."""
 
     hosts: tuple[str, ...]
@@ -38,7 +37,7 @@ class GatewayHost(NamedTuple):
     """To https."""
 
 
-class GatewayTable(msgspec.Struct, frozen=True, cache_hash=True):
+class GatewayTable(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """All that makes a difference to a route configuration."""
 
     hosts: tuple[GatewayHost, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
 from envoy.config.route.v3 import route_components_pb2
 
 from lateen.api.networking.destination_rule import ConsistentHashLB
@@ -30,7 +31,7 @@ _MATCH, _METADATA, _DECORATOR, _NAME, _STAT_PREFIX = 1, 4, 5, 14, 19
 """Field numbers of Route."""
 
 
-class Routing(NamedTuple):
+class Routing(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """A VirtualService, and all that makes a difference to its routes. Views that agree on it share the bytes."""
 
     virtual_service: Key

@@ -18,7 +18,7 @@ _LARGEST_BODY = 1024 * 1024
 _BAD_GATEWAY = 502
 
 
-class Block(msgspec.Struct, frozen=True, cache_hash=True):
+class Block(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """Virtual hosts that route configurations share."""
 
     hosts: tuple[VirtualHost, ...]
@@ -31,7 +31,7 @@ class Remainder(msgspec.Struct, frozen=True):
     """Where they go; refused when empty."""
 
 
-class RouteTable(msgspec.Struct, frozen=True, cache_hash=True):
+class RouteTable(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """All that makes a difference to a route configuration. Views that agree on it share the resource."""
 
     blocks: tuple[Block, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+
+import msgspec
 
 from lateen.engine import Reader
 from lateen.model.destination_rules import Rules
@@ -34,7 +35,7 @@ class DomainForm(Enum):
     """A lone virtual host, for whatever arrives."""
 
 
-class VirtualHost(NamedTuple):
+class VirtualHost(msgspec.Struct, frozen=True, gc=False):
     """All that makes a difference to a virtual host."""
 
     host: str
