@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME ...]`: runs the benchmarks and prints one table each.
 
-With `--record` the tables are also written to benchmarks/RESULTS.md.
+With `--record` their sections of benchmarks/RESULTS.md are written anew.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 
 from benchmarks import cluster_api, cluster_pods, cold_start, engine_changes, full_push, growth, memory, mesh_changes
 from benchmarks.result import Result, table
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
 
 BENCHMARKS: dict[str, Callable[[], Sequence[Result]]] = {
     "engine": engine_changes.measure,
@@ -37,18 +39,28 @@ def main() -> None:
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}")
     load = os.getloadavg()[0]
-    sections = []
+    recorded = _recorded()
     for name in arguments.names or BENCHMARKS:
         print(f"{name} ...", file=sys.stderr)
-        sections.append(
-            f"## {name}\n\n{inspect.cleandoc(BENCHMARKS[name].__doc__ or '')}\n\n{table(BENCHMARKS[name]())}\n"
-        )
-        print(sections[-1])
+        text = f"{inspect.cleandoc(BENCHMARKS[name].__doc__ or '')}\n\n{table(BENCHMARKS[name]())}\n"
+        recorded[name] = f"{text}\n{_circumstances(name, load)}\n"
+        print(f"## {name}\n\n{text}")
     if arguments.record:
-        machine = f"{os.cpu_count()} cores, Linux {platform.release()}, CPython {platform.python_version()}"
-        command = " ".join(["python -m benchmarks", *arguments.names, "--record"])
-        head = f"# Benchmark results\n\nMade by `{command}` on {machine}; load average before: {load:.1f}.\n"
-        (Path(__file__).parent / "RESULTS.md").write_text("\n".join([head, *sections]))
+        sections = [f"## {name}\n\n{recorded[name]}" for name in BENCHMARKS if name in recorded]
+        RESULTS.write_text("\n".join(["# Benchmark results\n", *sections]))
+
+
+def _recorded() -> dict[str, str]:
+    """The sections that are recorded: those of benchmarks that do not run now stay."""
+    if not RESULTS.exists():
+        return {}
+    parts = RESULTS.read_text().split("\n## ")[1:]
+    return {name: text.strip("\n") + "\n" for name, _, text in (part.partition("\n") for part in parts)}
+
+
+def _circumstances(name: str, load: float) -> str:
+    machine = f"{os.cpu_count()} cores, Linux {platform.release()}, CPython {platform.python_version()}"
+    return f"Made by `python -m benchmarks {name} --record` on {machine}; load average before: {load:.1f}."
 
 
 if __name__ == "__main__":
