@@ -30,6 +30,8 @@ def by_regex(regex: str) -> dict[str, Any]:
     return {"match": [{"uri": {"regex": regex}}]}
 
 
+_LATER = "2026-02-01T00:00:00Z"
+
 BAD_ROUTES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "of another type": ({"timeout": {"a": 1}}, ("ERROR spec.http[0].timeout",)),
     "against each other": ({"redirect": {"uri": "/x"}}, ("ERROR spec.http[0]",)),
@@ -99,9 +101,10 @@ async def test_a_port_that_two_want_for_different_protocols(mesh: LiveMesh) -> N
     """Who was first has it, and the other is told."""
     ports = [{"number": mesh.port, "name": "tcp", "protocol": "TCP"}]
     endpoints = [{"address": "127.0.0.70", "ports": {"tcp": mesh.backend}}]
-    spec = {"hosts": ["late.example.com"], "ports": ports, "resolution": "STATIC", "endpoints": endpoints}
-    entry = resource("ServiceEntry", "a-late", spec, creationTimestamp="2026-02-01T00:00:00Z")
-    mesh.manifests.write("conflict", entry)
+    common = {"addresses": ["10.9.9.9"], "ports": ports, "resolution": "STATIC", "endpoints": endpoints}
+    first = resource("ServiceEntry", "first", {"hosts": ["first.example.com"], **common})
+    late = resource("ServiceEntry", "a-late", {"hosts": ["a-late.example.com"], **common}, creationTimestamp=_LATER)
+    mesh.manifests.write("conflict", first, late)
     await mesh.until_fault("ServiceEntry", "a-late", "spec.ports[0].number: is not listened on")
     await mesh.goes_on()
     mesh.manifests.remove("conflict")

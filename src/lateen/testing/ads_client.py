@@ -92,6 +92,10 @@ class AdsClient:
                 await self._request(type_, subscribe=sorted(names))
         self._reader = asyncio.create_task(self._read())
 
+    def move(self, address: str) -> None:
+        """The next `connect` is to another server."""
+        self._address = address
+
     async def subscribe(self, type_: ResourceType, *names: str) -> None:
         self._names.setdefault(type_, set()).update(names)
         await self._request(type_, subscribe=names)

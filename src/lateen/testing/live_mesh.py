@@ -102,7 +102,8 @@ class LiveMesh:
         self.istiod: IstiodProcess
         self.envoy: RunningEnvoy
         self.load: Load
-        self._turn = 0
+        self.turn = 0
+        """Of the edits that `follows` makes."""
         manifests.write("services", *service("web", port, backend), *service("other", port, backend))
         manifests.write("web", self.routes())
         manifests.write(
@@ -132,8 +133,8 @@ class LiveMesh:
 
     async def follows(self) -> None:
         """Waits until an edit of another VirtualService shows in traffic: configuration goes on."""
-        self._turn += 1
-        wanted = f"turn {self._turn}"
+        self.turn += 1
+        wanted = f"turn {self.turn}"
         body = {"directResponse": {"status": 200, "body": {"string": wanted}}}
         self.manifests.write("other", resource("VirtualService", "other", {"hosts": ["other"], "http": [body]}))
         deadline = time.monotonic() + 30

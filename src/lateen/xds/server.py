@@ -137,6 +137,9 @@ class XdsServer:
         try:
             await self._serve(protocol, type_, authenticator, call)
         except (BadRequest, BadNode) as error:
+            # Its frames hold the request and, through the task that read it, themselves: megabytes that would wait for
+            # the garbage collector, which counts objects and not bytes.
+            error.__traceback__ = None
             await self._end(call, grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except Refused as error:
             code = grpc.StatusCode.UNAUTHENTICATED if error.unauthenticated else grpc.StatusCode.PERMISSION_DENIED

@@ -61,12 +61,16 @@ class Session:
 
     def receive(self, request: Request) -> None:
         """Raises BadRequest when the request goes beyond the limits."""
+        names = request.subscribe if isinstance(request, DeltaRequest) else request.names
+        self._check_count(request.type, len(names))
+        if any(len(name) > self._limits.name_length for name in names):
+            raise BadRequest(f"a name is longer than {self._limits.name_length} characters")
         conversation = self._conversation(request.type)
         if request.nonce:
             self._acknowledge(conversation, request)
         subscription = self.protocol.subscription(conversation, request, self._inventory.subscriptions)
         if subscription is not None:
-            self._check(request, len(subscription.names))
+            self._check_count(request.type, len(subscription.names))
             feeds = tuple(self._inventory.feed(request.type, view) for view in self._views or ())
             conversation.want(subscription, feeds, self)
 
@@ -116,12 +120,9 @@ class Session:
         self.rejections[conversation.type] = found
         self._rejected(found)
 
-    def _check(self, request: Request, count: int) -> None:
-        names = request.subscribe if isinstance(request, DeltaRequest) else request.names
+    def _check_count(self, type_: ResourceType, count: int) -> None:
         if count > self._limits.names:
-            raise BadRequest(f"{count} names of {request.type.name} are asked for; the limit is {self._limits.names}")
-        if any(len(name) > self._limits.name_length for name in names):
-            raise BadRequest(f"a name is longer than {self._limits.name_length} characters")
+            raise BadRequest(f"{count} names of {type_.name} are asked for; the limit is {self._limits.names}")
 
     # --- out -------------------------------------------------------------------------------------------------
 
