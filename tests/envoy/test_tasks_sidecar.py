@@ -66,6 +66,18 @@ spec: {selector: {app: tcp-echo}, ports: [{name: tcp, port: $port_tcp, targetPor
 ---
 apiVersion: v1
 kind: Service
+metadata: {name: guarded}
+spec: {selector: {app: server}, ports: [{name: http, port: $port_http, targetPort: $port_strict}]}
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: server}
+spec:
+  selector: {matchLabels: {app: server}}
+  portLevelMtls: {$port_strict: {mode: STRICT}}
+---
+apiVersion: v1
+kind: Service
 metadata: {name: inside, namespace: narrow}
 spec: {selector: {app: inside}, ports: [{name: http, port: $port_narrow, targetPort: http}]}
 ---
@@ -274,6 +286,9 @@ spec:
   - port: {number: $port_scripted, name: http-scripted, protocol: HTTP}
     bind: $server
     defaultEndpoint: 127.0.0.1:$backend
+  - port: {number: $port_strict, name: http-strict, protocol: HTTP}
+    bind: $server
+    defaultEndpoint: 127.0.0.1:$backend
   - port: {number: $port_crowded, name: tcp-crowded, protocol: TCP}
     bind: $server
     defaultEndpoint: 127.0.0.1:$stream
@@ -424,7 +439,8 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
             "backend": await stack.enter_async_context(http_backend("server")),
             "stream": await stack.enter_async_context(tcp_backend("server")),
         }
-        mesh.apply("services", SERVICES, *pods, pod("server", SERVER, {}, app="server"))
+        injected = {"security.istio.io/tlsMode": "istio"}
+        mesh.apply("services", SERVICES, *pods, pod("server", SERVER, {}, app="server", **injected))
         for name, text in (
             ("routing", ROUTING),
             ("resilience", RESILIENCE),
@@ -437,7 +453,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         locality = {"region": "region1", "zone": "zone1"}
         world.caller = await mesh.proxy("caller", 3, locality=locality)
         await mesh.proxy("client", 1, namespace="narrow", address="127.0.0.9")
-        await mesh.proxy("server", 3, address=SERVER)
+        await mesh.proxy("server", 4, address=SERVER)
         yield world
 
 
@@ -596,6 +612,14 @@ async def test_sidecar_scoping(world: World) -> None:
     hosts = ("inside", "inside.narrow.svc.cluster.local", "outside.default", "unknown.com")
     answers = [await world.mesh.call(port, host, address="127.0.0.9") for host in hosts]
     assert [answer.status for answer in answers] == [200, 200, 502, 502]
+
+
+async def test_mutual_tls_of_itself(world: World) -> None:
+    """Nobody says that the caller is to use it; the server insists."""
+    answer = await world.get("guarded")
+    assert "URI=spiffe://cluster.local/ns/default/sa/caller" in answer.sent["x-forwarded-client-cert"]
+    with pytest.raises(OSError):
+        await world.served("strict")
 
 
 async def test_local_rate_limit(world: World) -> None:
