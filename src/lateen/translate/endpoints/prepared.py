@@ -35,9 +35,9 @@ class Prepared(msgspec.Struct, frozen=True):
 
     def groups(self, subset: Labels) -> list[Group[bytes]]:
         """The endpoints that carry all of these labels, none of which is about places."""
-        chosen = [labels.issuperset(subset) for labels in self.labels]
-        if all(chosen):
+        if not subset:
             return [part.group for part in self.parts]
+        chosen = [labels.issuperset(subset) for labels in self.labels]
         found: list[Group[bytes]] = []
         for part in self.parts:
             selected = [chosen[kind] for kind in part.kinds]

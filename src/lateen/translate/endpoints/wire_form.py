@@ -59,13 +59,13 @@ def serialised(group: Group[Weighted], names: CanonicalNames) -> Group[bytes]:
 
 
 def _group(group: Group[bytes]) -> bytes:
-    where = embedded(1, _locality(group.locality)) if any(group.locality) else b""
-    return b"%b%b%b%b" % (
-        where,
-        b"".join(group.members),
-        embedded(3, unsigned(1, group.weight)),
-        unsigned(5, group.priority),
-    )
+    locality, priority, weight, members = group
+    parts = [embedded(1, _locality(locality))] if any(locality) else []
+    parts += members
+    parts.append(embedded(3, unsigned(1, weight)))
+    if priority:
+        parts.append(unsigned(5, priority))
+    return b"".join(parts)
 
 
 def member(endpoint: Endpoint, weight: int, names: CanonicalNames) -> bytes:
