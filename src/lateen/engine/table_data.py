@@ -12,14 +12,17 @@ ABSENT: Any = object()
 
 
 class Listing:
-    """The keys in one bucket, and their sorted tuple, made when first asked for after a change."""
+    """The keys in one bucket, and their sorted tuple, made when first asked for after a change.
+
+    A bucket of one key that nobody has read is that key itself: most buckets of most indexes are.
+    """
 
     __slots__ = ("_members", "_sorted", "source")
 
     def __init__(self, *keys: Any) -> None:
         """Of one key or none."""
         self._members: set[Any] | None = None
-        """None: `_sorted` says it all. Most buckets of most indexes have one member, and a set takes 216 bytes."""
+        """None: `_sorted` says it all."""
         self._sorted: tuple[Any, ...] | None = keys
         self.source: Source | None = None
 
@@ -48,6 +51,10 @@ class Listing:
         self._sorted = None
 
 
+Buckets = dict[Hashable, Any]
+"""Of one index: a Listing, or a lone key."""
+
+
 class TableData:
     """Mutable; changed by the engine's transactions alone."""
 
@@ -56,8 +63,7 @@ class TableData:
     def __init__(self, table: Table[Any, Any]) -> None:
         self.table = table
         self.values: dict[Any, Any] = {}
-        self.buckets: dict[str, dict[Hashable, Listing]] = {name: {} for name in table.indexes}
-        """By index and bucket."""
+        self.buckets: dict[str, Buckets] = {name: {} for name in table.indexes}
         self.sources: dict[Any, Source] = {}
         """Of keys that were read."""
         self.keys_read: Source | None = None
@@ -86,19 +92,17 @@ class TableData:
 
     def members(self, index: str, bucket: Hashable) -> Listing:
         """The keys in one bucket, to read. Raises KeyError when the table has no such index."""
-        return self._index(index).get(bucket) or Listing()
+        return _listing(self._index(index).get(bucket, ABSENT))
 
     def listing(self, index: str, bucket: Hashable) -> Listing:
         """The keys in one bucket, with a source for a reader. Raises KeyError when the table has no such index."""
         buckets = self._index(index)
-        listing = buckets.get(bucket)
-        if listing is None:
-            listing = buckets[bucket] = Listing()
+        listing = buckets[bucket] = _listing(buckets.get(bucket, ABSENT))
         if listing.source is None:
             listing.source = Source(self.table, None, index, bucket)
         return listing
 
-    def _index(self, name: str) -> dict[Hashable, Listing]:
+    def _index(self, name: str) -> Buckets:
         found = self.buckets.get(name)
         if found is None:
             raise KeyError(f"{self.table!r} has no index {name!r}; it has: {', '.join(self.table.indexes)}")
@@ -112,7 +116,8 @@ class TableData:
 
     def sources_held(self) -> int:
         """How many there are, of keys, buckets and the set of keys."""
-        of_buckets = sum(b.source is not None for buckets in self.buckets.values() for b in buckets.values())
+        entries = (entry for buckets in self.buckets.values() for entry in buckets.values())
+        of_buckets = sum(type(entry) is Listing and entry.source is not None for entry in entries)
         return len(self.sources) + of_buckets + (self.keys_read is not None)
 
     # --- changing ------------------------------------------------------------------------------------------------
@@ -140,10 +145,20 @@ class TableData:
                 if self.keys_read is not None:
                     changed.append(self.keys_read)
             for function, buckets in self._indexes:
-                before = () if old is ABSENT else function(old)
+                if old is ABSENT:
+                    for bucket in function(value):
+                        if bucket in buckets:
+                            _join(buckets, bucket, key, changed)
+                        else:
+                            buckets[bucket] = key
+                    continue
+                before = function(old)
                 after = () if value is ABSENT else function(value)
                 if before != after:
-                    _move(buckets, key, before, after, changed)
+                    for bucket in set(before).difference(after):
+                        _leave(buckets, bucket, key, changed)
+                    for bucket in set(after).difference(before):
+                        _join(buckets, bucket, key, changed)
         return different
 
     def forget(self, source: Source) -> None:
@@ -151,7 +166,7 @@ class TableData:
         if source.index:
             buckets = self.buckets[source.index]
             listing = buckets.get(source.bucket)
-            if listing is not None and listing.source is source:
+            if type(listing) is Listing and listing.source is source:
                 listing.source = None
                 if not listing.members:
                     del buckets[source.bucket]
@@ -161,30 +176,33 @@ class TableData:
             del self.sources[source.key]
 
 
-def _move(
-    buckets: dict[Hashable, Listing],
-    key: Any,
-    before: tuple[Hashable, ...],
-    after: tuple[Hashable, ...],
-    changed: list[Source],
-) -> None:
-    """Takes a key out of the buckets it was in, and puts it into those it is in now."""
-    if before:
-        kept = set(after)
-        for bucket in before:
-            if bucket in kept or (listing := buckets.get(bucket)) is None:
-                continue
-            listing.discard(key)
-            if listing.source is not None:
-                changed.append(listing.source)
-            elif not listing.members:
-                del buckets[bucket]
-        after = tuple(set(after).difference(before))
-    for bucket in after:
-        listing = buckets.get(bucket)
-        if listing is None:
-            buckets[bucket] = Listing(key)
-            continue
-        listing.add(key)
-        if listing.source is not None:
-            changed.append(listing.source)
+def _listing(entry: Any) -> Listing:
+    """What a bucket holds; empty if it is ABSENT."""
+    if type(entry) is Listing:
+        return entry
+    return Listing() if entry is ABSENT else Listing(entry)
+
+
+def _join(buckets: Buckets, bucket: Hashable, key: Any, changed: list[Source]) -> None:
+    """Puts a key into a bucket."""
+    entry = buckets.get(bucket, ABSENT)
+    if entry is ABSENT:
+        buckets[bucket] = key
+        return
+    listing = buckets[bucket] = _listing(entry)
+    listing.add(key)
+    if listing.source is not None:
+        changed.append(listing.source)
+
+
+def _leave(buckets: Buckets, bucket: Hashable, key: Any, changed: list[Source]) -> None:
+    """Takes a key out of a bucket that it is in."""
+    listing = buckets[bucket]
+    if type(listing) is not Listing:
+        del buckets[bucket]
+        return
+    listing.discard(key)
+    if listing.source is not None:
+        changed.append(listing.source)
+    elif not listing.members:
+        del buckets[bucket]
