@@ -115,3 +115,9 @@ def test_where_a_host_is_indexed() -> None:
     assert hosts.bucket("*.default.svc.cluster.local") == "*.default.svc.cluster.local"
     assert hosts.bucket("*", "default") == "*"
     assert hosts.bucket("web") == "web"
+
+
+@given(st.lists(PATTERNS, max_size=6), PATTERNS)
+def test_the_wildcards_that_cover_a_host(patterns: list[str], host: str) -> None:
+    expected = {pattern for pattern in patterns if hosts.is_wildcard(pattern) and hosts.covers(pattern, host)}
+    assert hosts.Wildcards(patterns).covering(host) == sorted(expected, key=hosts.specificity)
