@@ -22,7 +22,7 @@ from lateen.api.kubernetes.secret import Secret
 from lateen.api.kubernetes.service import NETWORK_LABEL, Service
 from lateen.api.mesh.mesh_config import MeshConfig
 from lateen.api.mesh.mesh_networks import MeshNetworks
-from lateen.api.networking.destination_rule import DestinationRule, TLSmode
+from lateen.api.networking.destination_rule import DestinationRule, PortTrafficPolicy, TLSmode, TrafficPolicy
 from lateen.api.networking.envoy_filter import EnvoyFilter
 from lateen.api.networking.gateway import Gateway
 from lateen.api.networking.proxy_config import ProxyConfig
@@ -104,17 +104,19 @@ def _secret_names(references: Iterable[str]) -> tuple[str, ...]:
 
 def _exported_to(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
     """Namespaces by name."""
-    return tuple(namespace for namespace in dict.fromkeys(value.spec.export_to) if namespace not in ("*", "."))
+    given = value.spec.export_to
+    return tuple([namespace for namespace in dict.fromkeys(given) if namespace not in ("*", ".")]) if given else ()
 
 
 def _asks_for_hashing(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
     """Whether any policy balances by consistent hashing, for which requests need a hash."""
-    policies = (value.spec.traffic_policy, *(subset.traffic_policy for subset in value.spec.subsets))
-    balancers = [policy.load_balancer for policy in policies if policy is not None]
-    balancers += [
-        port.load_balancer for policy in policies if policy is not None for port in policy.port_level_settings
-    ]
-    return (True,) if any(found is not None and found.consistent_hash is not None for found in balancers) else ()
+    for policy in (value.spec.traffic_policy, *[subset.traffic_policy for subset in value.spec.subsets]):
+        if policy is not None:
+            parts: tuple[TrafficPolicy | PortTrafficPolicy, ...] = (policy, *policy.port_level_settings)
+            for settings in parts:
+                if settings.load_balancer is not None and settings.load_balancer.consistent_hash is not None:
+                    return (True,)
+    return ()
 
 
 def _routed_hosts(value: Object[VirtualService]) -> tuple[Hashable, ...]:
@@ -124,7 +126,10 @@ def _routed_hosts(value: Object[VirtualService]) -> tuple[Hashable, ...]:
 
 
 def _has_wildcards(value: Object[VirtualService]) -> tuple[Hashable, ...]:
-    return (True,) if any(host.startswith("*") for host in value.spec.hosts) else ()
+    for host in value.spec.hosts:
+        if host.startswith("*"):
+            return (True,)
+    return ()
 
 
 def _gateways(value: Object[VirtualService]) -> tuple[Hashable, ...]:
@@ -134,16 +139,19 @@ def _gateways(value: Object[VirtualService]) -> tuple[Hashable, ...]:
 
 def _delegates(value: Object[VirtualService]) -> tuple[Hashable, ...]:
     """Namespace and name of those it delegates to."""
-    found = (route.delegate for route in value.spec.http if route.delegate is not None)
+    found = [route.delegate for route in value.spec.http if route.delegate is not None]
     return tuple(dict.fromkeys((d.namespace or value.metadata.namespace, d.name) for d in found))
 
 
 def _originates_tls(value: Object[DestinationRule]) -> tuple[Hashable, ...]:
     """True for those that have TLS of the user's (SIMPLE, MUTUAL) anywhere."""
-    policies = (value.spec.traffic_policy, *(subset.traffic_policy for subset in value.spec.subsets))
-    found = [policy.tls for policy in policies if policy is not None]
-    found += [port.tls for policy in policies if policy is not None for port in policy.port_level_settings]
-    return (True,) if any(tls is not None and tls.mode in (TLSmode.SIMPLE, TLSmode.MUTUAL) for tls in found) else ()
+    for policy in (value.spec.traffic_policy, *[subset.traffic_policy for subset in value.spec.subsets]):
+        if policy is not None:
+            parts: tuple[TrafficPolicy | PortTrafficPolicy, ...] = (policy, *policy.port_level_settings)
+            for settings in parts:
+                if settings.tls is not None and settings.tls.mode in (TLSmode.SIMPLE, TLSmode.MUTUAL):
+                    return (True,)
+    return ()
 
 
 def _asks_for_clients(value: Object[VirtualService]) -> tuple[Hashable, ...]:
