@@ -1,7 +1,7 @@
 """What rules of capture do to a packet, worked out without a kernel.
 
-`travel` sends a packet through a rule model. What the renderers write, `rule_texts` reads back into such a model, so that
-all can be compared packet by packet."""
+`travel` sends a packet through a rule model. What the renderers write, `rule_texts` reads back into such a model, so
+that all can be compared packet by packet."""
 
 from __future__ import annotations
 
