@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 from cryptography import x509
@@ -15,11 +15,11 @@ from lateen.model.identity import spiffe_identity
 class ByCertificate:
     """By the SPIFFE identity in the client certificate. Its Subject goes on to the next one.
 
-    `trust_domains` are those whose workloads may renew here. With none, nobody may: roots may vouch for more meshes.
+    `trust_domains` gives those whose workloads may renew here (the mesh's own, as it is now): roots may vouch for more.
     """
 
     def __init__(
-        self, trust_domains: frozenset[str], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, trust_domains: Callable[[], Collection[str]], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._trust_domains = trust_domains
         self._now = now
@@ -38,6 +38,6 @@ class ByCertificate:
         # The handshake may be long ago.
         if not certificate.not_valid_before_utc <= self._now() < certificate.not_valid_after_utc:
             raise Refused("the client certificate is not valid now")
-        if found[0].trust_domain not in self._trust_domains:
+        if found[0].trust_domain not in self._trust_domains():
             raise Refused(f"trust domain {found[0].trust_domain!r} is not one of this mesh's", denied=True)
         return Caller(found[0], facts=facts_in(certificate.subject))

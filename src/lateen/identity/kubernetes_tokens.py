@@ -7,6 +7,7 @@ a pod that has been deleted must not be good for a moment longer.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 from lateen.identity.api import KubernetesApi
@@ -28,14 +29,15 @@ class KubernetesTokens:
     def __init__(
         self,
         api: KubernetesApi,
-        trust_domain: str,
+        trust_domain: Callable[[], str],
         *,
         cluster: str = "",
         audiences: tuple[str, ...] = AUDIENCES,
         at_once: int = 32,
         timeout: float = 10.0,
     ) -> None:
-        """Tokens must be for one of `audiences`. At most `at_once` are reviewed at a time, each in `timeout` seconds.
+        """`trust_domain`: the mesh's, as it is now. Tokens must be for one of `audiences`. At most `at_once` are
+        reviewed at a time, each in `timeout` seconds.
 
         `cluster` is the cluster's name in the mesh: tokens that are said to be from another are refused.
         """
@@ -82,7 +84,7 @@ class KubernetesTokens:
         user = status.get("user") or {}
         if _GROUP not in (user.get("groups") or ()):
             raise Refused("the token is not of a service account")
-        identity = service_account(str(user.get("username") or ""), self._trust_domain)
+        identity = service_account(str(user.get("username") or ""), self._trust_domain())
         extra = user.get("extra") or {}
         name, uid = _first(extra.get(_POD_NAME)), _first(extra.get(_POD_UID))
         return Caller(identity, BoundPod(name, uid) if name and uid else None)

@@ -6,7 +6,7 @@ it is bound to still exists cannot be known here, so it proves the account alone
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import jwt
@@ -24,8 +24,10 @@ _SKEW: Final = 10.0
 class OidcTokens:
     """Of one issuer (Istio: JWT_RULE)."""
 
-    def __init__(self, issuer: str, keys: KeySet, trust_domain: str, *, audiences: tuple[str, ...] = AUDIENCES) -> None:
-        """A token must be for one of `audiences`."""
+    def __init__(
+        self, issuer: str, keys: KeySet, trust_domain: Callable[[], str], *, audiences: tuple[str, ...] = AUDIENCES
+    ) -> None:
+        """`trust_domain`: the mesh's, as it is now. A token must be for one of `audiences`."""
         self._issuer = issuer
         self._keys = keys
         self._trust_domain = trust_domain
@@ -42,7 +44,7 @@ class OidcTokens:
             raise Refused("the bearer token is not a JWT") from None
         algorithm = str(header.get("alg"))
         if algorithm not in ALGORITHMS:
-            raise Refused(f"the token is signed by {algorithm}")
+            raise Refused(f"the token is signed by {algorithm!r}")
         if not self._from_issuer(evidence.token):
             # Nobody can make us ask for keys with tokens of others.
             raise Refused(f"the token is not of {self._issuer}")
@@ -53,7 +55,7 @@ class OidcTokens:
             except jwt.PyJWTError as error:
                 reason = str(error)
                 continue
-            return Caller(service_account(str(claims["sub"]), self._trust_domain))
+            return Caller(service_account(str(claims["sub"]), self._trust_domain()))
         raise Refused(f"the token is not good: {reason}")
 
     def _from_issuer(self, token: str) -> bool:

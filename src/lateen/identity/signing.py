@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -109,6 +110,21 @@ def sign(
         raise BadSigningRequest(
             f"a certificate is asked for that is valid for {asked}; at most {terms.longest} are allowed"
         )
+    names = [x509.UniformResourceIdentifier(str(identity))]
+    life = asked if asked > timedelta() else terms.default
+    return sign_leaf(authority, key, subject(facts), names, now=now, life=life)
+
+
+def sign_leaf(
+    authority: Authority,
+    key: PublicKey,
+    name: x509.Name,
+    names: Sequence[x509.GeneralName],
+    *,
+    now: datetime,
+    life: timedelta,
+) -> Issued:
+    """A certificate with exactly this Subject and these alternative names. Raises AuthorityExpired."""
     if not authority.not_before <= now < authority.not_after:
         raise AuthorityExpired(
             f"the authority is valid from {authority.not_before.isoformat()} to {authority.not_after.isoformat()}"
@@ -116,11 +132,9 @@ def sign(
     # Certificates tell whole seconds.
     now = now.replace(microsecond=0)
     begin = max(now - CLOCK_SKEW, authority.not_before)
-    end = min(now + (asked if asked > timedelta() else terms.default), authority.not_after)
+    end = min(now + life, authority.not_after)
     serial = x509.random_serial_number()
     issuer = authority.certificate
-    name = subject(facts)
-    uri = x509.UniformResourceIdentifier(str(identity))
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -130,7 +144,7 @@ def sign(
         .not_valid_before(begin)
         .not_valid_after(end)
         # Where there is no Subject the alternative name must be understood (RFC 5280, 4.2.1.6).
-        .add_extension(x509.SubjectAlternativeName([uri]), critical=not name.rdns)
+        .add_extension(x509.SubjectAlternativeName(names), critical=not name.rdns)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(key), critical=True)
         .add_extension(_BOTH_SIDES, critical=False)

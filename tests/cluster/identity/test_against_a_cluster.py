@@ -62,7 +62,7 @@ def bound(control: LocalCluster, room: str, *audiences: str) -> str:
 
 
 async def authenticate(client: Client, token: str) -> Caller:
-    return await KubernetesTokens(client, "cluster.local").authenticate(Evidence(token))
+    return await KubernetesTokens(client, lambda: "cluster.local").authenticate(Evidence(token))
 
 
 async def until(condition: Callable[[], Any]) -> None:
@@ -112,7 +112,7 @@ async def test_a_certificate_for_a_pod(control: LocalCluster, client: Client, ro
     current = CurrentAuthority()
     secret = RootSecret(client, current, namespace=room)
     issuer = Issuer(
-        current, AnyOf(KubernetesTokens(client, "cluster.local")), KubernetesPods(client), cluster="Kubernetes"
+        current, AnyOf(KubernetesTokens(client, lambda: "cluster.local")), KubernetesPods(client), cluster="Kubernetes"
     )
     token = await asyncio.to_thread(bound, control, room, "istio-ca")
     asked = CertificateRequest(signing_request(ec_key(), uris=("spiffe://cluster.local/ns/kube-system/sa/admin",)))

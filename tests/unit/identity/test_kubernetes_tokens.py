@@ -45,7 +45,7 @@ def status(**more: Any) -> dict[str, Any]:
 
 
 async def ask(reviewer: Reviewer, token: str = "t.o.k", **options: Any) -> Caller:
-    return await KubernetesTokens(reviewer, "cluster.local", **options).authenticate(Evidence(token))
+    return await KubernetesTokens(reviewer, lambda: "cluster.local", **options).authenticate(Evidence(token))
 
 
 async def test_a_good_token_proves_identity_and_pod() -> None:
@@ -92,7 +92,7 @@ async def test_the_api_server_is_not_asked_about_nonsense(token: str) -> None:
 async def test_tokens_of_other_clusters_are_refused_unasked() -> None:
     reviewer = Reviewer(status())
     with pytest.raises(Refused, match="west"):
-        await KubernetesTokens(reviewer, "", cluster="east").authenticate(Evidence("t", cluster="west"))
+        await KubernetesTokens(reviewer, lambda: "", cluster="east").authenticate(Evidence("t", cluster="west"))
     assert reviewer.asked == []
 
 
@@ -123,7 +123,7 @@ async def test_a_slow_server_is_not_waited_for() -> None:
 async def test_nothing_is_remembered() -> None:
     """The token of a pod that has been deleted is bad at once."""
     reviewer = Reviewer(status())
-    tokens = KubernetesTokens(reviewer, "cluster.local")
+    tokens = KubernetesTokens(reviewer, lambda: "cluster.local")
     await tokens.authenticate(Evidence("t"))
     reviewer.answer = Reviewed(201, {"status": {"authenticated": False}})
     with pytest.raises(Refused):

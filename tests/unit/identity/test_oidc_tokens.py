@@ -44,7 +44,7 @@ class Provider:
 
     def tokens(self, **options: Any) -> OidcTokens:
         keys = KeySet(ISSUER, self.fetch, clock=lambda: self.now, pace=KeySetPace(300, 3600, 10), **options)
-        return OidcTokens(ISSUER, keys, "cluster.local")
+        return OidcTokens(ISSUER, keys, lambda: "cluster.local")
 
 
 def token(key: Any = RSA, algorithm: str = "RS256", kid: str | None = "one", **claims: Any) -> str:

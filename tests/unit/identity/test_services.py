@@ -155,7 +155,7 @@ async def test_grpc_by_token(site: Site, servers: list[Any]) -> None:
 
 
 async def test_grpc_renewal_by_certificate(site: Site, servers: list[Any]) -> None:
-    issuer = site.issuer(ByCertificate(frozenset({"cluster.local"})))
+    issuer = site.issuer(ByCertificate(lambda: ("cluster.local",)))
     port = await serve_grpc(site, servers, issuer, client_certificates=True)
     leaf, *path = await call(site, port, asked(), pair=site.workload())
     assert verified_names((leaf, *path[:-1]), (ROOT.pem.decode(),))[0] == ["spiffe://cluster.local/ns/shop/sa/web"]
@@ -238,7 +238,7 @@ async def test_https_by_token(site: Site, runners: list[web.AppRunner]) -> None:
 
 
 async def test_https_renewal_by_certificate(site: Site, runners: list[web.AppRunner]) -> None:
-    issuer = site.issuer(ByCertificate(frozenset({"cluster.local"})))
+    issuer = site.issuer(ByCertificate(lambda: ("cluster.local",)))
     port = await serve_https(runners, issuer, site.server_context())
     url = f"https://127.0.0.1:{port}{PATH}"
     status, answer, _ = await post(url, site.client_context(site.workload()), {"csr": CSR})
@@ -247,7 +247,7 @@ async def test_https_renewal_by_certificate(site: Site, runners: list[web.AppRun
 
 
 async def test_https_refuses_certificates_of_other_roots(site: Site, runners: list[web.AppRunner]) -> None:
-    issuer = site.issuer(ByCertificate(frozenset({"cluster.local"})))
+    issuer = site.issuer(ByCertificate(lambda: ("cluster.local",)))
     port = await serve_https(runners, issuer, site.server_context())
     forged = ServerAuthority("ours, they say").issue(str(WEB))
     context = site.client_context((forged.certificate.encode(), forged.key.encode()))

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+
+from lateen.identity.self_signed import self_signed
+from lateen.identity.serving import ServingCertificate, serving_certificate
+
+NOW = datetime.now(UTC)
+ROOT = self_signed(NOW)
+NAMES = ("istiod.istio-system.svc", "istiod.istio-system.svc.cluster.local")
+
+
+@pytest.fixture(scope="module")
+def made() -> ServingCertificate:
+    return serving_certificate(ROOT, NAMES, now=NOW, life=timedelta(hours=2))
+
+
+def verify(made: ServingCertificate, name: str) -> None:
+    leaf, *path = x509.load_pem_x509_certificates(made.chain.encode())
+    store = Store(list(ROOT.roots))
+    PolicyBuilder().store(store).build_server_verifier(x509.DNSName(name)).verify(leaf, path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_known_by_its_names(made: ServingCertificate, name: str) -> None:
+    verify(made, name)
+
+
+def test_and_by_no_other(made: ServingCertificate) -> None:
+    with pytest.raises(VerificationError):
+        verify(made, "istiod.elsewhere.svc")
+
+
+def test_it_serves(made: ServingCertificate, tmp_path: Path) -> None:
+    (tmp_path / "chain").write_text(made.chain)
+    (tmp_path / "key").write_text(made.key)
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tmp_path / "chain", tmp_path / "key")
+    assert made.not_after == NOW.replace(microsecond=0) + timedelta(hours=2)
+
+
+def test_its_key_is_not_shown(made: ServingCertificate) -> None:
+    assert "PRIVATE" not in repr(made)
