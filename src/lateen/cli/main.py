@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Final
+
 import click
 
 from lateen import __version__
-from lateen.cli.cluster import cluster
-from lateen.cli.crds import crds
-from lateen.cli.istiod import istiod
-from lateen.cli.translate import translate
-from lateen.cli.validate import validate
+
+_COMMANDS: Final = ("cluster", "crds", "istiod", "translate", "validate")
+"""Each is in the module of its name."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Root(click.Group):
+    """Loads a command when it is used: `lateen validate` does not wait for what `lateen istiod` imports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"lateen.cli.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="lateen")
 def main() -> None:
     """Lateen: a service mesh that speaks Istio's APIs, on stock Envoy."""
-
-
-main.add_command(cluster)
-main.add_command(crds)
-main.add_command(istiod)
-main.add_command(translate)
-main.add_command(validate)
 
 
 if __name__ == "__main__":
