@@ -53,6 +53,26 @@ class Claim(NamedTuple):
         return self.host != other.host and (not self.home or not other.home or self.home == other.home)
 
 
+class Owners:
+    """Who has a domain, as claims come in by precedence."""
+
+    def __init__(self) -> None:
+        self._everywhere: set[str] = set()
+        """Hosts that have it for all clients."""
+        self._homes: dict[str, set[str]] = {}
+        """Hosts that have it for clients of a namespace."""
+        self._all: set[str] = set()
+
+    def add(self, claim: Claim) -> bool:
+        """Whether the domain is the claim's: no client knows it as one of another host."""
+        others = (self._everywhere, self._homes.get(claim.home, ())) if claim.home else (self._all,)
+        if any(host != claim.host for hosts_ in others for host in hosts_):
+            return False
+        self._all.add(claim.host)
+        (self._homes.setdefault(claim.home, set()) if claim.home else self._everywhere).add(claim.host)
+        return True
+
+
 def service_domains(db: Reader, found: Service, bare: str) -> list[str]:
     """Every domain of a service, without ports.
 

@@ -26,6 +26,26 @@ def covers(pattern: str, host: str) -> bool:
     return len(host) > len(suffix) and host.endswith(suffix)
 
 
+class Wildcards:
+    """Many wildcards, to find those that cover a host without trying each. Immutable."""
+
+    __slots__ = ("_lengths", "_patterns")
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._patterns = frozenset(pattern for pattern in patterns if is_wildcard(pattern))
+        self._lengths = sorted({len(pattern) - 1 for pattern in self._patterns}, reverse=True)
+
+    def covering(self, host: str) -> list[str]:
+        """Those that cover a host (a name or a pattern, itself included), the closest first."""
+        if not self._patterns:
+            return []
+        wide = is_wildcard(host)
+        text = host[1:] if wide else host
+        longest = len(text) if wide else len(text) - 1
+        found = [f"*{text[len(text) - length :]}" for length in self._lengths if length <= longest]
+        return [pattern for pattern in found if pattern in self._patterns]
+
+
 def backwards(names: Iterable[str]) -> list[str]:
     """Host names to look for suffixes in: see `covers_some`."""
     return sorted({name[::-1] for name in names})

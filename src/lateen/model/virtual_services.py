@@ -84,15 +84,28 @@ def outline(db: Reader, key: Key) -> Outline | None:
     )
 
 
+class WildcardHosts(msgspec.Struct, frozen=True, gc=False, eq=False):
+    """The wildcard hosts of VirtualServices."""
+
+    outlines: Mapping[str, tuple[Outline, ...]]
+    """By host, sorted."""
+    wildcards: hosts.Wildcards
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WildcardHosts) and self.outlines == other.outlines
+
+
 @query
-def wildcard_virtual_services(db: Reader) -> tuple[tuple[str, Outline], ...]:
-    """The wildcard hosts of all VirtualServices for sidecars, the closest first."""
-    found = []
+def wildcard_virtual_services(db: Reader) -> WildcardHosts:
+    """The wildcard hosts of all VirtualServices for sidecars."""
+    found: dict[str, tuple[Outline, ...]] = {}
     for key in VIRTUAL_SERVICES.where(db, "wildcard", True):
         one = outline(db, key)
         if one is not None and MESH in one.gateways:
-            found += [(host, one) for host in one.hosts if hosts.is_wildcard(host)]
-    return tuple(sorted(found, key=lambda pair: (hosts.specificity(pair[0]), pair[1].age)))
+            for host in one.hosts:
+                if hosts.is_wildcard(host):
+                    found[host] = (*found.get(host, ()), one)
+    return WildcardHosts({host: found[host] for host in sorted(found)}, hosts.Wildcards(found))
 
 
 def candidates_of_host(db: Reader, host: str) -> tuple[Candidate, ...]:
@@ -105,9 +118,10 @@ def candidates_of_host(db: Reader, host: str) -> tuple[Candidate, ...]:
         one = outline(db, key)
         if one is not None and MESH in one.gateways and host in one.hosts:
             found.append(Candidate(hosts.specificity(host), one))
-    for pattern, one in wildcard_virtual_services(db):
-        if pattern != host and hosts.covers(pattern, host):
-            found.append(Candidate(hosts.specificity(pattern), one))
+    wide = wildcard_virtual_services(db)
+    for pattern in wide.wildcards.covering(host) if wide.outlines else ():
+        if pattern != host:
+            found += [Candidate(hosts.specificity(pattern), one) for one in wide.outlines[pattern]]
     if len(found) > 1:
         found.sort(key=lambda each: (each.specificity, each.outline.age))
     return tuple(found)

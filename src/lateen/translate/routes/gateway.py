@@ -9,13 +9,13 @@ from envoy.config.route.v3 import route_components_pb2
 
 from lateen.api.objects import Key
 from lateen.engine import Reader, query
-from lateen.model import hosts
 from lateen.model.domains import compliant, with_port
 from lateen.model.gateways import GatewayServer, gateway_servers
 from lateen.model.proxy import GatewayView
 from lateen.model.route_targets import holder, lost
 from lateen.model.virtual_services import Outline, virtual_services_of_gateway
 from lateen.translate.resource import Recipe, Resource, resource_of_bytes
+from lateen.translate.routes.exposure import Exposure
 from lateen.translate.routes.http_routes import Routing, http_routes
 from lateen.translate.routes.route_table import configuration_head
 from lateen.translate.routes.routings import Routings
@@ -63,50 +63,53 @@ def gateway_table(db: Reader, view: GatewayView, servers: tuple[GatewayServer, .
     """What the servers that share a route configuration expose, as far as VirtualServices route it."""
     client = holder(db, view)
     routings = Routings(db, client, view.namespace, view.labels)
-    found: dict[str, list[Routing]] = {}
+    bound = _bound(db, view, servers)
+    found: dict[str, dict[Routing, None]] = {}
     ports: dict[str, int] = {}
     redirecting: set[str] = set()
-    resolved: dict[tuple[Key, str], Routing] = {}
-    for server in servers:
-        name = f"{server.gateway.namespace}/{server.gateway.name}"
-        for one in virtual_services_of_gateway(db, name, view.namespace):
-            if not one.has_http:
-                continue
-            for host in shared_hosts(server, one):
-                routing = resolved.get((one.key, name))
-                if routing is None:
-                    missing = lost(db, one.key, server.number, client)
-                    routing = routings.of(one.key, server.number, name, missing, tls=server.terminates_tls)
-                    resolved[one.key, name] = routing
-                present = found.setdefault(host, [])
-                ports.setdefault(host, server.number)
-                if routing not in present:
-                    present.append(routing)
-                if server.redirects_to_https:
-                    redirecting.add(host)
+    resolved: dict[tuple[Key, Key], Routing] = {}
+    for index, server in enumerate(servers):
+        for one, host in bound.get(index, ()):
+            routing = resolved.get((one.key, server.gateway))
+            if routing is None:
+                missing = lost(db, one.key, server.number, client)
+                gateway = _name(server.gateway)
+                routing = routings.of(one.key, server.number, gateway, missing, tls=server.terminates_tls)
+                resolved[one.key, server.gateway] = routing
+            found.setdefault(host, {})[routing] = None
+            ports.setdefault(host, server.number)
+            if server.redirects_to_https:
+                redirecting.add(host)
         if server.redirects_to_https:
             for each in server.hosts:
-                found.setdefault(each.name, [])
+                found.setdefault(each.name, {})
                 ports.setdefault(each.name, server.number)
                 redirecting.add(each.name)
     return GatewayTable(tuple(_collapsed(found, redirecting, ports)), servers[0].number)
 
 
-def shared_hosts(server: GatewayServer, one: Outline) -> tuple[str, ...]:
-    """The hosts that a server exposes and a VirtualService routes: of two that overlap the narrower."""
-    shared: dict[str, None] = {}
-    for exposed in server.hosts:
-        if exposed.namespace not in ("", one.key.namespace):
-            continue
-        for routed in one.hosts:
-            if hosts.covers(exposed.name, routed):
-                shared[routed] = None
-            elif hosts.covers(routed, exposed.name):
-                shared[exposed.name] = None
-    return tuple(shared)
+def _bound(db: Reader, view: GatewayView, servers: tuple[GatewayServer, ...]) -> dict[int, list[tuple[Outline, str]]]:
+    """By server (its index): the VirtualServices with HTTP routes that it exposes, in order, with the hosts."""
+    gateways: dict[Key, list[int]] = {}
+    for index, server in enumerate(servers):
+        gateways.setdefault(server.gateway, []).append(index)
+    bound: dict[int, list[tuple[Outline, str]]] = {}
+    for gateway, indices in gateways.items():
+        exposure = Exposure((index, host) for index in indices for host in servers[index].hosts)
+        for one in virtual_services_of_gateway(db, _name(gateway), view.namespace):
+            if one.has_http:
+                for index, host in exposure.of(one):
+                    bound.setdefault(index, []).append((one, host))
+    return bound
 
 
-def _collapsed(found: dict[str, list[Routing]], redirecting: set[str], ports: dict[str, int]) -> Iterator[GatewayHost]:
+def _name(gateway: Key) -> str:
+    return f"{gateway.namespace}/{gateway.name}"
+
+
+def _collapsed(
+    found: dict[str, dict[Routing, None]], redirecting: set[str], ports: dict[str, int]
+) -> Iterator[GatewayHost]:
     """Hosts with the same routes in one virtual host, sorted by the first of each."""
     together: dict[tuple[tuple[Routing, ...], bool], list[str]] = {}
     for host in sorted(found):

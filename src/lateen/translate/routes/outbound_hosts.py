@@ -15,7 +15,7 @@ import msgspec
 from lateen.api.objects import Key
 from lateen.engine import Reader, query
 from lateen.model import hosts
-from lateen.model.domains import Claim, Form, alias_names, contested, home
+from lateen.model.domains import Claim, Form, Owners, alias_names, contested, home
 from lateen.model.effective_routes import routed_namespaces
 from lateen.model.gateway_names import MESH
 from lateen.model.inputs import DOMAIN
@@ -168,7 +168,7 @@ def lost_clusters(db: Reader, place: Place) -> Mapping[Key, tuple[str, ...]]:
     routed = routed_hosts(db)
     here = http_ports(db, place.client.holder.scope, place.listener).get(place.port, ())
     relevant = {one.key for keys in here for key in keys for one in routed.get(key.hostname, ())}
-    relevant.update(one.key for _, one in wildcard_virtual_services(db))
+    relevant.update(one.key for outlines in wildcard_virtual_services(db).outlines.values() for one in outlines)
     relevant.update(key for _, key in extra_hosts(db, place))
     found = {key: lost(db, key, place.port, place.client.holder) for key in sorted(relevant)}
     return {key: names for key, names in found.items() if names}
@@ -187,6 +187,7 @@ def extra_hosts(db: Reader, place: Place) -> tuple[tuple[str, Key], ...]:
     present = {key.hostname for keys in here for key in keys}
     everywhere = port == _HTTP or listener.port == port
     wide = [host for host in present if hosts.is_wildcard(host)]
+    wildcards = hosts.Wildcards(wide)
     aliases = {alias for names in alias_names(db).values() for alias in names}
     others = _Others(db, listener, 0 if place.form is DomainForm.WITH_PORT else port)
     found = []
@@ -199,7 +200,7 @@ def extra_hosts(db: Reader, place: Place) -> tuple[tuple[str, Key], ...]:
         if one is None or others.have(host):
             continue
         beside = everywhere or not present.isdisjoint((*one.hosts, unaliased(db, host)))
-        if beside or any(hosts.covers(pattern, host) for pattern in wide):
+        if beside or wildcards.covering(host):
             found.append((host, one.key))
     return tuple(found)
 
@@ -240,9 +241,9 @@ def dropped_domains(db: Reader, place: Place) -> Mapping[str, tuple[Dropped, ...
     extra = {host for host, _ in extra_hosts(db, place)}
     found: dict[str, list[Dropped]] = {}
     for domain, claims in everywhere.items():
-        present = [claim for claim in claims if _is_present(claim, services, extra)]
-        for index, claim in enumerate(present):
-            if any(first.contends(claim) for first in present[:index]):
+        owners = Owners()
+        for claim in claims:
+            if _is_present(claim, services, extra) and not owners.add(claim):
                 found.setdefault(claim.host, []).append((domain, claim.home))
     return {host: tuple(found[host]) for host in sorted(found)}
 
