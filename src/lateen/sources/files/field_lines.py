@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+_UNDERSCORED = re.compile(r"_([a-z])")
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[([^\]]*)\]")
 
 
@@ -41,12 +42,17 @@ class FieldLines:
 def _child(node: yaml.Node, step: str, *, is_name: bool) -> tuple[int, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            if key.value == step:
+            # The API takes snake_case as well; paths are in camelCase.
+            if key.value == step or _UNDERSCORED.sub(_raised, key.value) == step:
                 return key.start_mark.line + 1, value
     elif isinstance(node, yaml.SequenceNode) and not is_name and step.isdigit() and int(step) < len(node.value):
         item = node.value[int(step)]
         return item.start_mark.line + 1, item
     return None
+
+
+def _raised(found: re.Match[str]) -> str:
+    return found[1].upper()
 
 
 def _objects(content: bytes) -> dict[int, yaml.Node]:

@@ -51,6 +51,11 @@ def test_fields_are_found(start: int, path: str, line: int) -> None:
     assert FieldLines(TEXT).line(start, path) == line
 
 
+def test_fields_in_snake_case_have_lines() -> None:
+    lines = FieldLines(b"spec:\n  a: 1\n  mirror_percent: 5\n  x_y: 1\n")
+    assert [lines.line(1, path) for path in ("spec.mirrorPercent", "spec.x_y", "spec.xY", "spec.other")] == [3, 4, 4, 1]
+
+
 def test_json_has_lines_too() -> None:
     assert FieldLines(b'{\n "kind": "A",\n "spec": {\n  "a": 1}}').line(1, "spec.a") == 4
 
