@@ -36,7 +36,8 @@ def _http(path: str, http: HTTPSettings) -> Iterator[Fault]:
             yield error(f"{path}.{_NAMES[field]}", f"must not be negative: {getattr(http, field)}")
     if not 0 <= http.max_concurrent_streams <= _MOST_STREAMS:
         yield error(f"{path}.maxConcurrentStreams", f"must not be negative: {http.max_concurrent_streams}")
-    yield from duration_faults(f"{path}.idleTimeout", http.idle_timeout)
+    if http.idle_timeout is not None:
+        yield from duration_faults(f"{path}.idleTimeout", http.idle_timeout)
     if http.use_client_protocol and http.h2_upgrade_policy is H2UpgradePolicy.UPGRADE:
         yield error(f"{path}.useClientProtocol", "excludes h2UpgradePolicy UPGRADE: the client's protocol is kept")
 
@@ -44,9 +45,12 @@ def _http(path: str, http: HTTPSettings) -> Iterator[Fault]:
 def _tcp(path: str, tcp: TCPSettings) -> Iterator[Fault]:
     if tcp.max_connections < 0:
         yield error(f"{path}.maxConnections", f"must not be negative: {tcp.max_connections}")
-    yield from duration_faults(f"{path}.connectTimeout", tcp.connect_timeout)
-    yield from duration_faults(f"{path}.maxConnectionDuration", tcp.max_connection_duration)
-    yield from duration_faults(f"{path}.idleTimeout", tcp.idle_timeout, may_be_zero=True)
+    if tcp.connect_timeout is not None:
+        yield from duration_faults(f"{path}.connectTimeout", tcp.connect_timeout)
+    if tcp.max_connection_duration is not None:
+        yield from duration_faults(f"{path}.maxConnectionDuration", tcp.max_connection_duration)
+    if tcp.idle_timeout is not None:
+        yield from duration_faults(f"{path}.idleTimeout", tcp.idle_timeout, may_be_zero=True)
     if tcp.tcp_keepalive is not None:
         yield from duration_faults(f"{path}.tcpKeepalive.time", tcp.tcp_keepalive.time)
         yield from duration_faults(f"{path}.tcpKeepalive.interval", tcp.tcp_keepalive.interval)

@@ -22,15 +22,18 @@ def validate(obj: Object[DestinationRule]) -> Iterator[Fault]:
     spec = obj.spec
     if wrong := wrong_wildcard_host(spec.host):
         yield error("spec.host", wrong)
-    yield from traffic_policy_faults("spec.trafficPolicy", spec.traffic_policy)
+    if spec.traffic_policy is not None:
+        yield from traffic_policy_faults("spec.trafficPolicy", spec.traffic_policy)
     first: dict[str, int] = {}
     for index, subset in enumerate(spec.subsets):
         path = f"spec.subsets[{index}]"
         yield from _subset(path, subset)
         if first.setdefault(subset.name, index) != index:
             yield error(f"{path}.name", f"must be unique: spec.subsets[{first[subset.name]}] is {subset.name!r} too")
-    yield from export_faults("spec.exportTo", obj.metadata.namespace, spec.export_to)
-    yield from validate_selector(spec.workload_selector, "spec.workloadSelector")
+    if spec.export_to:
+        yield from export_faults("spec.exportTo", obj.metadata.namespace, spec.export_to)
+    if spec.workload_selector is not None:
+        yield from validate_selector(spec.workload_selector, "spec.workloadSelector")
     if spec.workload_selector is not None and spec.export_to:
         own = (PRIVATE, obj.metadata.namespace)
         for index, namespace in enumerate(spec.export_to):
@@ -42,7 +45,8 @@ def _subset(path: str, subset: Subset) -> Iterator[Fault]:
     if not is_dns_label(subset.name):
         yield error(f"{path}.name", f"must be a DNS label (letters, digits, hyphens), not {subset.name!r}")
     yield from _labels(f"{path}.labels", subset.labels)
-    yield from traffic_policy_faults(f"{path}.trafficPolicy", subset.traffic_policy)
+    if subset.traffic_policy is not None:
+        yield from traffic_policy_faults(f"{path}.trafficPolicy", subset.traffic_policy)
     if subset.traffic_policy is not None and not subset.labels and subset.traffic_policy.tls is None:
         yield warning(path, "has no labels: it is of all endpoints")
 

@@ -51,7 +51,8 @@ def http_route_faults(path: str, route: HTTPRoute, *, of_delegate: bool) -> Iter
         yield from _cors(f"{path}.corsPolicy", route.cors_policy)
     if route.fault is not None:
         yield from _fault(f"{path}.fault", route.fault)
-    yield from _mirrors(path, route)
+    if route.mirror is not None or route.mirrors or (route.mirror_percent, route.mirror_percentage) != (None, None):
+        yield from _mirrors(path, route)
     if route.redirect is not None:
         yield from _redirect(f"{path}.redirect", route.redirect)
     if route.direct_response is not None:
@@ -60,7 +61,8 @@ def http_route_faults(path: str, route: HTTPRoute, *, of_delegate: bool) -> Iter
         yield from retry_faults(f"{path}.retries", route.retries)
     if route.rewrite is not None:
         yield from _rewrite(f"{path}.rewrite", route.rewrite)
-    yield from _authority_set_twice(path, route)
+    if route.rewrite is not None or route.headers is not None:
+        yield from _authority_set_twice(path, route)
     yield from _destinations(path, route)
     if route.timeout is not None:
         yield from _duration(f"{path}.timeout", route.timeout)

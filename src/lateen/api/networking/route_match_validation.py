@@ -48,9 +48,10 @@ def http_match_faults(path: str, match: HTTPMatchRequest) -> Iterator[Fault]:
 
 def where_faults(path: str, match: HTTPMatchRequest | TLSMatchAttributes | L4MatchAttributes) -> Iterator[Fault]:
     """Faults of what a match says of gateways and clients."""
-    yield from _source(path, match.source_labels, match.source_namespace)
-    yield from gateway_name_faults(f"{path}.gateways", match.gateways)
+    if match.source_labels or match.source_namespace:
+        yield from _source(path, match.source_labels, match.source_namespace)
     if match.gateways:
+        yield from gateway_name_faults(f"{path}.gateways", match.gateways)
         for field, given in (("sourceLabels", match.source_labels), ("sourceNamespace", match.source_namespace)):
             if given:
                 yield warning(f"{path}.{field}", "has no effect beside gateways: they decide alone")

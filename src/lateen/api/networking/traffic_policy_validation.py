@@ -53,11 +53,15 @@ def traffic_policy_faults(path: str, policy: TrafficPolicy | None) -> Iterator[F
 
 
 def _settings(path: str, policy: _Settings) -> Iterator[Fault]:
-    yield from _outliers(f"{path}.outlierDetection", policy.outlier_detection)
-    yield from connection_pool_faults(f"{path}.connectionPool", policy.connection_pool)
-    detects_outliers = policy.outlier_detection is not None
-    yield from _balancer(f"{path}.loadBalancer", policy.load_balancer, detects_outliers=detects_outliers)
-    yield from client_tls_faults(f"{path}.tls", policy.tls)
+    if policy.outlier_detection is not None:
+        yield from _outliers(f"{path}.outlierDetection", policy.outlier_detection)
+    if policy.connection_pool is not None:
+        yield from connection_pool_faults(f"{path}.connectionPool", policy.connection_pool)
+    if policy.load_balancer is not None:
+        detects_outliers = policy.outlier_detection is not None
+        yield from _balancer(f"{path}.loadBalancer", policy.load_balancer, detects_outliers=detects_outliers)
+    if policy.tls is not None:
+        yield from client_tls_faults(f"{path}.tls", policy.tls)
 
 
 def _port(path: str, policy: PortTrafficPolicy) -> Iterator[Fault]:
@@ -69,9 +73,7 @@ def _port(path: str, policy: PortTrafficPolicy) -> Iterator[Fault]:
     yield from _settings(path, policy)
 
 
-def _outliers(path: str, outliers: OutlierDetection | None) -> Iterator[Fault]:
-    if outliers is None:
-        return
+def _outliers(path: str, outliers: OutlierDetection) -> Iterator[Fault]:
     yield from duration_faults(f"{path}.interval", outliers.interval)
     yield from duration_faults(f"{path}.baseEjectionTime", outliers.base_ejection_time)
     if outliers.consecutive_errors:
@@ -89,15 +91,15 @@ def _outliers(path: str, outliers: OutlierDetection | None) -> Iterator[Fault]:
             yield error(f"{path}.{name}", f"must be 0 to 100, not {percent}")
 
 
-def _balancer(path: str, balancer: LoadBalancerSettings | None, *, detects_outliers: bool) -> Iterator[Fault]:
-    if balancer is None:
-        return
+def _balancer(path: str, balancer: LoadBalancerSettings, *, detects_outliers: bool) -> Iterator[Fault]:
     if balancer.consistent_hash is not None:
         yield from _hash(f"{path}.consistentHash", balancer.consistent_hash)
-    yield from locality_faults(
-        f"{path}.localityLbSetting", balancer.locality_lb_setting, detects_outliers=detects_outliers
-    )
-    yield from duration_faults(f"{path}.warmupDurationSecs", balancer.warmup_duration_secs)
+    if balancer.locality_lb_setting is not None:
+        yield from locality_faults(
+            f"{path}.localityLbSetting", balancer.locality_lb_setting, detects_outliers=detects_outliers
+        )
+    if balancer.warmup_duration_secs is not None:
+        yield from duration_faults(f"{path}.warmupDurationSecs", balancer.warmup_duration_secs)
     if balancer.warmup is not None:
         yield from duration_faults(f"{path}.warmup.duration", balancer.warmup.duration)
         if balancer.warmup.aggression == 0:

@@ -31,7 +31,8 @@ def validate(obj: Object[VirtualService]) -> Iterator[Fault]:
     delegate = not spec.hosts
     if delegate:
         yield from _delegate(spec)
-    yield from gateway_name_faults("spec.gateways", spec.gateways)
+    if spec.gateways:
+        yield from gateway_name_faults("spec.gateways", spec.gateways)
     yield from _hosts(spec)
     if not (spec.http or spec.tcp or spec.tls):
         yield error("spec", "must have routes: http, tls or tcp")
@@ -43,7 +44,8 @@ def validate(obj: Object[VirtualService]) -> Iterator[Fault]:
         yield from _tls_route(f"spec.tls[{index}]", tls, spec)
     for index, tcp in enumerate(spec.tcp):
         yield from _tcp_route(f"spec.tcp[{index}]", tcp)
-    yield from export_faults("spec.exportTo", obj.metadata.namespace, spec.export_to)
+    if spec.export_to:
+        yield from export_faults("spec.exportTo", obj.metadata.namespace, spec.export_to)
     yield from unreachable(spec)
 
 
