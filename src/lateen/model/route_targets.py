@@ -76,7 +76,7 @@ def _answering(db: Reader, host: str, namespace: str) -> tuple[str, int]:
     return host, found.ports[0].port if found is not None and len(found.ports) == 1 else 0
 
 
-def lost(db: Reader, key: Key, port: int, client: Holder) -> tuple[str, ...]:
+def missing_clusters(db: Reader, key: Key, port: int, client: Holder) -> tuple[str, ...]:
     """The clusters that the routes of a VirtualService name and a client does not have, sorted."""
     held = held_clusters(db, client)
     missing = [name for name in target_clusters(db, key, port).values() if name not in held]

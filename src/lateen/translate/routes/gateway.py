@@ -12,7 +12,7 @@ from lateen.engine import Reader, query
 from lateen.model.domains import compliant, with_port
 from lateen.model.gateways import GatewayServer, gateway_servers
 from lateen.model.proxy import GatewayView
-from lateen.model.route_targets import holder, lost
+from lateen.model.route_targets import holder, missing_clusters
 from lateen.model.virtual_services import Outline, virtual_services_of_gateway
 from lateen.translate.resource import Recipe, Resource, resource_of_bytes
 from lateen.translate.routes.exposure import Exposure
@@ -72,7 +72,7 @@ def gateway_table(db: Reader, view: GatewayView, servers: tuple[GatewayServer, .
         for one, host in bound.get(index, ()):
             routing = resolved.get((one.key, server.gateway))
             if routing is None:
-                missing = lost(db, one.key, server.number, client)
+                missing = missing_clusters(db, one.key, server.number, client)
                 gateway = _name(server.gateway)
                 routing = routings.of(one.key, server.number, gateway, missing, tls=server.terminates_tls)
                 resolved[one.key, server.gateway] = routing

@@ -21,7 +21,7 @@ from lateen.model.gateway_names import MESH
 from lateen.model.inputs import DOMAIN
 from lateen.model.protocol import Protocol
 from lateen.model.proxy import Labels, OutboundView
-from lateen.model.route_targets import Holder, holder, lost
+from lateen.model.route_targets import Holder, holder, missing_clusters
 from lateen.model.scope import EgressListener, ScopeKey, scope_of
 from lateen.model.selecting_labels import projected, source_labels
 from lateen.model.service import Resolution, ServiceKey
@@ -66,6 +66,8 @@ Dropped = tuple[str, str]
 """A domain that another virtual host has, and the namespace whose clients alone know it, if any."""
 Drops = tuple[tuple[str, tuple[Dropped, ...]], ...]
 """By host."""
+Losses = tuple[tuple[Key, tuple[str, ...]], ...]
+"""By VirtualService: clusters of its routes that the client does not have."""
 
 
 def route_client(db: Reader, view: OutboundView) -> Client:
@@ -120,16 +122,29 @@ def blocks(db: Reader, place: Place, namespace: str) -> Iterator[Block]:
     dropped = dropped_domains(db, place)
     for keys in ports.get(place.port, ()):
         bare = namespace if _is_home(db, namespace, keys, names) else ""
-        yield service_block(db, place, keys, bare, _of(dropped, (key.hostname for key in keys)))
+        yield service_block(db, place, keys, bare, _of(dropped, (key.hostname for key in keys)), _lost(db, place, keys))
     extra = extra_hosts(db, place)
     if extra:
         domain = DOMAIN.get(db)
         bare = namespace if any(home(host, domain) == namespace for host, _ in extra) else ""
-        yield extra_block(db, place, bare, _of(dropped, (host for host, _ in extra)))
+        lost_here = lost_clusters(db, place)
+        losses = tuple((key, lost_here[key]) for _, key in extra if key in lost_here)
+        yield extra_block(db, place, bare, _of(dropped, (host for host, _ in extra)), losses)
 
 
 def _of(dropped: Mapping[str, tuple[Dropped, ...]], names: Iterable[str]) -> Drops:
     return tuple((name, dropped[name]) for name in names if name in dropped) if dropped else ()
+
+
+def _lost(db: Reader, place: Place, keys: tuple[ServiceKey, ...]) -> Losses:
+    """Of VirtualServices that may route some of these services."""
+    found = lost_clusters(db, place)
+    if not found:
+        return ()
+    routed = routed_hosts(db)
+    relevant = {one.key for key in keys for one in routed.get(key.hostname, ())}
+    relevant.update(one.key for outlines in wildcard_virtual_services(db).outlines.values() for one in outlines)
+    return tuple((key, names) for key, names in found.items() if key in relevant)
 
 
 def _is_home(db: Reader, namespace: str, keys: tuple[ServiceKey, ...], names: Mapping[str, tuple[str, ...]]) -> bool:
@@ -143,16 +158,18 @@ def _is_home(db: Reader, namespace: str, keys: tuple[ServiceKey, ...], names: Ma
 
 
 @query
-def service_block(db: Reader, place: Place, keys: tuple[ServiceKey, ...], bare: str, dropped: Drops) -> Block:
+def service_block(
+    db: Reader, place: Place, keys: tuple[ServiceKey, ...], bare: str, dropped: Drops, lost: Losses
+) -> Block:
     """The virtual hosts of some services. `bare` is the namespace whose services go by their names alone, if any."""
-    resolver = _Resolver(db, place, bare, dropped)
+    resolver = _Resolver(db, place, bare, dropped, lost)
     return Block(tuple([resolver.of_service(key) for key in keys]))
 
 
 @query
-def extra_block(db: Reader, place: Place, bare: str, dropped: Drops) -> Block:
+def extra_block(db: Reader, place: Place, bare: str, dropped: Drops, lost: Losses) -> Block:
     """The virtual hosts of hosts that have no service there."""
-    resolver = _Resolver(db, place, bare, dropped)
+    resolver = _Resolver(db, place, bare, dropped, lost)
     return Block(tuple([resolver.of_host(host, key) for host, key in extra_hosts(db, place)]))
 
 
@@ -170,7 +187,7 @@ def lost_clusters(db: Reader, place: Place) -> Mapping[Key, tuple[str, ...]]:
     relevant = {one.key for keys in here for key in keys for one in routed.get(key.hostname, ())}
     relevant.update(one.key for outlines in wildcard_virtual_services(db).outlines.values() for one in outlines)
     relevant.update(key for _, key in extra_hosts(db, place))
-    found = {key: lost(db, key, place.port, place.client.holder) for key in sorted(relevant)}
+    found = {key: missing_clusters(db, key, place.port, place.client.holder) for key in sorted(relevant)}
     return {key: names for key, names in found.items() if names}
 
 
@@ -258,13 +275,13 @@ def _is_present(claim: Claim, services: set[ServiceKey], extra: set[str]) -> boo
 def lone_block(db: Reader, place: Place, host: str) -> Block | None:
     """The only virtual host of a listener that is one service's alone; None when the service is not there."""
     key = scope_of(db, place.client.holder.scope).listeners[place.listener].services.get(host)
-    return service_block(db, place, (key,), "", ()) if key is not None else None
+    return service_block(db, place, (key,), "", (), _lost(db, place, (key,))) if key is not None else None
 
 
 class _Resolver:
     """Resolves hosts for one client. Lives inside one query."""
 
-    def __init__(self, db: Reader, place: Place, bare: str, dropped: Drops) -> None:
+    def __init__(self, db: Reader, place: Place, bare: str, dropped: Drops, lost: Losses) -> None:
         self._db = db
         client, index, self._port, self._form = place
         self._namespace = client.namespace
@@ -272,7 +289,7 @@ class _Resolver:
         self._domain = DOMAIN.get(db)
         self._names = alias_names(db)
         self._listener = egress_settings(db, client.holder.scope, index)
-        self._lost = lost_clusters(db, place)
+        self._lost = dict(lost)
         self._routings = Routings(db, client.holder, client.namespace, client.labels)
         self._dropped = dict(dropped)
 

@@ -82,7 +82,8 @@ def _domains(db: Reader, wanted: VirtualHost) -> list[str]:
         found = service(db, wanted.service)
         plain = service_domains(db, found, wanted.bare) if found is not None else []
     if wanted.dropped:
-        plain = [name for name in plain if name not in wanted.dropped]
+        dropped = frozenset(wanted.dropped)
+        plain = [name for name in plain if name not in dropped]
     if wanted.form is DomainForm.PLAIN:
         return plain
     ported = [with_port(name, wanted.port) for name in plain]
