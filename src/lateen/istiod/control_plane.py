@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import grpc
 import msgspec
 from aiohttp import web
 
 from lateen.engine import Engine
 from lateen.istiod.clock import Clock
-from lateen.istiod.configuration import Address, Certificates, Cluster, Configuration
+from lateen.istiod.configuration import Address, Cluster, Configuration
+from lateen.istiod.credentials import credentials
 from lateen.istiod.garbage import Garbage
 from lateen.istiod.http import Site, application
 from lateen.istiod.kinds import watched_kinds
@@ -37,7 +37,6 @@ from lateen.status.lease import Lease
 from lateen.status.reports import Reports
 from lateen.status.writer import StatusWriter, WriterPace
 from lateen.translate import catalog
-from lateen.xds.authentication import Authenticator, MutualTls, NoAuthentication
 from lateen.xds.catalog import Catalog
 from lateen.xds.debounce import Pace
 from lateen.xds.debug.routes import Pages, routes
@@ -169,8 +168,8 @@ class ControlPlane:
         given = self._configuration
         listeners, names = [Listener(str(given.xds))], {"xds": given.xds}
         if given.certificates is not None:
-            credentials, authenticator = _credentials(given.certificates)
-            listeners.append(Listener(str(given.secure_xds), credentials, authenticator))
+            secured, authenticator = credentials(given.certificates)
+            listeners.append(Listener(str(given.secure_xds), secured, authenticator))
             names["secure_xds"] = given.secure_xds
         ports = await self.server.start(*listeners)
         bound |= {name: Address(names[name].host, port) for name, port in zip(names, ports, strict=True)}
@@ -210,14 +209,6 @@ class ControlPlane:
 
 def _access(cluster: Cluster) -> Access:
     return in_cluster() if cluster.kubeconfig is None else from_kubeconfig(cluster.kubeconfig, cluster.context)
-
-
-def _credentials(files: Certificates) -> tuple[grpc.ServerCredentials, Authenticator]:
-    pair = files.key.read_bytes(), files.certificate.read_bytes()
-    if files.roots is None:
-        return grpc.ssl_server_credentials([pair]), NoAuthentication()
-    roots = files.roots.read_bytes()
-    return grpc.ssl_server_credentials([pair], roots, require_client_auth=True), MutualTls()
 
 
 def _tell(message: str, bound: dict[str, Address]) -> None:
