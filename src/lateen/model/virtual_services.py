@@ -147,6 +147,8 @@ def chosen(
 
 def chosen_of_host(outlines: tuple[Outline, ...], namespace: str, listener: EgressListener) -> Outline | None:
     """The same among VirtualServices that name one and the same host."""
+    if len(outlines) == 1:
+        return outlines[0] if _counts(outlines[0], namespace, listener) else None
     seen = [one for one in outlines if _counts(one, namespace, listener)]
     return min(seen, key=lambda one: one.rank(namespace), default=None)
 

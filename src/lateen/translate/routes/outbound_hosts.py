@@ -22,7 +22,7 @@ from lateen.model.inputs import DOMAIN
 from lateen.model.protocol import Protocol
 from lateen.model.proxy import Labels, OutboundView
 from lateen.model.route_targets import Holder, holder, missing_clusters
-from lateen.model.scope import EgressListener, ScopeKey, scope_of
+from lateen.model.scope import ANY_NAMESPACE, EgressListener, ScopeKey, scope_of
 from lateen.model.selecting_labels import projected, source_labels
 from lateen.model.service import Resolution, ServiceKey
 from lateen.model.services import service, unaliased
@@ -39,6 +39,7 @@ from lateen.translate.routes.virtual_hosts import DomainForm, VirtualHost
 
 _HTTP = 80
 """Hosts without a service are reached here."""
+_WIDE = "*"
 _SHARE = 32
 """Services that a block has at most on average."""
 
@@ -122,13 +123,19 @@ def blocks(db: Reader, place: Place, namespace: str) -> Iterator[Block]:
     dropped = dropped_domains(db, place)
     for keys in ports.get(place.port, ()):
         bare = namespace if _is_home(db, namespace, keys, names) else ""
-        yield service_block(db, place, keys, bare, _of(dropped, (key.hostname for key in keys)), _lost(db, place, keys))
+        yield service_block(
+            db,
+            place,
+            keys,
+            bare,
+            _of(dropped, (key.hostname for key in keys)),
+            _lost(db, place, [key.hostname for key in keys]),
+        )
     extra = extra_hosts(db, place)
     if extra:
         domain = DOMAIN.get(db)
         bare = namespace if any(home(host, domain) == namespace for host, _ in extra) else ""
-        lost_here = lost_clusters(db, place)
-        losses = tuple((key, lost_here[key]) for _, key in extra if key in lost_here)
+        losses = _lost(db, place, (host for host, _ in extra))
         yield extra_block(db, place, bare, _of(dropped, (host for host, _ in extra)), losses)
 
 
@@ -136,15 +143,13 @@ def _of(dropped: Mapping[str, tuple[Dropped, ...]], names: Iterable[str]) -> Dro
     return tuple((name, dropped[name]) for name in names if name in dropped) if dropped else ()
 
 
-def _lost(db: Reader, place: Place, keys: tuple[ServiceKey, ...]) -> Losses:
-    """Of VirtualServices that may route some of these services."""
+def _lost(db: Reader, place: Place, names: Iterable[str]) -> Losses:
+    """Of VirtualServices that may route some of these hosts."""
     found = lost_clusters(db, place)
     if not found:
         return ()
-    routed = routed_hosts(db)
-    relevant = {one.key for key in keys for one in routed.get(key.hostname, ())}
-    relevant.update(one.key for outlines in wildcard_virtual_services(db).outlines.values() for one in outlines)
-    return tuple((key, names) for key, names in found.items() if key in relevant)
+    exact = [loss for name in names for loss in found.get(name, ())]
+    return tuple(dict.fromkeys([*exact, *found.get(_WIDE, ())]))
 
 
 def _is_home(db: Reader, namespace: str, keys: tuple[ServiceKey, ...], names: Mapping[str, tuple[str, ...]]) -> bool:
@@ -180,15 +185,23 @@ def egress_settings(db: Reader, scope: ScopeKey, listener: int) -> EgressListene
 
 
 @query
-def lost_clusters(db: Reader, place: Place) -> Mapping[Key, tuple[str, ...]]:
-    """By VirtualService: the clusters that its routes name and the client does not have. Nearly always empty."""
+def lost_clusters(db: Reader, place: Place) -> Mapping[str, Losses]:
+    """By host: the clusters that VirtualServices name for it and the client does not have. Nearly always empty.
+
+    All that is for wildcards is together under one key.
+    """
     routed = routed_hosts(db)
     here = http_ports(db, place.client.holder.scope, place.listener).get(place.port, ())
-    relevant = {one.key for keys in here for key in keys for one in routed.get(key.hostname, ())}
-    relevant.update(one.key for outlines in wildcard_virtual_services(db).outlines.values() for one in outlines)
-    relevant.update(key for _, key in extra_hosts(db, place))
-    found = {key: missing_clusters(db, key, place.port, place.client.holder) for key in sorted(relevant)}
-    return {key: names for key, names in found.items() if names}
+    wide = wildcard_virtual_services(db).outlines.values()
+    relevant = [(key.hostname, one.key) for keys in here for key in keys for one in routed.get(key.hostname, ())]
+    relevant += extra_hosts(db, place)
+    relevant += [(_WIDE, one.key) for outlines in wide for one in outlines]
+    found: dict[str, dict[Key, tuple[str, ...]]] = {}
+    for host, key in relevant:
+        missing = missing_clusters(db, key, place.port, place.client.holder)
+        if missing:
+            found.setdefault(host, {})[key] = missing
+    return {host: tuple(found[host].items()) for host in sorted(found)}
 
 
 @query
@@ -207,9 +220,11 @@ def extra_hosts(db: Reader, place: Place) -> tuple[tuple[str, Key], ...]:
     wildcards = hosts.Wildcards(wide)
     aliases = {alias for names in alias_names(db).values() for alias in names}
     others = _Others(db, listener, 0 if place.form is DomainForm.WITH_PORT else port)
+    sources = {source for source, _ in listener.imports}
+    any_source = ANY_NAMESPACE in sources
     found = []
     for host, outlines in routed_hosts(db).items():
-        if host in present:
+        if host in present or (len(outlines) == 1 and not any_source and outlines[0].key.namespace not in sources):
             continue
         if not everywhere and not wide and host not in aliases and all(len(one.hosts) == 1 for one in outlines):
             continue
@@ -275,7 +290,7 @@ def _is_present(claim: Claim, services: set[ServiceKey], extra: set[str]) -> boo
 def lone_block(db: Reader, place: Place, host: str) -> Block | None:
     """The only virtual host of a listener that is one service's alone; None when the service is not there."""
     key = scope_of(db, place.client.holder.scope).listeners[place.listener].services.get(host)
-    return service_block(db, place, (key,), "", (), _lost(db, place, (key,))) if key is not None else None
+    return service_block(db, place, (key,), "", (), _lost(db, place, (host,))) if key is not None else None
 
 
 class _Resolver:

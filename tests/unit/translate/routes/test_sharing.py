@@ -149,3 +149,19 @@ def test_a_namespace_of_many_services_is_many_blocks() -> None:
         "http_routes.http_routes": 0,
         "route_table.block_part": 1,
     }
+
+
+def test_what_one_virtual_service_lacks_is_nothing_to_other_blocks() -> None:
+    mesh = mesh_of_namespaces()
+    proxy = mesh.proxy("x.elsewhere")
+    observe(mesh, proxy)
+    before = computed(mesh)
+    lacking = vs("s1", "n3")
+    lacking["spec"]["http"][0]["route"][0]["destination"]["subset"] = "none"
+    mesh.apply(lacking)
+    held = observe(mesh, proxy)
+    assert b"BlackHoleCluster" in held.get().body
+    assert since(mesh, before, "outbound_hosts.service_block", *BUILT) == {
+        "outbound_hosts.service_block": 1,
+        **dict.fromkeys(BUILT, 1),
+    }
