@@ -94,8 +94,7 @@ def renderer(request: pytest.FixtureRequest) -> list[str]:
 
 
 @pytest.fixture
-def clean(network: Network) -> Iterator[Network]:
-    """The network, with nothing captured before and after."""
+def clean(network: Network) -> Network:
+    """The network, with nothing captured yet."""
     network.capture("--cleanup-only")
-    yield network
-    network.capture("--cleanup-only")
+    return network

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from ipaddress import ip_address
 
 import pytest
@@ -11,7 +13,7 @@ from lateen.capture.capture import Capture, Dns
 from lateen.capture.programs import Kernel
 from lateen.testing.reporters import Arrival, ask
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("capture")]
+pytestmark = pytest.mark.cluster
 
 ALL = ("-i", "*", "-b", "*", "-d", "15090,15021,15020")
 
@@ -167,7 +169,7 @@ def test_loopback_addresses_are_captured_where_named(clean, renderer: list[str])
 
 def test_what_an_application_means_itself_by(clean, renderer: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR", "127.0.0.0/8")
-    clean.capture(*renderer, "-i", "*,".strip(","), "-b", "*")
+    clean.capture(*renderer, "-i", "*", "-b", "*")
     assert place(ask(clean.pod, "127.0.0.9", 80, uid=1337, gid=1337)) == "pod:80"
     monkeypatch.delenv("ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR")
     clean.capture(*renderer, "-i", "*", "-b", "*")
@@ -308,7 +310,37 @@ def test_many_queries_from_one_port_are_all_answered(pod: Pod) -> None:
     assert {pod.app("78.0.1", 53, udp=True) for _ in range(50)} == {"pod:15053"}
 
 
-def test_invalid_packets_are_dropped_and_others_are_not(pod: Pod) -> None:
+def is_reset(network) -> bool:
+    """Whether the pod answers a FIN of no connection with a reset."""
+    header = struct.pack("!HHIIBBHHH", 40001, 7777, 1, 1, 5 << 4, 0x11, 1000, 0, 0)
+    client, server = socket.inet_aton("10.77.0.1"), socket.inet_aton("10.77.0.2")
+    words = struct.unpack("!16H", client + server + struct.pack("!HH", socket.IPPROTO_TCP, len(header)) + header)
+    total = sum(words)
+    total = (total & 0xFFFF) + (total >> 16)
+    checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
+    raw = network.world.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP))
+    with raw:
+        raw.settimeout(1)
+        raw.sendto(header[:16] + struct.pack("!H", checksum) + header[18:], ("10.77.0.2", 0))
+        try:
+            while True:
+                answer = raw.recv(100)[20:]
+                if struct.unpack("!HH", answer[:4]) == (7777, 40001):
+                    return bool(answer[13] & 4)
+        except TimeoutError:
+            return False
+
+
+def test_packets_of_no_connection_are_dropped_where_asked_for(clean, renderer: list[str]) -> None:
+    clean.capture(*renderer, *ALL)
+    assert is_reset(clean)
+    clean.capture(*renderer, *ALL, "--drop-invalid")
+    assert not is_reset(clean)
+    clean.capture(*renderer, *ALL, "--drop-invalid", "-c", "eth0")
+    assert is_reset(clean)
+
+
+def test_dropping_these_spares_all_others(pod: Pod) -> None:
     pod.capture(*ALL, "--drop-invalid")
     assert pod.app("78.0.1") == "pod:15001"
     assert pod.client() == "pod:15006"
@@ -346,19 +378,23 @@ def test_interception_of_all_ports_but_some(pod: Pod) -> None:
     assert pod.client("80.0.2") == "pod:80"
 
 
-def test_the_application_sees_the_client_and_its_answers_find_the_proxy(pod: Pod) -> None:
+@pytest.mark.parametrize("uid", [0, 1337])
+def test_the_application_sees_the_client_and_its_answers_find_the_proxy(pod: Pod, uid: int) -> None:
     """Envoy's original source filter: the proxy calls the application from the client's address, marked."""
     pod.capture(*ALL, "-m", "TPROXY")
     client = pod.ip("79.0.1")
-    arrival = ask(pod.network.pod, pod.ip("77.0.2"), 80, uid=1337, gid=1337, source=client, mark=1337)
+    arrival = ask(pod.network.pod, pod.ip("77.0.2"), 80, uid=uid, gid=1337, source=client, mark=1337)
     assert arrival is not None
     assert (place(arrival), arrival.client) == ("pod:80", client)
 
 
-def test_with_interception_too_own_calls_work(pod: Pod) -> None:
+@pytest.mark.parametrize("uid", [0, 1337])
+def test_with_interception_too_own_calls_work(pod: Pod, uid: int) -> None:
     pod.capture(*ALL, "-m", "TPROXY")
-    assert pod.proxy("77.0.2") == "pod:15006"
-    assert pod.proxy("77.0.2", source=pod.ip.passthrough) == "pod:80"
+    arrival = ask(pod.network.pod, pod.ip("77.0.2"), 80, uid=uid, gid=1337)
+    assert arrival is not None
+    assert (place(arrival), arrival.address, arrival.meant) == ("pod:15006", pod.ip("77.0.2"), 80)
+    assert pod.proxy("77.0.2", uid=uid, source=pod.ip.passthrough) == "pod:80"
     assert pod.app("77.0.2") == "pod:80"
     assert pod.app(pod.ip.loopback) == "pod:80"
 

@@ -10,7 +10,7 @@ import pytest
 from lateen.testing.namespaces import connect, namespace
 from lateen.testing.reporters import ask
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("capture")]
+pytestmark = pytest.mark.cluster
 
 ALL = ("-i", "*", "-b", "*")
 
@@ -114,7 +114,7 @@ def test_without_ipv6_addresses_only_ipv4_is_captured(renderer: list[str], clean
         connect((pod, "eth0", "77.0.2"), (world, "eth0", "77.0.1"), ipv6=False)
         lonely = type(clean)(pod, world, world)
         lonely.capture(*renderer, *ALL)
-        assert "::6" not in lonely.state()
+        assert "::6/128" not in lonely.state()
         with pod.run(lambda: socket.create_server(("::1", 80), family=socket.AF_INET6)) as server:
             assert ask(pod, "::1", 15001) is None
             server.settimeout(2)
@@ -122,7 +122,7 @@ def test_without_ipv6_addresses_only_ipv4_is_captured(renderer: list[str], clean
                 client.connect(("::1", 80))
                 server.accept()[0].close()
         lonely.capture(*renderer, *ALL, "--dual-stack")
-        assert "::6" in lonely.state()
+        assert "::6/128" in lonely.state()
 
 
 @pytest.mark.parametrize("mode", ["REDIRECT", "TPROXY"])

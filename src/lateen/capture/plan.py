@@ -75,6 +75,10 @@ def _nat_output(capture: Capture) -> Iterator[Rule]:
         for protocol in _BOTH:
             match = Match(protocol=protocol, ports=capture.outbound_ports_excluded)
             yield Rule(match, _RETURN, "excluded outbound port")
+    if capture.tproxy:
+        # Istio needs no such rule, since there a proxy that intercepts runs as root, in the proxy's group.
+        match = Match(protocol=Protocol.TCP, out_interface="lo", mark=capture.tproxy_mark)
+        yield Rule(match, _RETURN, "proxy to its application")
     for own in (PASSTHROUGH_V4, PASSTHROUGH_V6):
         yield Rule(Match(out_interface="lo", sources=(own,)), _RETURN, "proxy to its application")
     yield from _own_traffic(capture)

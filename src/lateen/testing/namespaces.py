@@ -88,4 +88,5 @@ def connect(left: tuple[Namespace, str, str], right: tuple[Namespace, str, str],
         end.command("ip", "address", "add", f"10.{number}/24", "dev", interface)
         if ipv6:
             end.command("ip", "address", "add", f"fd{net}::{host}/64", "dev", interface, "nodad")
-        end.command("ip", "link", "set", interface, "up")
+        # Addresses that the kernel adds by itself would come some time later.
+        end.command("ip", "link", "set", interface, "addrgenmode", "none", "up")
