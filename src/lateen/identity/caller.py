@@ -24,6 +24,8 @@ class Evidence(msgspec.Struct, frozen=True):
     key. Empty when it has shown none."""
     cluster: str = ""
     """Which cluster the caller says its token is from; empty when it does not say."""
+    address: str = ""
+    """Where the call comes from, without a port; empty when it is not known."""
 
     def __repr__(self) -> str:
         return f"Evidence(token={'...' if self.token else 'none'}, certificate={len(self.certificate)} bytes)"

@@ -33,6 +33,14 @@ class CurrentAuthority:
             await self._there.wait()
         return self.authority
 
+    def withdraw(self, reason: str) -> None:
+        """Nothing is signed from now on, until an authority is offered."""
+        if self.authority is not None:
+            _log.error("certificate authority: %s", reason)
+            self.authority = None
+            self._there.clear()
+            self._changed()
+
     def offer(self, loaded: Loaded, origin: str) -> bool:
         """Takes what was read from somewhere, unless it is faulty. Says whether the authority is another one now."""
         if loaded.faults != self.faults:

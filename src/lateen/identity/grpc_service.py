@@ -40,7 +40,15 @@ def handler(issuer: Issuer) -> grpc.GenericRpcHandler:
 def _evidence(context: Any) -> Evidence:
     metadata = {key.lower(): value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
     shown = context.auth_context().get("x509_pem_cert") or (b"",)
-    return Evidence(bearer(metadata.get("authorization", "")), bytes(shown[0]), metadata.get(_CLUSTER, ""))
+    return Evidence(
+        bearer(metadata.get("authorization", "")), bytes(shown[0]), metadata.get(_CLUSTER, ""), _address(context.peer())
+    )
+
+
+def _address(peer: str) -> str:
+    """Of `ipv4:10.0.0.1:4711` and `ipv6:%5B::1%5D:4711`, what is between scheme and port; empty for other schemes."""
+    scheme, _, rest = peer.partition(":")
+    return rest.rpartition(":")[0] if scheme in ("ipv4", "ipv6") else ""
 
 
 def bearer(header: str) -> str:

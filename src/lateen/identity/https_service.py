@@ -72,6 +72,7 @@ def _evidence(request: web.Request) -> Evidence:
         bearer(request.headers.get("Authorization", "")),
         ssl.DER_cert_to_PEM_cert(shown).encode() if shown else b"",
         request.headers.get("clusterid", ""),
+        request.remote or "",
     )
 
 

@@ -11,6 +11,7 @@ from enum import Enum
 
 import msgspec
 
+from lateen.identity.authority import Authority
 from lateen.identity.caller import Authenticator, Caller, CannotVerify, Evidence, Refused
 from lateen.identity.current import CurrentAuthority
 from lateen.identity.limits import IssueLimits, KeyedRate
@@ -79,6 +80,7 @@ class Issuer:
         self._running = 0
         self._pod_rate = KeyedRate(limits.pod_per_second, limits.pod_burst, limits.remembered)
         self._identity_rate = KeyedRate(limits.identity_per_second, limits.identity_burst, limits.remembered)
+        self._refusals = KeyedRate(limits.refused_per_second, limits.refused_burst, limits.remembered)
         self.outcomes: Counter[str] = Counter()
         """Calls by outcome: `issued`, or the reason."""
 
@@ -104,11 +106,9 @@ class Issuer:
         return issued
 
     async def _issue(self, evidence: Evidence, request: CertificateRequest) -> Issued:
-        authority = self._current.authority
-        if authority is None:
-            raise NotIssued(Reason.UNAVAILABLE, "there is no certificate authority yet", 1.0)
+        self._authority()
         try:
-            caller = await self._authenticator.authenticate(evidence)
+            caller = await self._caller(evidence)
             self._count(caller)
             if request.impersonated:
                 raise Refused("certificates on behalf of others are not issued yet", denied=True)
@@ -116,10 +116,9 @@ class Issuer:
                 raise BadSigningRequest(f"there is no signer {request.signer!r}: signers are not supported yet")
             key = public_key_of(request.csr.encode())
             facts = await facts_about(caller, self._pods, self._cluster)
-            # Whoever waited longer for a certificate than its authority stands gets one of its successor.
-            authority = self._current.authority or authority
             issued = sign(
-                authority, key, caller.identity, facts, now=self._now(), asked=self._asked(request.seconds),
+                # As it is by now: another may have taken its place meanwhile.
+                self._authority(), key, caller.identity, facts, now=self._now(), asked=self._asked(request.seconds),
                 validity=self._validity,
             )  # fmt: skip
         except Refused as refused:
@@ -133,6 +132,21 @@ class Issuer:
             raise NotIssued(Reason.INTERNAL, str(expired)) from None
         _log.info("certificate %x for %s until %s", issued.serial, caller.identity, issued.not_after.isoformat())
         return issued
+
+    def _authority(self) -> Authority:
+        if self._current.authority is None:
+            raise NotIssued(Reason.UNAVAILABLE, "there is no certificate authority now", 1.0)
+        return self._current.authority
+
+    async def _caller(self, evidence: Evidence) -> Caller:
+        """Whoever fails again and again is not asked for a proof any more for a while."""
+        if evidence.address and (wait := self._refusals.wait(evidence.address, time.monotonic())):
+            raise NotIssued(Reason.RESOURCE_EXHAUSTED, "too many calls without proof of an identity", max(1.0, wait))
+        try:
+            return await self._authenticator.authenticate(evidence)
+        except Refused:
+            self._refusals.take(evidence.address, time.monotonic())
+            raise
 
     def _count(self, caller: Caller) -> None:
         now = time.monotonic()

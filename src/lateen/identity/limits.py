@@ -20,6 +20,10 @@ class IssueLimits(msgspec.Struct, frozen=True):
     identity_burst: int = 500
     """The same for an identity whose callers do not prove which of its workloads they are."""
     identity_per_second: float = 10.0
+    refused_burst: int = 30
+    """Times that one address may fail to prove who it is, before it is not even listened to..."""
+    refused_per_second: float = 1.0
+    """...and so many per second that are forgotten: an API server has better to do than to review nonsense."""
     remembered: int = 20_000
     """Callers whose rates are counted; the one that has been quiet for longest is forgotten first."""
 
@@ -34,12 +38,22 @@ class KeyedRate:
         self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
         """Tokens left, and when that was; the longest quiet first."""
 
+    def wait(self, key: Hashable, now: float) -> float:
+        """0 if it may; else how many seconds it is to wait."""
+        return max(0.0, (1 - self._tokens(key, now)) / self._per_second)
+
     def take(self, key: Hashable, now: float) -> float:
-        """0 if it may; else how many seconds it is to wait, and nothing is counted."""
-        tokens, at = self._buckets.pop(key, (float(self._burst), now))
-        tokens = min(float(self._burst), tokens + (now - at) * self._per_second)
-        allowed = tokens >= 1
-        self._buckets[key] = (tokens - 1 if allowed else tokens, now)
+        """As `wait`; if it may, that is counted."""
+        tokens = self._tokens(key, now)
+        if tokens < 1:
+            self._buckets.move_to_end(key)
+            return (1 - tokens) / self._per_second
+        self._buckets[key] = (tokens - 1, now)
+        self._buckets.move_to_end(key)
         if len(self._buckets) > self._remembered:
             self._buckets.popitem(last=False)
-        return 0.0 if allowed else (1 - tokens) / self._per_second
+        return 0.0
+
+    def _tokens(self, key: Hashable, now: float) -> float:
+        tokens, at = self._buckets.get(key, (float(self._burst), now))
+        return min(float(self._burst), tokens + (now - at) * self._per_second)

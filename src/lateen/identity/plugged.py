@@ -77,6 +77,8 @@ def load(files: Mapping[str, bytes], now: datetime) -> Loaded:
     faults.extend(_check_signers((signing, *(each for each in (*path[1:], anchor) if each != signing)), names, now))
     if any(fault.severity is Severity.ERROR for fault in faults):
         return Loaded(None, tuple(faults))
+    # The root that signs is the last: there are clients that look at that alone.
+    roots = (*(each for each in roots if each != anchor), anchor)
     return Loaded(Authority(signing, key, path, roots, anchor), tuple(faults))
 
 

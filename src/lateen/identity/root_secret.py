@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from lateen.api.schema.fault import error
-from lateen.identity.api import KubernetesApi
+from lateen.identity.api import Answer, KubernetesApi
 from lateen.identity.current import CurrentAuthority
 from lateen.identity.root_files import NEXT_CERTIFICATE, NEXT_KEY, PREVIOUS_ROOT, SINCE, Read, from_files, to_files
 from lateen.identity.rotation import Phase, RootState, RotationTerms, advance, begin, is_due
@@ -66,6 +66,8 @@ class RootSecret:
         self._now = now
         self._state: RootState | None = None
         """As last read or written."""
+        self._seen: datetime | None = None
+        """When the API server last told what the Secret holds."""
         self._reported = ""
 
     async def follow(self) -> None:
@@ -84,13 +86,19 @@ class RootSecret:
 
     async def _look(self) -> str:
         """What is wrong; empty when nothing is."""
-        answer = await self._api.send("GET", f"{self._path}/{NAME}")
+        answer = await self._get()
         if answer.status == 404:
             return ""
         if answer.status != 200:
             return answer.message
         self._take(_read(answer.body, self._now()))
         return ""
+
+    async def _get(self) -> Answer:
+        answer = await self._api.send("GET", f"{self._path}/{NAME}")
+        if answer.status in (200, 404):
+            self._seen = self._now()
+        return answer
 
     def _take(self, read: Read) -> None:
         if read.state is not None:
@@ -100,7 +108,7 @@ class RootSecret:
     # --- keeping -------------------------------------------------------------------------------------------------
 
     async def _tend(self) -> str:
-        answer = await self._api.send("GET", f"{self._path}/{NAME}")
+        answer = await self._get()
         if answer.status == 404:
             return await self._create()
         if answer.status != 200:
@@ -157,6 +165,9 @@ class RootSecret:
         if problem and problem != self._reported:
             _log.warning("Secret %s/%s: %s", self._namespace, NAME, problem)
         self._reported = problem
+        if self._seen is not None and self._now() - self._seen > self._terms.lag:
+            # The mesh may have moved on to another root meanwhile.
+            self._current.withdraw(f"the Secret {self._namespace}/{NAME} has not been seen since {self._seen}")
 
     async def _pause(self) -> None:
         await asyncio.sleep(self._interval if self._state is not None else self._impatience)

@@ -32,8 +32,8 @@ class Phase(Enum):
 class RotationTerms(msgspec.Struct, frozen=True):
     longest: timedelta = timedelta(days=90)
     """Of which validity certificates are issued at most: `Validity.longest`."""
-    lag: timedelta = timedelta(minutes=10)
-    """How long a replica may take to see a step, clocks' differences included."""
+    lag: timedelta = timedelta(days=1)
+    """How long a replica may take to see a step, clocks' differences included; then it must sign no more."""
     renew_before: timedelta = timedelta(days=365)
     """A root that expires within so long is rotated. More than both steps take."""
 

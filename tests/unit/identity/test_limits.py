@@ -19,6 +19,13 @@ def test_what_is_refused_is_not_counted() -> None:
     assert rate.take("a", 1.0) == 0.0
 
 
+def test_looking_counts_nothing() -> None:
+    rate = KeyedRate(1.0, 1, 10)
+    assert [rate.wait("a", 0.0) for _ in range(3)] == [0.0, 0.0, 0.0]
+    rate.take("a", 0.0)
+    assert rate.wait("a", 0.25) == 0.75
+
+
 def test_keys_do_not_hinder_one_another() -> None:
     rate = KeyedRate(1.0, 1, 10)
     assert [rate.take(key, 0.0) for key in "abcabc"] == [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]

@@ -72,9 +72,9 @@ def test_a_self_signed_authority_needs_no_root_beside_it() -> None:
     assert authority.roots == (ROOT.certificate,)
 
 
-def test_several_roots_are_all_trusted() -> None:
+def test_several_roots_are_all_trusted_and_the_one_that_signs_is_the_last() -> None:
     other = signing_pair("other mesh")
-    authority = load(files(root=other.pem + ROOT.pem + other.pem), NOW).authority
+    authority = load(files(root=ROOT.pem + other.pem + ROOT.pem), NOW).authority
     assert authority is not None
     assert authority.roots == (other.certificate, ROOT.certificate)
     assert authority.anchor == ROOT.certificate

@@ -238,6 +238,23 @@ async def test_two_keepers_take_each_step_once() -> None:
     assert one.current.authority == two.current.authority
 
 
+async def test_who_has_not_seen_the_secret_for_too_long_signs_no_more() -> None:
+    api = MemoryApi()
+    api.put(PATH, secret(to_files(RootState(self_signed(START)))))
+    replica = Replica(api)
+    async with replica.running(keeps=False):
+        found = await asyncio.wait_for(replica.current.known(), 5)
+        api.fail = lambda method, path: ConnectionError("down")
+        before = len(api.requests)
+        replica.now += TERMS.lag
+        await replica.until(lambda: len(api.requests) > before + 3)
+        assert replica.current.authority == found
+        replica.now += timedelta(seconds=1)
+        await replica.until(lambda: replica.current.authority is None)
+        api.fail = lambda method, path: None
+        assert await asyncio.wait_for(replica.current.known(), 5) == found
+
+
 def test_terms_that_cannot_work() -> None:
     api, current = MemoryApi(), CurrentAuthority()
     with pytest.raises(ValueError, match="live longer"):

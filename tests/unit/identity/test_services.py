@@ -151,7 +151,7 @@ async def test_grpc_by_token(site: Site, servers: list[Any]) -> None:
     uris, path = verified_names((leaf, lower), (root,))
     assert uris == ["spiffe://cluster.local/ns/shop/sa/web"]
     assert timedelta(minutes=55) < path[0].not_valid_after_utc - datetime.now(UTC) < timedelta(hours=1)
-    assert site.by_word.seen == [Evidence("good", b"", "Kubernetes")]
+    assert site.by_word.seen == [Evidence("good", b"", "Kubernetes", "127.0.0.1")]
 
 
 async def test_grpc_renewal_by_certificate(site: Site, servers: list[Any]) -> None:
@@ -234,7 +234,7 @@ async def test_https_by_token(site: Site, runners: list[web.AppRunner]) -> None:
     uris, _ = verified_names(tuple(answer["chain"]), tuple(answer["roots"]))
     assert uris == ["spiffe://cluster.local/ns/shop/sa/web"]
     assert datetime.fromisoformat(answer["notAfter"]) - datetime.now(UTC) < timedelta(seconds=601)
-    assert site.by_word.seen == [Evidence("good", b"", "k")]
+    assert site.by_word.seen == [Evidence("good", b"", "k", "127.0.0.1")]
 
 
 async def test_https_renewal_by_certificate(site: Site, runners: list[web.AppRunner]) -> None:
