@@ -130,9 +130,12 @@ def test_an_absent_key_is_a_dependency() -> None:
 def test_writing_the_same_value_changes_nothing() -> None:
     engine = engine_with(("a", "web", "1"))
     engine.observe(ips, "web")
+    revision = engine.revision
     with engine.change() as tx:
         tx.set(PODS, "a", Pod("web", "1"))
+        tx.delete(PODS, "b")
     assert engine.take_stale() == []
+    assert engine.revision == revision
 
 
 def test_errors_are_values_and_located_faults_are_contained() -> None:
