@@ -309,7 +309,7 @@ async def rampage(stream: RawStream, number: int) -> None:
     await stream.send(delta_request(LDS), delta_request(RDS, subscribe=[str(n) for n in range(100)]))
     if number % 3 == 0:
         await stream.send(os.urandom(100))
-        await stream.status()
+        await stream.end()
     elif number % 3 == 1:
         await stream.read()
         await stream.send(*(delta_request(CDS, nonce=str(n), error="no") for n in range(50)))

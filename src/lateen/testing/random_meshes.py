@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
@@ -379,26 +379,45 @@ def _unpacked(item: Any) -> Any:
     return found.FromString(item.value)
 
 
+class References(NamedTuple):
+    """What a resource names of others."""
+
+    clusters: frozenset[str]
+    routes: frozenset[str]
+    """Route configurations."""
+
+
+def references(type_: ResourceType, resource: Resource) -> References:
+    """Of a listener or a route configuration."""
+    clusters, routes = set(), set()
+    for message in _messages(decoded(type_, resource)):
+        kind = message.DESCRIPTOR.full_name
+        if kind.endswith((".RouteAction", ".TcpProxy", ".RequestMirrorPolicy")):
+            clusters.add(message.cluster)
+        elif kind.endswith(".WeightedCluster.ClusterWeight"):
+            clusters.add(message.name)
+        elif kind.endswith(".Rds"):
+            routes.add(message.route_config_name)
+    return References(frozenset(clusters - {""}), frozenset(routes))
+
+
+def assignment_of(cluster: Resource) -> str:
+    """The name of the load assignment that a cluster takes from EDS; empty when it takes none."""
+    message = decoded(ResourceType.CDS, cluster)
+    if message.WhichOneof("cluster_discovery_type") != "type" or message.type != message.EDS:
+        return ""
+    return str(message.eds_cluster_config.service_name or cluster.name)
+
+
 def check_references(found: Held) -> None:
     """No route or listener names a cluster that is not there, no listener a missing route, no EDS cluster lacks its
     assignment, and every assignment has its cluster."""
-    clusters = set(found[ResourceType.CDS])
     for type_ in (ResourceType.RDS, ResourceType.LDS):
         for name, resource in found[type_].items():
-            for message in _messages(decoded(type_, resource)):
-                kind = message.DESCRIPTOR.full_name
-                if kind.endswith((".RouteAction", ".TcpProxy")) and message.cluster:
-                    assert message.cluster in clusters, f"{type_.name} {name}: unknown cluster {message.cluster}"
-                elif kind.endswith((".WeightedCluster.ClusterWeight", ".RequestMirrorPolicy")):
-                    target = message.name if "ClusterWeight" in kind else message.cluster
-                    assert target in clusters, f"{type_.name} {name}: unknown cluster {target}"
-                elif kind.endswith(".Rds"):
-                    assert message.route_config_name in found[ResourceType.RDS], f"{name}: {message.route_config_name}"
-    by_eds = set()
-    for name, resource in found[ResourceType.CDS].items():
-        cluster = decoded(ResourceType.CDS, resource)
-        if cluster.WhichOneof("cluster_discovery_type") == "type" and cluster.type == cluster.EDS:
-            by_eds.add(cluster.eds_cluster_config.service_name or name)
+            named = references(type_, resource)
+            assert not (missing := named.clusters - found[ResourceType.CDS].keys()), f"{type_.name} {name}: {missing}"
+            assert not (missing := named.routes - found[ResourceType.RDS].keys()), f"{type_.name} {name}: {missing}"
+    by_eds = {assignment_of(resource) for resource in found[ResourceType.CDS].values()} - {""}
     assert by_eds == set(found[ResourceType.EDS])
 
 
