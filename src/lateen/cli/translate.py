@@ -19,7 +19,8 @@ from lateen.api.schema.fault import Fault, Severity
 from lateen.cli.output import print_data
 from lateen.engine import Engine, QueryError, Reader, query
 from lateen.model.expected_proxy import expected_proxies
-from lateen.model.inputs import PODS, REJECTED, WARNINGS, WORKLOAD_ENTRIES
+from lateen.model.findings.destination_rule import EMPTY_SUBSET
+from lateen.model.inputs import PODS, REJECTED, WORKLOAD_ENTRIES
 from lateen.model.proxy import Proxy, Role
 from lateen.model.tables import TABLES
 from lateen.sources.files.mesh_settings_source import MeshSettingsSource
@@ -92,7 +93,8 @@ def translate(
     the label security.istio.io/tlsMode: istio, as injected pods have.
 
     Faults of the manifests go to standard error; what they leave is translated all the same, and the exit status is 1.
-    What is referred to and is not in the manifests (services, subsets, Secrets, Gateways) is warned about.
+    What is referred to and is not in the manifests (services, subsets, Secrets, Gateways), what has no effect, and
+    what is in the way of something else is warned about.
 
     \b
     Examples:
@@ -186,12 +188,10 @@ def _faults(db: Reader) -> tuple[tuple[Severity, ObjectRef, Fault], ...]:
         told = report(db, ref)
         if told is None:
             continue
-        own = WARNINGS.get(db, ref) or ()
         for fault in told.faults:
-            if told.rejected:
-                found.append((fault.severity, ref, fault))
-            elif fault in own or fault.severity is Severity.ERROR:
-                found.append((Severity.WARNING, ref, fault))
+            # Whether endpoints are there is for a cluster to tell.
+            if fault.code != EMPTY_SUBSET:
+                found.append((fault.severity if told.rejected else Severity.WARNING, ref, fault))
     return tuple(sorted(found, key=lambda each: each[0] is not Severity.ERROR))
 
 

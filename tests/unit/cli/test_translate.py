@@ -177,9 +177,29 @@ def test_what_is_referred_to_and_is_not_there_is_warned_about() -> None:
     manifests = MANIFESTS.replace("destination: {host: web}", "destination: {host: wbe}") + GATEWAY
     result = run("--proxy", "client", "--type", "cds", manifests=manifests)
     assert result.exit_code == 0
-    missing_secret, missing_service = result.stderr.splitlines()
+    told = result.stderr.splitlines()
+    (missing_secret,) = [line for line in told if "Secret" in line]
+    (missing_service,) = [line for line in told if "wbe" in line]
     assert missing_secret.startswith("warning: Gateway default/edge: spec.servers[0].tls.credentialName: ")
     assert missing_service.startswith("warning: VirtualService default/web: spec.http[0].route[0].destination")
+
+
+def test_what_has_no_effect_is_warned_about() -> None:
+    older = "---\n" + MANIFESTS.split("---\n")[-1].replace("{name: web}", "{name: another}")
+    result = run("--proxy", "client", "--type", "cds", manifests=MANIFESTS + older)
+    assert result.exit_code == 0
+    assert [line for line in result.stderr.splitlines() if line.startswith("warning: VirtualService default/web: ")]
+
+
+def test_subsets_of_deployments_need_no_endpoints() -> None:
+    rule = """\
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: web}
+spec: {host: web, subsets: [{name: v1, labels: {version: v1}}]}
+"""
+    assert run("--proxy", "client", manifests=MANIFESTS + rule).stderr == ""
 
 
 def test_warnings_do_not_fail() -> None:
