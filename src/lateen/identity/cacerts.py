@@ -54,13 +54,14 @@ class PluggedDirectory:
         try:
             files = self._read()
         except OSError as problem:
-            # Asked for again in any case, whatever is read next.
             self._seen = None
             self._current.offer(Loaded(None, (error("", f"cannot be read: {problem}"),)), str(self._directory))
             return
         if files != self._seen:
-            self._seen = files
-            self._current.offer(load(files, self._now()), str(self._directory))
+            loaded = load(files, self._now())
+            # What is not good is looked at again: it may only not be valid yet.
+            self._seen = files if loaded.authority is not None else None
+            self._current.offer(loaded, str(self._directory))
 
     def _read(self) -> dict[str, bytes]:
         found = {}

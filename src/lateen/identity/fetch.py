@@ -31,4 +31,4 @@ async def fetch(url: str, context: ssl.SSLContext | None = None) -> bytes:
                 raise OSError(f"{url}: more than {_LARGEST} bytes")
             return body
     except aiohttp.ClientError as error:
-        raise OSError(f"{url}: {error or type(error).__name__}") from error
+        raise OSError(f"{url}: {str(error) or type(error).__name__}") from error

@@ -69,7 +69,9 @@ class KubernetesTokens:
             async with asyncio.timeout(self._timeout), self._turns:
                 answer = await self._api.send("POST", _PATH, body=body)
         except (OSError, ValueError) as error:
-            raise CannotVerify(f"the API server cannot be asked about the token: {error or 'no answer'}") from error
+            raise CannotVerify(
+                f"the API server cannot be asked about the token: {str(error) or 'no answer'}"
+            ) from error
         if answer.status not in (200, 201):
             raise CannotVerify(f"the API server does not review tokens: {answer.message}")
         status = answer.body.get("status") if isinstance(answer.body, dict) else None

@@ -27,7 +27,7 @@ class KubernetesPods:
         try:
             answer = await self._api.send("GET", f"/api/v1/namespaces/{namespace}/pods/{name}")
         except (OSError, ValueError) as error:
-            raise CannotVerify(f"the API server cannot be asked about the pod: {error or 'no answer'}") from error
+            raise CannotVerify(f"the API server cannot be asked about the pod: {str(error) or 'no answer'}") from error
         if answer.status == 404:
             return None
         if answer.status != 200:

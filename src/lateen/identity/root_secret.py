@@ -66,6 +66,8 @@ class RootSecret:
         self._now = now
         self._state: RootState | None = None
         """As last read or written."""
+        self._last: tuple[Any, Read] = (None, Read(None, ()))
+        """The data last read, and what they say: to check keys is dear, and every look would do it."""
         self._seen: datetime | None = None
         """When the API server last told what the Secret holds."""
         self._reported = ""
@@ -91,7 +93,7 @@ class RootSecret:
             return ""
         if answer.status != 200:
             return answer.message
-        self._take(_read(answer.body, self._now()))
+        self._take(self._read(answer.body))
         return ""
 
     async def _get(self) -> Answer:
@@ -99,6 +101,13 @@ class RootSecret:
         if answer.status in (200, 404):
             self._seen = self._now()
         return answer
+
+    def _read(self, found: Any) -> Read:
+        data = found.get("data") or {}
+        # What was not good may be by now: not valid yet.
+        if data != self._last[0] or self._last[1].state is None:
+            self._last = data, _read(data, self._now())
+        return self._last[1]
 
     def _take(self, read: Read) -> None:
         if read.state is not None:
@@ -113,7 +122,7 @@ class RootSecret:
             return await self._create()
         if answer.status != 200:
             return answer.message
-        read = _read(answer.body, self._now())
+        read = self._read(answer.body)
         self._take(read)
         # A Secret that does not hold together is an operator's to mend: a new root would end the mesh's trust.
         return await self._rotate(answer.body, read.state) if read.state is not None else ""
@@ -177,9 +186,9 @@ def _encoded(state: RootState) -> dict[str, str]:
     return {name: b64encode(content).decode() for name, content in to_files(state).items()}
 
 
-def _read(found: Any, now: datetime) -> Read:
+def _read(data: Any, now: datetime) -> Read:
     try:
-        data = {name: b64decode(text, validate=True) for name, text in (found.get("data") or {}).items()}
+        files = {name: b64decode(text, validate=True) for name, text in data.items()}
     except (binascii.Error, AttributeError, TypeError, ValueError):
         return Read(None, (error("data", "expected base64"),))
-    return from_files(data, now)
+    return from_files(files, now)

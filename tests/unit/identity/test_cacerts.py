@@ -110,6 +110,19 @@ async def test_a_mounted_secret_changes_by_a_link(tmp_path: Path) -> None:
     assert current.authority.roots == (TWO.certificate,)
 
 
+def test_what_is_not_valid_yet_is_taken_in_time(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    write(tmp_path, signing_pair("early", begin=now + timedelta(hours=1)))
+    current = CurrentAuthority()
+    moment = [now]
+    directory = PluggedDirectory(tmp_path, current, now=lambda: moment[0])
+    directory.look()
+    assert current.authority is None
+    moment[0] += timedelta(hours=2)
+    directory.look()
+    assert current.authority is not None
+
+
 def test_the_passing_of_time_is_no_change_of_files(tmp_path: Path) -> None:
     """An authority that has expired stays: signing refuses by itself, with the time of then."""
     now = datetime.now(UTC)
