@@ -300,13 +300,17 @@ class _Plan:
             return
         prefixes = (place.prefix,) if place.prefix else ()
         names: tuple[str, ...] = ()
-        if port.protocol.is_tls and entry.addresses == self._form.wildcards:
-            # The address tells nothing: the server name is the only thing that does.
-            names = server_names((found.hostname, *aliases(self._db, found.hostname)))
-            if not names:
-                reason = f"{found.hostname} cannot be told by server name: its wildcard is not a whole label"
-                self._conflicts.append(ListenerConflict(found.key, listen_port, None, reason))
-                return
+        if port.protocol.is_tls:
+            first = entry.streams[0] if entry.streams else None
+            # Where the address tells nothing, the server name is the only thing that does.
+            if entry.addresses == self._form.wildcards or (
+                first is not None and self._tell_by_name(entry, first, found)
+            ):
+                names = self._server_names(found.hostname)
+                if not names:
+                    reason = f"{found.hostname} cannot be told by server name: its wildcard is not a whole label"
+                    self._conflicts.append(ListenerConflict(found.key, listen_port, None, reason))
+                    return
         matches = [(prefix, name) for prefix in prefixes or ("",) for name in names or ("",)]
         for match in matches:
             other = entry.owners.get(match)
@@ -319,6 +323,27 @@ class _Plan:
         entry.streams.append(ServiceChain(found.key, port.port, port.protocol, self._egress, prefixes, names))
         if entry.http is not None and not entry.http.sniffed:
             entry.http = msgspec.structs.replace(entry.http, sniffed=True)
+
+    def _tell_by_name(self, entry: _Entry, first: ServiceChain, found: Service) -> bool:
+        """Whether services of TLS without addresses share a listener that is not at every address. The first had it
+        all until the second came."""
+        if not entry.is_shared or not first.protocol.is_tls or not self._is_elsewhere(found):
+            return False
+        if first.server_names:
+            return True
+        owner = service(self._db, first.service)
+        names = self._server_names(first.service.hostname)
+        if first.service == found.key or owner is None or not self._is_elsewhere(owner) or not names:
+            return False
+        entry.streams[0] = msgspec.structs.replace(first, server_names=names)
+        entry.owners = {("", name): first.service for name in names}
+        return True
+
+    def _is_elsewhere(self, found: Service) -> bool:
+        return not found.is_kubernetes and not virtual_addresses(found, self._form)
+
+    def _server_names(self, hostname: str) -> tuple[str, ...]:
+        return server_names((hostname, *aliases(self._db, hostname)))
 
 
 def _ingress_sockets(db: Reader, key: ScopeKey) -> frozenset[tuple[str, int]]:

@@ -105,6 +105,29 @@ def test_wildcards_within_a_label_cannot_be_told_by_server_name() -> None:
     assert listener.streams[0].server_names == ("*.a.com",)
 
 
+def test_at_loopback_server_names_tell_what_addresses_would() -> None:
+    """One service has the port for itself; several are told apart."""
+    mesh = Mesh().external("a.com", "TLS", 443)
+    (listener,) = mesh.plan(interception=Interception.NONE).listeners
+    assert [(each.service.hostname, each.server_names) for each in listener.streams] == [("a.com", ())]
+    mesh.external("b.com", "HTTPS", 443).external("c.com", "TLS", 443)
+    plan = mesh.plan(interception=Interception.NONE)
+    (listener,) = plan.listeners
+    assert {each.service.hostname: each.server_names for each in listener.streams} == {
+        "a.com": ("a.com",),
+        "b.com": ("b.com",),
+        "c.com": ("c.com",),
+    }
+    assert plan.conflicts == ()
+
+
+def test_at_loopback_services_of_the_cluster_are_not_told_by_server_name() -> None:
+    mesh = Mesh().service("a", ("tls", 443)).external("b.com", "TLS", 443)
+    plan = mesh.plan(interception=Interception.NONE)
+    assert [each.server_names for listener in plan.listeners for each in listener.streams] == [()]
+    assert len(plan.conflicts) == 1
+
+
 def test_automatic_addresses_only_for_applications_that_are_told_them() -> None:
     mesh = Mesh().external("db.com", "TCP", 5432, resolution="DNS")
     assert mesh.names() == ["0.0.0.0_5432"]
