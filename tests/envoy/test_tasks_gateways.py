@@ -273,9 +273,9 @@ kind: ServiceEntry
 metadata: {name: wiki}
 spec:
   hosts: [www.wiki.example.com]
-  ports: [{number: $port_server, name: https, protocol: HTTPS}]
+  ports: [{number: $port_tls, name: https, protocol: HTTPS}]
   resolution: STATIC
-  endpoints: [{address: 127.0.0.1, ports: {https: $secure}}]
+  endpoints: [{address: 127.0.0.1, ports: {https: $wiki}}]
 ---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -296,7 +296,7 @@ spec:
     route:
     - destination: {host: istio-egressgateway.istio-system.svc.cluster.local, port: {number: $port_egress_tls}}
   - match: [{gateways: [egress], port: $port_egress_tls, sniHosts: ["*.wiki.example.com"]}]
-    route: [{destination: {host: www.wiki.example.com, port: {number: $port_server}}}]
+    route: [{destination: {host: www.wiki.example.com, port: {number: $port_tls}}}]
 """
 
 
@@ -351,6 +351,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         mesh.values |= {
             "plain": await backend("plain"),
             "secure": await backend("secure", tls=secure),
+            "wiki": await backend("wiki", tls=secure),
             "mutual": await backend("mutual", tls=mutual),
             "roots": mesh.file("roots.pem", world.servers.root),
         }
@@ -377,7 +378,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         ingress, egress = {"istio": "ingressgateway"}, {"istio": "egressgateway"}
         await mesh.proxy("ingress", 3, role="router", namespace=SYSTEM, labels=ingress, address=INGRESS)
         await mesh.proxy("egress", 3, role="router", namespace=SYSTEM, labels=egress, address=EGRESS)
-        await mesh.proxy("caller", 9)
+        await mesh.proxy("caller", 8)
         yield world
 
 
@@ -468,8 +469,10 @@ async def test_external_services_by_http(world: World) -> None:
 
 
 async def test_external_services_by_tls(world: World) -> None:
-    tls = world.mesh.client_tls(world.servers.root)
-    assert (await world.mesh.call(world.mesh.port("tls"), "direct.example.com", tls=tls)).name == "secure"
+    """Those that share a port are told apart by server name."""
+    tls, port = world.mesh.client_tls(world.servers.root), world.mesh.port("tls")
+    assert (await world.mesh.call(port, "direct.example.com", tls=tls)).name == "secure"
+    assert (await world.mesh.call(port, "www.wiki.example.com", tls=tls)).name == "wiki"
 
 
 async def test_tls_origination(world: World) -> None:
@@ -490,4 +493,4 @@ async def test_egress_gateway_that_originates_mutual_tls(world: World) -> None:
 
 async def test_egress_gateway_for_wildcards(world: World) -> None:
     tls = world.mesh.client_tls(world.servers.root)
-    assert (await world.mesh.call(world.mesh.port("wiki"), "en.wiki.example.com", tls=tls)).name == "secure"
+    assert (await world.mesh.call(world.mesh.port("wiki"), "en.wiki.example.com", tls=tls)).name == "wiki"
