@@ -27,6 +27,7 @@ from lateen.model.selecting_labels import projected, source_labels
 from lateen.model.service import Resolution, ServiceKey
 from lateen.model.services import service, unaliased
 from lateen.model.virtual_services import (
+    Outline,
     candidates_of_host,
     chosen,
     chosen_of_host,
@@ -218,15 +219,12 @@ def extra_hosts(db: Reader, place: Place) -> tuple[tuple[str, Key], ...]:
     everywhere = port == _HTTP or listener.port == port
     wide = [host for host in present if hosts.is_wildcard(host)]
     wildcards = hosts.Wildcards(wide)
-    aliases = {alias for names in alias_names(db).values() for alias in names}
     others = _Others(db, listener, 0 if place.form is DomainForm.WITH_PORT else port)
     sources = {source for source, _ in listener.imports}
     any_source = ANY_NAMESPACE in sources
     found = []
-    for host, outlines in routed_hosts(db).items():
+    for host, outlines in (routed_hosts(db) if everywhere or wide else companions(db)).items():
         if host in present or (len(outlines) == 1 and not any_source and outlines[0].key.namespace not in sources):
-            continue
-        if not everywhere and not wide and host not in aliases and all(len(one.hosts) == 1 for one in outlines):
             continue
         one = chosen_of_host(outlines, client.namespace, listener)
         if one is None or others.have(host):
@@ -235,6 +233,17 @@ def extra_hosts(db: Reader, place: Place) -> tuple[tuple[str, Key], ...]:
         if beside or wildcards.covering(host):
             found.append((host, one.key))
     return tuple(found)
+
+
+@query
+def companions(db: Reader) -> Mapping[str, tuple[Outline, ...]]:
+    """Of `routed_hosts` those that may be reached because of a service beside or behind them."""
+    aliases = {alias for names in alias_names(db).values() for alias in names}
+    return {
+        host: outlines
+        for host, outlines in routed_hosts(db).items()
+        if host in aliases or any(len(one.hosts) > 1 for one in outlines)
+    }
 
 
 class _Others:
@@ -290,7 +299,14 @@ def _is_present(claim: Claim, services: set[ServiceKey], extra: set[str]) -> boo
 def lone_block(db: Reader, place: Place, host: str) -> Block | None:
     """The only virtual host of a listener that is one service's alone; None when the service is not there."""
     key = scope_of(db, place.client.holder.scope).listeners[place.listener].services.get(host)
-    return service_block(db, place, (key,), "", (), _lost(db, place, (host,))) if key is not None else None
+    if key is None:
+        return None
+    lost = []
+    for each in candidates_of_host(db, host):
+        missing = missing_clusters(db, each.outline.key, place.port, place.client.holder)
+        if missing:
+            lost.append((each.outline.key, missing))
+    return service_block(db, place, (key,), "", (), tuple(lost))
 
 
 class _Resolver:
