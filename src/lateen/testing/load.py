@@ -46,7 +46,10 @@ class Load:
         self._answered = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(ssl=self._tls if self._tls is not None else True)
+        # With TLS each request has a handshake of its own: what certificates there are matters then.
+        connector = (
+            aiohttp.TCPConnector(ssl=self._tls, force_close=True) if self._tls is not None else aiohttp.TCPConnector()
+        )
         self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10))
         try:
             async with asyncio.timeout(40):
