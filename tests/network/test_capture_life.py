@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -13,6 +15,7 @@ from lateen.testing.reporters import ask
 pytestmark = pytest.mark.cluster
 
 ALL = ("-i", "*", "-b", "*")
+RUN = "from lateen.capture.command import capture; capture()"
 
 
 def place(network, address: str = "10.78.0.1") -> str:
@@ -154,3 +157,26 @@ def test_validation_says_when_the_proxy_runs_already(clean) -> None:
     code, said = clean.capture_code("--skip-rule-apply", "--run-validation")
     assert code == 126
     assert "cannot listen" in said
+
+
+def test_validation_by_the_proxys_user_needs_no_rights() -> None:
+    with namespace() as pod:
+        enter = ["nsenter", f"--net={pod.path}", "--", sys.executable, "-c", RUN]
+        subprocess.run([*enter, *ALL, "-u", "65534"], check=True)
+        mine = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--"]
+        check = ["--skip-rule-apply", "--run-validation", "-u", "65534"]
+        subprocess.run([*enter[:3], *mine, *enter[3:], *check], check=True)
+
+
+def test_root_without_the_right_to_be_the_proxy_is_told_so() -> None:
+    with namespace() as pod:
+        bare = ["setpriv", "--bounding-set=-setuid,-setgid", "--inh-caps=-setuid,-setgid", "--"]
+        words = ["--skip-rule-apply", "--run-validation", "-u", "65534"]
+        done = subprocess.run(
+            ["nsenter", f"--net={pod.path}", "--", *bare, sys.executable, "-c", RUN, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 126
+        assert "CAP_SETUID" in done.stderr

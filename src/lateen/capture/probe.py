@@ -91,10 +91,12 @@ def _as_proxy(capture: Capture) -> Iterator[None]:
         yield
         return
     group = os.getegid()
-    os.setegid(capture.proxy_gids[0])
-    os.seteuid(capture.proxy_uids[0])
     try:
+        os.setegid(capture.proxy_gids[0])
+        os.seteuid(capture.proxy_uids[0])
         yield
+    except PermissionError as problem:
+        raise CaptureError("to probe as root takes CAP_SETUID and CAP_SETGID; or run as the proxy's user") from problem
     finally:
         os.seteuid(0)
         os.setegid(group)
