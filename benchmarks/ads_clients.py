@@ -131,10 +131,9 @@ async def serve(target: str) -> None:
                     client.arrived = Arrived()
                 told = [arrived for arrived in taken if arrived.responses]
                 answer = {
-                    "clients": len(told),
+                    "told": [number for number, arrived in enumerate(taken) if arrived.responses],
                     "responses": sum(a.responses for a in told),
                     "resources": sum(a.resources for a in told),
-                    "most_resources": max((a.resources for a in told), default=0),
                     "bytes": sum(a.bytes for a in told),
                 }
             print(json.dumps(answer), flush=True)

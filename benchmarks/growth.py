@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.cold_start import cold_start
 from benchmarks.memory import mesh_memory
 from benchmarks.mesh import Size
-from benchmarks.mesh_changes import endpoint_change, route_change, small_changes
+from benchmarks.mesh_changes import endpoint_change, route_change, size_of, small_changes
 from benchmarks.plot import chart
 from benchmarks.result import Result, counted
 
@@ -31,7 +31,7 @@ def measure() -> Sequence[Result]:
         floor.append((services, statistics.median(floors)))
         memory.append((services, mesh_memory(services, 10) / 1024**2))
         for name, change in (("one endpoint", endpoint_change), ("one VirtualService", route_change)):
-            work = asyncio.run(small_changes(size, change))
+            work = asyncio.run(small_changes(size_of(services), change))
             changes[name].append((services, statistics.median(work) * 1e3))
     chart(
         PLOTS / "cold_start.svg", "Cold start", LABEL, "CPU seconds",

@@ -16,8 +16,10 @@ CHANGES = 60
 FEW = 20
 NARROW = 10
 """Namespaces whose sidecars see nothing but their own namespace, by a Sidecar resource."""
-SUBJECT = 41
-"""The service that changes."""
+ROUTED = 41
+"""The service whose VirtualService changes."""
+PLAIN = 9
+"""Services, the last ones, without VirtualService and DestinationRule: the endpoints of the first of these change."""
 
 Change = Callable[[Size, int], Mapping[str, Any]]
 
@@ -33,11 +35,11 @@ def measure() -> Sequence[Result]:
 async def _measure() -> list[Result]:
     results: list[Result] = []
     kinds = (("endpoint", endpoint_change), ("VirtualService", route_change))
-    floors = {name: await small_changes(Size(100), change) for name, change in kinds}
+    floors = {name: await small_changes(size_of(100), change) for name, change in kinds}
     for name, change in kinds:
-        work = await small_changes(Size(2000), change)
+        work = await small_changes(size_of(2000), change)
         results.append(against(f"{name}: engine, 2,000 services", work, "100 services", floors[name]))
-    size = Size(1000)
+    size = size_of(1000)
     served = Served(size, _sidecars(size))
     async with served.listening() as port, clients(port) as connected:
         await _connect(served, connected, SIDECARS)
@@ -65,6 +67,10 @@ async def small_changes(size: Size, change: Change) -> list[float]:
         return (await _changes(served, change))[0]
 
 
+def size_of(services: int) -> Size:
+    return Size(services, virtual_services=services - PLAIN, destination_rules=services - PLAIN)
+
+
 def _sidecars(size: Size) -> list[dict[str, Any]]:
     return [
         {
@@ -85,15 +91,15 @@ async def _connect(served: Served, connected: Clients, proxies: int) -> None:
     for numbers in by_namespace.values():
         asked = names(served.engine, sidecar(served.size, numbers[0]))
         await connected.connect([node(served.size, number) for number in numbers], asked)
-    await connected.take()
+    await connected.settle()
 
 
 def endpoint_change(size: Size, number: int) -> Mapping[str, Any]:
-    return endpoint_slice(size, SUBJECT, without=number % 2)
+    return endpoint_slice(size, size.services - PLAIN, without=number % 2)
 
 
 def route_change(size: Size, number: int) -> Mapping[str, Any]:
-    return virtual_service(size, SUBJECT, weight=10 + number % 80)
+    return virtual_service(size, ROUTED, weight=10 + number % 80)
 
 
 async def _changes(served: Served, change: Change) -> tuple[list[float], float]:

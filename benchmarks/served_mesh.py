@@ -94,23 +94,20 @@ class Clients:
         """Returns when every one holds everything."""
         await self._ask({"connect": nodes, "names": names})
 
-    async def take(self) -> dict[str, int]:
-        """What has arrived since the last take."""
-        return await self._ask({"take": True})
-
     async def settle(self) -> dict[str, int]:
-        """What has arrived since the last take, once nothing more comes for a while."""
+        """What has arrived since the last time, once nothing more comes for a while, and how many clients were told."""
         total: Counter[str] = Counter()
+        told: set[int] = set()
         quiet = 0
-        while quiet < 4:
-            taken = await self.take()
-            total["clients"] = max(total["clients"], taken.pop("clients"))
+        while quiet < 5:
+            taken = await self._ask({"take": True})
+            told.update(taken.pop("told"))
             total.update(taken)
             quiet = 0 if taken["responses"] else quiet + 1
             await asyncio.sleep(0.1)
-        return dict(total)
+        return {**total, "clients": len(told)}
 
-    async def _ask(self, command: dict[str, Any]) -> dict[str, int]:
+    async def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(command).encode() + b"\n")
@@ -118,7 +115,7 @@ class Clients:
         line = await self._process.stdout.readline()
         if not line:
             raise RuntimeError("the clients have ended")
-        answer: dict[str, int] = json.loads(line)
+        answer: dict[str, Any] = json.loads(line)
         return answer
 
 
