@@ -231,7 +231,7 @@ def test_who_a_gateway_selects_is_a_gateway() -> None:
 
 def test_keys_are_not_shown() -> None:
     pair = Authority().issue("web.example.com")
-    secret = {
+    secret: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": "web"},
