@@ -190,7 +190,8 @@ def destinations(db: Reader, key: Key) -> tuple[Target, ...]:
     for http in found.http:
         named += [each.destination for each in http.route]
         named += [http.mirror] if http.mirror is not None else [mirror.destination for mirror in http.mirrors]
-    for stream in (*found.tls, *found.tcp):
+    streams: tuple[TLSRoute | TCPRoute, ...] = (*found.tls, *found.tcp)
+    for stream in streams:
         named += [each.destination for each in stream.route]
     return tuple(sorted(set(map(target, named))))
 
