@@ -16,6 +16,8 @@ PASSED_VALIDATION: Final = "PassedValidation"
 
 _MOST_MESSAGES = 50
 """Of one resource: a status must stay far below what an API server stores."""
+_MOST_WORDS = 5
+"""Messages whose words are in the condition too."""
 _LONGEST = 1024
 """Characters of one message."""
 
@@ -51,9 +53,13 @@ def _reconciled(report: Report) -> dict[str, str]:
 
 
 def _passed_validation(report: Report) -> dict[str, str]:
-    message = ", ".join(
+    counts = ", ".join(
         _count(number, noun) for number, noun in ((report.errors, "error"), (report.warnings, "warning")) if number
     )
+    # Istio's definitions drop the words of messages: here they are kept.
+    words = "; ".join(_words(fault) for fault in report.faults[:_MOST_WORDS])
+    more = "; ..." if len(report.faults) > _MOST_WORDS else ""
+    message = f"{counts}: {words}{more}"[:_LONGEST] if counts else ""
     reason = "Invalid" if report.errors else "ValidWithWarnings" if report.warnings else "Valid"
     return _condition(PASSED_VALIDATION, not report.errors, reason, message)
 
@@ -78,6 +84,10 @@ def _message(fault: Fault) -> dict[str, Any]:
         "message": fault.message[:_LONGEST],
     }
     return {**found, "path": fault.path} if fault.path else found
+
+
+def _words(fault: Fault) -> str:
+    return f"{fault.path}: {fault.message}" if fault.path else fault.message
 
 
 def _count(number: int, noun: str) -> str:

@@ -22,22 +22,22 @@ def conditions(status: dict[str, Any]) -> dict[str, tuple[str, str, str]]:
         (
             Report(3, False, True, (warning("spec.http", "odd"),)),
             ("True", "InEffect", ""),
-            ("True", "ValidWithWarnings", "1 warning"),
+            ("True", "ValidWithWarnings", "1 warning: spec.http: odd"),
         ),
         (
             Report(3, False, True, (error("spec.http", "wrong"), error("spec.tls", "wrong"), warning("", "odd"))),
             ("False", "PartlyInEffect", "2 errors: what they concern is left out or stays as it was"),
-            ("False", "Invalid", "2 errors, 1 warning"),
+            ("False", "Invalid", "2 errors, 1 warning: spec.http: wrong; spec.tls: wrong; odd"),
         ),
         (
             Report(3, True, True, (error("spec.hosts", "wrong"),)),
             ("False", "Rejected", "1 error: the last good version stays in force"),
-            ("False", "Invalid", "1 error"),
+            ("False", "Invalid", "1 error: spec.hosts: wrong"),
         ),
         (
             Report(3, True, False, (error("spec.hosts", "wrong"),)),
             ("False", "Rejected", "1 error: it has no effect"),
-            ("False", "Invalid", "1 error"),
+            ("False", "Invalid", "1 error: spec.hosts: wrong"),
         ),
     ],
 )
@@ -122,3 +122,11 @@ def test_a_status_stays_small() -> None:
     messages = status_of(Report(1, True, True, faults), {}, NOW)["validationMessages"]
     assert len(messages) == 50
     assert all(len(each["message"]) == 1024 for each in messages)
+
+
+def test_a_condition_has_the_words_of_the_first_few_faults() -> None:
+    faults = tuple(error(f"spec.http[{number}]", "wrong " * 100) for number in range(100))
+    (_, passed) = status_of(Report(1, False, True, faults), {}, NOW)["conditions"]
+    assert passed["message"].startswith("100 errors: spec.http[0]: wrong")
+    assert "spec.http[1]" in passed["message"]
+    assert len(passed["message"]) == 1024
