@@ -57,6 +57,8 @@ class FileSource:
         """The last good content of every file."""
         self._broken: dict[Path, str] = {}
         self._unreadable: Mapping[Path, str] = {}
+        self._is_whole = False
+        """All that there is was read once. What was never seen is not empty: proxies would lose all that they have."""
         self._scanning = 0.0
         """Seconds that the last look at all files took, without reading any."""
         self._told = Gathered({}, {}, {}, {})
@@ -77,7 +79,7 @@ class FileSource:
             gathered = await asyncio.to_thread(self._look, began)
             if gathered is not None:
                 await self._tell(gathered, sink)
-            if began:
+            if began and self._is_whole:
                 await self._tell_synced(sink)
                 began = False
             # Reading is for what has changed; one large file shall not keep the next change waiting for long.
@@ -94,6 +96,9 @@ class FileSource:
         if not settled and not began and found.failures == self._unreadable:
             return None
         self._take(settled, found)
+        self._is_whole = found.failures.keys().isdisjoint(self._paths) and all(
+            path in self._contents or path in self._broken for path in found.files
+        )
         return self._gather()
 
     def _take(self, settled: Settled, found: Scan) -> None:

@@ -151,7 +151,9 @@ async def test_a_single_file_whatever_its_name(tmp_path: Path) -> None:
     task.cancel()
 
 
-async def test_an_object_that_is_too_large_is_refused_by_name_and_spoils_no_other(sink: RecordingSink, directory: Path) -> None:
+async def test_an_object_that_is_too_large_is_refused_by_name_and_spoils_no_other(
+    sink: RecordingSink, directory: Path
+) -> None:
     file = directory / "a.yaml"
     large = "apiVersion: v1\nkind: Service\nmetadata: {name: large, annotations: {a: %s}}\n" % ("x" * 11_000_000)
     file.write_text(large + "---\n" + service("small"))
@@ -160,3 +162,21 @@ async def test_an_object_that_is_too_large_is_refused_by_name_and_spoils_no_othe
     assert sink.refused["large"].startswith("the object has 110")
     file.write_text(service("large") + "---\n" + service("small"))
     await sink.until(lambda: not sink.refused and not sink.problems)
+
+
+async def test_what_was_never_seen_is_not_taken_for_empty(tmp_path: Path) -> None:
+    """A directory that is not there yet: nothing is complete before it is."""
+    found, directory = RecordingSink(), tmp_path / "config"
+    source = FileSource([directory], [SERVICE, POD, NAMESPACE, ROUTES], interval=0.005)
+    task = asyncio.create_task(source.run(found))
+    await found.until(lambda: bool(found.problems))
+    assert str(directory) in found.problems
+    assert not found.synced_kinds
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    (fresh / "a.yaml").write_text(service("a"))
+    fresh.rename(directory)
+    await found.until(lambda: bool(found.synced_kinds))
+    assert found.names("Service") == {"a"}
+    await found.until(lambda: not found.problems)
+    task.cancel()
