@@ -221,8 +221,14 @@ class XdsServer:
             url = decoded.type_url if len(self.counters.unknown_types) < 100 else "others"
             self.counters.unknown_types[url[:200]] += 1
             return
-        connection.session.receive(decoded.request)
-        connection.advance(self.push.clock())
+        try:
+            connection.session.receive(decoded.request)
+            connection.advance(self.push.clock())
+        except BadRequest:
+            raise
+        except Exception:
+            log.exception("a fault of ours in serving one proxy: its stream is ended, and it may come again")
+            connection.fail()
         if self.inventory.is_behind:
             self.push.changed()
 

@@ -261,3 +261,18 @@ async def test_a_proxy_that_comes_again_and_again_waits_and_is_served_then() -> 
             async with AdsClient(here.address, NODE, follow=False) as client:
                 await client.has(CDS, "a")
         assert here.server.counters.delayed == 3
+
+
+async def test_a_fault_in_taking_a_request_ends_its_stream_as_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(session: Session, request: object) -> None:
+        raise ZeroDivisionError
+
+    async with running() as here:
+        here.mesh.put(CDS, "out", "a", b"")
+        async with AdsClient(here.address, NODE, follow=False) as client:
+            await client.has(CDS, "a")
+            monkeypatch.setattr(Session, "receive", broken)
+            await client.subscribe(CDS, "b")
+            with ended(grpc.StatusCode.INTERNAL, "fault of the control plane"):
+                await client.until(lambda: False)
+        assert here.server.counters.ended == {"INTERNAL": 1}
