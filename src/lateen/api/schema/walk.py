@@ -158,7 +158,7 @@ class _Walk:
         padded += "=" * (-len(padded) % 4)
         try:
             binascii.a2b_base64(padded, strict_mode=True)
-        except binascii.Error as problem:
+        except ValueError as problem:
             return self._bad(path, f"expected base64, got {_shown(value)}: {problem}")
         return padded
 
