@@ -99,10 +99,11 @@ async def test_what_is_not_even_grpc(mesh: LiveMesh) -> None:
         ):
             with socket.create_connection(address_of(mesh), timeout=10) as connected:
                 connected.sendall(bytes_)
-        async with raw_stream(address(mesh), b"", method="/no.such.Service/Method") as stream:
+        async with raw_stream(address(mesh), method="/no.such.Service/Method") as stream:
             assert await stream.status() is grpc.StatusCode.UNIMPLEMENTED
         async with raw_stream(address(mesh), bytes(5 * 1024 * 1024)) as stream:
-            assert await stream.status() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            # Which one depends on how much was written when the server had seen enough.
+            assert await stream.status() in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL)
 
 
 async def test_nonsense_that_is_well_formed_harms_nobody(mesh: LiveMesh) -> None:
