@@ -145,7 +145,7 @@ async def test_a_proxy_that_is_not_here_is_told_so() -> None:
 async def test_adsz_tells_who_watches_what() -> None:
     async with connected({"LABELS": {"app": "web"}}) as here:
         await here.proxy.subscribe(ResourceType.EDS, "x", "y")
-        await here.proxy.until(lambda: here.proxy.responses, "it is answered")
+        await here.proxy.until(lambda: any(r.type is ResourceType.EDS for r in here.proxy.responses), "it is answered")
         found = await here.get("/debug/adsz")
         assert found["totalClients"] == 1
         (client,) = found["clients"]
