@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -48,6 +49,9 @@ def cold_start(size: Size, rounds: int) -> tuple[list[float], list[float], float
         parsing.append(parsed - started)
         resources = [(type_, observation.get()) for type_, observation in observations]
         floors.append(_decoding_cost(raws) + encoding_cost(resources))
+        # Taking the old one apart is not part of the next start.
+        del engine, observations, resources
+        gc.collect()
     return samples, floors, statistics.median(parsing)
 
 
