@@ -74,7 +74,7 @@ async def _floor(responses: int, size: int) -> list[float]:
             for _ in range(responses):
                 await call.read()
 
-    class Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
+    class Handlers(grpc.GenericRpcHandler):
         def service(self, details: Any) -> Any:
             return grpc.stream_stream_rpc_method_handler(serve) if details.method == METHOD else None
 

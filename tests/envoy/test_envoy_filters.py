@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from lateen.model.proxy import Traits
 from lateen.testing.backends import http_backend
 from lateen.testing.certificates import Authority
 from lateen.testing.envoy_filters import patch, typed
+from lateen.testing.free_port import free_port
 from lateen.testing.mesh import Mesh, endpoint_slice
 from lateen.testing.running_envoy import RunningEnvoy
 from lateen.testing.static_bootstrap import static_bootstrap
@@ -135,12 +135,6 @@ def virtual_service(host: str, name: str) -> dict[str, Any]:
     route = {"name": "named", "route": [{"destination": {"host": "a", "port": {"number": 80}}}]}
     spec = {"hosts": [host], "gateways": ["istio-system/gw"], "http": [route]}
     return {"kind": "VirtualService", "metadata": {"name": name}, "spec": spec}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

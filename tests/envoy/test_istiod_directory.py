@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -20,17 +19,9 @@ import yaml
 
 from lateen.testing.backends import grpc_backend, grpc_say, http_backend, tcp_backend, tcp_say
 from lateen.testing.certificates import Authority
+from lateen.testing.free_port import free_port
 from lateen.testing.istiod import IstiodProcess
 from lateen.testing.running_envoy import RunningEnvoy, ads_bootstrap
-
-
-def free_port() -> int:
-    """A port that is free now. Nothing else of the tests listens on the address used here."""
-    with socket.socket() as listening:
-        listening.bind((ADDRESS, 0))
-        port: int = listening.getsockname()[1]
-        return port
-
 
 ADDRESS = "127.0.0.1"
 NODE_ID = "sidecar~127.0.0.1~client-1.shop~shop.svc.cluster.local"
@@ -282,7 +273,7 @@ async def test_edits_lose_no_request(shop: Shop) -> None:
                     group.create_task(load())
                 for version in ("v2", "v1", "v2"):
                     shop.route("reviews", http=[{"route": [to("reviews", version)]}])
-                    await until(lambda v=version: only(call, v), f"all goes to {version}")  # type: ignore[misc]
+                    await until(lambda v=version: only(call, v), f"all goes to {version}")
                 # A version that nothing routes to any more may go.
                 shop.service("reviews", "http", {"v2": second})
                 shop.route("reviews", http=[{"route": [{"destination": {"host": "reviews"}}]}])
@@ -310,7 +301,7 @@ async def test_edits_are_followed_within_a_fraction_of_a_second(shop: Shop) -> N
             for version in ("v2", "v1", "v2", "v1", "v2"):
                 shop.route("reviews", http=[{"route": [to("reviews", version)]}])
                 started = time.monotonic()
-                await until(lambda v=version: answered_by(call, v), f"{version} answers")  # type: ignore[misc]
+                await until(lambda v=version: answered_by(call, v), f"{version} answers")
                 took.append(time.monotonic() - started)
             # Generous: the machine may be busy. What is meant is that nobody waits for a period to end.
             assert sorted(took)[len(took) // 2] < 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from lateen.testing.certificates import Authority
+from lateen.testing.free_port import free_port
 from lateen.testing.mesh import Mesh
 from lateen.testing.running_envoy import RunningEnvoy, ads_bootstrap
 from lateen.translate import catalog
@@ -175,9 +175,3 @@ async def test_the_client_s_certificate_may_be_a_secret(tmp_path: Path) -> None:
         mesh = mesh_of(port, server, {"mode": "MUTUAL", "credentialName": "client"})
         mesh.apply(secret)
         assert await asked(mesh, port) == (200, "shown")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port

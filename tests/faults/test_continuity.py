@@ -187,9 +187,9 @@ async def test_another_istiod_that_read_the_same_in_another_order_has_nothing_to
         for name in [f"service-{number}" for number in (5, 3, 11, 0)]:
             text = (second.directory / f"{name}.yaml").read_text()
             second.remove(name)
-            await asyncio.to_thread(other.until, lambda name=name: f"{name}.example" not in str(other.debug("configz")))  # type: ignore[misc]
+            await asyncio.to_thread(other.until, lambda name=name: f"{name}.example" not in str(other.debug("configz")))
             second.write_text(name, text)
-            await asyncio.to_thread(other.until, lambda name=name: f"{name}.example" in str(other.debug("configz")))  # type: ignore[misc]
+            await asyncio.to_thread(other.until, lambda name=name: f"{name}.example" in str(other.debug("configz")))
         moving.responses.clear()
         moving.move(other.addresses["xds"])
         async with moving:
@@ -223,7 +223,7 @@ async def test_two_hundred_proxies_reconnect_at_once(tmp_path: Path) -> None:
             # And they all follow.
             manifests.write("new", *service("new", 80, 9))
             await asyncio.gather(
-                *(each.until(lambda each=each: any("new.shop" in name for name in each.held[EDS])) for each in clients)  # type: ignore[misc]
+                *(each.until(lambda each=each: any("new.shop" in name for name in each.held[EDS])) for each in clients)
             )
     finally:
         for each in clients:

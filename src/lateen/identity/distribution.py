@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from lateen.identity.api import WatchedApi
 from lateen.identity.current import CurrentAuthority
+from lateen.identity.watched_api import WatchedApi
 
 NAME: Final = "istio-ca-root-cert"
 KEY: Final = "root-cert.pem"

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-from lateen.identity.api import KubernetesApi
+from lateen.api.kubernetes.requests import KubernetesApi
 from lateen.identity.caller import BoundPod, Caller, CannotVerify, Evidence, Refused, service_account
 
 LARGEST_TOKEN: Final = 32 * 1024

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from lateen.api.kubernetes.pod import Pod
-from lateen.identity.api import KubernetesApi
+from lateen.api.kubernetes.requests import KubernetesApi
 from lateen.identity.caller import Caller, CannotVerify, Refused
 from lateen.identity.facts import WorkloadFacts, facts_of
 

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from lateen.api.kubernetes.requests import Answer, KubernetesApi
 from lateen.api.schema.fault import error
-from lateen.identity.api import Answer, KubernetesApi
 from lateen.identity.current import CurrentAuthority
 from lateen.identity.root_files import NEXT_CERTIFICATE, NEXT_KEY, PREVIOUS_ROOT, SINCE, Read, from_files, to_files
 from lateen.identity.rotation import Phase, RootState, RotationTerms, advance, begin, is_due

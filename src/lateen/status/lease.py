@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from lateen.status.api import KubernetesApi
+from lateen.api.kubernetes.requests import KubernetesApi
 
 _log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ import msgspec
 
 from lateen.api.kind import Kind
 from lateen.api.kinds import MESH_KINDS
+from lateen.api.kubernetes.requests import Answer, KubernetesApi
 from lateen.api.objects import ObjectRef
-from lateen.status.api import Answer, KubernetesApi
 from lateen.status.conditions import status_of
 from lateen.status.findings import Report
 

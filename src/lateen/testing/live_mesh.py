@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import msgspec
 
 from lateen.testing.backends import http_backend
 from lateen.testing.certificates import Authority
+from lateen.testing.free_port import free_port
 from lateen.testing.istiod import IstiodProcess
 from lateen.testing.load import Load
 from lateen.testing.running_envoy import RunningEnvoy, ads_bootstrap
@@ -180,14 +180,6 @@ def faults(istiod: IstiodProcess, kind: str, name: str) -> list[str]:
         if (each["kind"], each["name"]) == (kind, name):
             return [f"{fault['severity'].upper()} {fault['path']}: {fault['message']}" for fault in each["faults"]]
     return []
-
-
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as listening:
-        listening.bind((ADDRESS, 0))
-        port: int = listening.getsockname()[1]
-        return port
 
 
 def sidecar_bootstrap(directory: Path, port: int) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def test_a_killed_api_server_stops_nothing_and_what_happened_meanwhile_is_caught
         control.until_succeeds("get", "namespaces")
         control.apply(BAD.replace("name: bad", f"name: bad-{turn}"), "-n", room)
         control.kubectl("delete", "virtualservice", "-n", room, "bad" if turn == 0 else f"bad-{turn - 1}")
-        istiod.until(lambda turn=turn: names(istiod, room) == {f"bad-{turn}"})  # type: ignore[misc]
+        istiod.until(lambda turn=turn: names(istiod, room) == {f"bad-{turn}"})
     istiod.until(lambda: not istiod.debug("sources")["problems"])
     assert istiod.process.poll() is None
 

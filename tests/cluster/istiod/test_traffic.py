@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lateen.testing.certificates import Authority
+from lateen.testing.free_port import free_port
 from lateen.testing.istiod import IstiodProcess
 from lateen.testing.local_cluster import LocalCluster
 from lateen.testing.running_envoy import RunningEnvoy, ads_bootstrap
@@ -67,10 +67,7 @@ spec:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        number: int = listening.getsockname()[1]
-        return number
+    return free_port()
 
 
 @pytest.fixture
@@ -122,7 +119,7 @@ def test_traffic_follows_kubectl(
     control.kubectl("apply", "-n", room, "-f", "-", stdin=RULE)
     for subset in ("v1", "v2"):
         control.kubectl("apply", "-n", room, "-f", "-", stdin=ROUTE.format(subset=subset))
-        running.until(lambda wanted={subset}: answers(port) == wanted, f"only {subset} answers")  # type: ignore[misc]
+        running.until(lambda wanted={subset}: answers(port) == wanted, f"only {subset} answers")
     control.kubectl("delete", "-n", room, "virtualservice", "web")
     running.until(lambda: answers(port) == {"v1", "v2"}, "both versions again")
 
@@ -148,7 +145,7 @@ def test_scaling_and_restarts_lose_no_request(
         for replicas in (4, 1):
             control.kubectl("scale", "-n", room, "deployment/web-v1", f"--replicas={replicas}")
             control.kubectl("rollout", "status", "-n", room, "deployment/web-v1")
-            running.until(lambda n=replicas: len(running.endpoints(cluster)) == n + 1, f"{replicas} replicas")  # type: ignore[misc]
+            running.until(lambda n=replicas: len(running.endpoints(cluster)) == n + 1, f"{replicas} replicas")
         control.until_replaced("apiserver", control.kill("apiserver"))
         control.until_succeeds("rollout", "restart", "-n", room, "deployment/web-v2")
         control.kubectl("rollout", "status", "-n", room, "deployment/web-v2")

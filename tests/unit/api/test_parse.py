@@ -47,7 +47,7 @@ def test_an_object_of_the_mesh_has_metadata_spec_and_key(raw: Any) -> None:
 
 
 def test_what_changes_by_itself_makes_no_other_value() -> None:
-    again = changed(metadata={**POLICY["metadata"], "resourceVersion": "10"}, status={"observedGeneration": 3})  # type: ignore[dict-item]
+    again = changed(metadata={**POLICY["metadata"], "resourceVersion": "10"}, status={"observedGeneration": 3})
     assert parse(again).value == parse(POLICY).value
 
 

@@ -8,7 +8,7 @@ from lateen.capture.plan import ruleset
 
 
 def lines(**options: object) -> list[str]:
-    return [line.strip() for line in script(ruleset(Capture(**options))).splitlines()]  # type: ignore[arg-type]
+    return [line.strip() for line in script(ruleset(Capture(**options))).splitlines()]
 
 
 def test_the_table_is_replaced_as_a_whole() -> None:

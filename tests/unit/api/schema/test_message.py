@@ -49,7 +49,7 @@ def test_constraints_of_all_sorts_go_together() -> None:
         ] = ""
         parts: Annotated[tuple[Strict, ...], Meta(max_length=3), map_keys("needed")] = ()
 
-    text, parts = msgspec.inspect.type_info(Constrained).fields  # type: ignore[attr-defined]
+    text, parts = msgspec.inspect.type_info(Constrained).fields
     assert text.type.extra == {
         "rules": (Rule("self != 'a'", "not a"),),
         "other_name": "old_text",

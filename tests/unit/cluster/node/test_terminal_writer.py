@@ -26,7 +26,7 @@ def terminal() -> Iterator[tuple[int, int]]:
 
 def run(loop: Loop, work: Callable[[], object]) -> None:
     with asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(work())  # type: ignore[arg-type]
+        runner.run(work())
 
 
 @pytest.mark.parametrize("loop", LOOPS)

@@ -91,7 +91,7 @@ async def test_what_changes_while_disconnected_is_caught_up_with(server: FakeApi
         for round_ in range(5):
             server.disconnect()
             server.put(PODS, f"b{round_}")
-            await sink.until(lambda name=f"b{round_}": name in sink.names("Pod"))  # type: ignore[misc]
+            await sink.until(lambda name=f"b{round_}": name in sink.names("Pod"))
 
 
 async def test_a_lost_history_leaves_no_gap(server: FakeApiServer) -> None:

@@ -100,7 +100,7 @@ def test_a_conflict_names_manager_and_field(server: Server) -> None:
 
 def test_several_conflicts_are_listed_by_manager(server: Server) -> None:
     server.apply(obj({"replicas": 1}), "a")
-    server.update(obj({"replicas": 1, "tags": ["x"]}, managedFields=server.live["metadata"]["managedFields"]), "b")  # type: ignore[index]
+    server.update(obj({"replicas": 1, "tags": ["x"]}, managedFields=server.live["metadata"]["managedFields"]), "b")
     server.update({**deep_copy(server.live), "status": {"ready": 1}}, "c", "status")
     with pytest.raises(StatusError) as caught:
         server.apply({**obj(), "status": {"ready": 2}}, "d", subresource="status")

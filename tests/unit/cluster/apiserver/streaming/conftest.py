@@ -60,7 +60,7 @@ class LocalProcess:
         loop = asyncio.get_running_loop()
         self.stdout = _TerminalReader()
         source = os.fdopen(os.dup(self._master), "rb", 0)
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(self.stdout), source)  # type: ignore[arg-type]
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(self.stdout), source)
         self.stdin = terminal_writer(os.dup(self._master))
 
     async def resize(self, columns: int, rows: int) -> None:

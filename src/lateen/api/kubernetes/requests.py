@@ -1,4 +1,4 @@
-"""What status needs of a Kubernetes API: single requests. The client of the Kubernetes source is one."""
+"""What the control plane asks of a Kubernetes API: single requests. The client of the Kubernetes source is one."""
 
 from __future__ import annotations
 
