@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -18,7 +18,7 @@ _SHOWN = 10
 
 class Load:
     """`async with Load("http://127.0.0.1:80", "web") as load`: calls until the end, then raises AssertionError if any
-    request failed: was not answered with 200 and `headers`.
+    request failed: was not answered with 200 and `headers`, or with a body that holds one of `unwanted`.
 
     It begins with the first good answer, so that what it calls may come up later.
     """
@@ -30,6 +30,7 @@ class Load:
         *,
         headers: Mapping[str, str] | None = None,
         callers: int = 2,
+        unwanted: Sequence[str] = (),
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.headers = dict(headers or {})
@@ -40,6 +41,7 @@ class Load:
         self._url = url
         self._host = host
         self._callers = callers
+        self._unwanted = unwanted
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -104,6 +106,8 @@ class Load:
                 body = await answer.text()
                 if answer.status != 200:
                     return f"{answer.status} {body[:200]}"
+                if found := [text for text in self._unwanted if text in body]:
+                    return f"200, but {found}"
                 lacking = [f"{name}: {text}" for name, text in self.headers.items() if answer.headers.get(name) != text]
                 return f"without {lacking}" if lacking else ""
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
