@@ -213,6 +213,17 @@ CASES = [
     case("retry-disabled", [{"retries": {"attempts": 0}, **to()}], "GET /fail/503/1",
          Want("a", status=503, headers={"x-envoy-attempt-count": "1"})),
     case("retry-usual", [to()], "GET /fail/503/1", Want("a", status=503, headers={"x-envoy-attempt-count": "1"})),
+    case("lost-get", [to()], "GET /lose/1", Want("a", headers={
+        "x-envoy-attempt-count": "2", "x-envoy-retry-on": None})),
+    case("lost-options", [to()], "OPTIONS /lose/2", Want("a", headers={"x-envoy-attempt-count": "3"})),
+    case("lost-for-good", [to()], "GET /lose/3", Want(status=503)),
+    case("lost-post", [to()], "POST /lose/1", Want(status=503)),
+    case("lost-attempts", [{"retries": {"attempts": 3}, **to()}], "GET /lose/3", Want("a")),
+    case("lost-disabled", [{"retries": {"attempts": 0}, **to()}], "GET /lose/1", Want(status=503)),
+    case("lost-otherwise", [{"retries": {"attempts": 1, "retryOn": "gateway-error"}, **to()}], "GET /lose/1",
+         Want("a")),
+    case("lost-other-wish", [{"retries": {"attempts": 1, "retryOn": "connect-failure"}, **to()}], "GET /lose/1",
+         Want(status=503)),
     case("retry-remote", [{"retries": {"attempts": 2, "retryOn": "5xx", "retryRemoteLocalities": True,
                                        "retryIgnorePreviousHosts": False}, **to()}], "GET /fail/503/1",
          Want("a", headers={"x-envoy-attempt-count": "2"})),
@@ -287,6 +298,10 @@ def _handler(backends: Backends, name: str) -> type[BaseHTTPRequestHandler]:
             ):
                 # Long for the timeouts of the cases, short for a test.
                 backends.released.wait(0.4)
+            if parts[1] == "lose" and backends.count(f"{host}{self.path}") <= int(parts[2]):
+                # As a server that is killed with the request in its hands.
+                self.close_connection = True
+                return
             failing = parts[1] == "fail" and backends.count(f"{host}{self.path}") <= int(parts[3])
             if parts[1].startswith("mirror"):
                 backends.mirrored.put((name, self.path))

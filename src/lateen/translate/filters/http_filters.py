@@ -17,6 +17,7 @@ from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.http.set_filter_state.v3 import set_filter_state_pb2
 from envoy.extensions.filters.http.stateful_session.v3 import stateful_session_pb2
 
+from lateen.translate.filters import safe_retries
 from lateen.translate.tls.alpn import MESH_HTTP1
 
 
@@ -37,6 +38,7 @@ def add_http_filters(
     _add(manager, "envoy.filters.http.cors", cors_pb2.Cors())
     if outbound:
         _add(manager, "envoy.filters.http.stateful_session", stateful_session_pb2.StatefulSession())
+        _add(manager, safe_retries.NAME, safe_retries.safe_retries())
     router = router_pb2.Router(suppress_envoy_headers=suppress_envoy_headers)
     _add(manager, "envoy.filters.http.router", router)
 

@@ -20,6 +20,7 @@ from lateen.api.schema.duration import Duration
 from lateen.engine import Reader, query
 from lateen.model.effective_routes import Target, target
 from lateen.model.names import BLACK_HOLE_CLUSTER
+from lateen.translate.filters.safe_retries import without_safe_retries
 from lateen.translate.routes.durations import set_duration
 from lateen.translate.routes.hash_policy import hash_policy
 from lateen.translate.routes.headers import add_header_operations, authority_of
@@ -116,9 +117,12 @@ def limits(db: Reader, timeout: Duration | None, retries: HTTPRetry | None, hash
     """
     route = route_components_pb2.Route()
     set_limits(route.route, timeout)
-    policy = retry_policy(retries or route_settings(db).retries, hashed=hashed)
+    effective = retries or route_settings(db).retries
+    policy = retry_policy(effective, hashed=hashed)
     if policy is not None:
         route.route.retry_policy.CopyFrom(policy)
+    if policy is None or (effective is not None and effective.retry_on):
+        without_safe_retries(route)
     return bytes(route.SerializeToString(deterministic=True))
 
 

@@ -104,7 +104,7 @@ def test_http_services_share_one_listener_per_port() -> None:
     assert manager.HasField("stream_idle_timeout")
     assert manager.stream_idle_timeout.seconds == 0
     names = [each.name.rpartition(".")[2] for each in manager.http_filters]
-    assert names == ["grpc_stats", "fault", "cors", "stateful_session", "router"]
+    assert names == ["grpc_stats", "fault", "cors", "stateful_session", "safe_retries", "router"]
     assert config_of(shared.default_filter_chain).cluster == "PassthroughCluster"
 
 
