@@ -7,6 +7,7 @@ import pwd
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -96,6 +97,21 @@ class IstiodSettings:
     shutdown: float = 1.0
     """`LATEEN_SHUTDOWN_SECONDS`, seconds: how long after SIGTERM the streams of proxies, which then go to another
     replica, are ended."""
+    token_audiences: tuple[str, ...] = ("istio-ca",)
+    """`TOKEN_AUDIENCES`, separated by commas: tokens of workloads must be for one of these."""
+    custom_hosts: tuple[str, ...] = ()
+    """`ISTIOD_CUSTOM_HOST`, separated by commas: further names in the control plane's own certificate."""
+    plugged_directory: Path = Path("/etc/cacerts")
+    """`ROOT_CA_DIR`: where a plugged-in authority is looked for when the control plane starts."""
+    root_life: timedelta = timedelta(days=3650)
+    """`CITADEL_SELF_SIGNED_CA_CERT_TTL` (`87600h`): of a root of our own making."""
+    default_life: timedelta = timedelta(hours=24)
+    """`DEFAULT_WORKLOAD_CERT_TTL` (`24h`): of certificates for which nothing is asked."""
+    longest_life: timedelta = timedelta(days=90)
+    """`MAX_WORKLOAD_CERT_TTL` (`2160h`): more is not issued."""
+    run_directory: Path | None = None
+    """`LATEEN_RUN_DIRECTORY`: where the sockets and the key of the TLS front are kept, in a new directory that nobody
+    else can open. Memory-backed, if it can be. Default: where temporary files are."""
 
 
 def read_istiod_settings(environment: Mapping[str, str] | None = None) -> IstiodSettings:
@@ -122,6 +138,13 @@ def read_istiod_settings(environment: Mapping[str, str] | None = None) -> Istiod
         status=read("PILOT_ENABLE_STATUS", _boolean, defaults.status),
         status_per_second=read("PILOT_STATUS_QPS", _positive, defaults.status_per_second),
         shutdown=read("LATEEN_SHUTDOWN_SECONDS", _positive, defaults.shutdown),
+        token_audiences=read("TOKEN_AUDIENCES", _names, defaults.token_audiences),
+        custom_hosts=read("ISTIOD_CUSTOM_HOST", _names, defaults.custom_hosts),
+        plugged_directory=read("ROOT_CA_DIR", Path, defaults.plugged_directory),
+        root_life=read("CITADEL_SELF_SIGNED_CA_CERT_TTL", _life, defaults.root_life),
+        default_life=read("DEFAULT_WORKLOAD_CERT_TTL", _life, defaults.default_life),
+        longest_life=read("MAX_WORKLOAD_CERT_TTL", _life, defaults.longest_life),
+        run_directory=read("LATEEN_RUN_DIRECTORY", Path, defaults.run_directory),
     )
 
 
@@ -130,6 +153,14 @@ def _seconds(text: str) -> float:
     if found < 0:
         raise ValueError("expected a duration that is not negative")
     return found
+
+
+def _life(text: str) -> timedelta:
+    return timedelta(seconds=_positive(str(_seconds(text))))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
 def _positive(text: str) -> float:

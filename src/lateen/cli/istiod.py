@@ -11,14 +11,14 @@ from typing import Any
 import click
 import uvloop
 
-from lateen.istiod.configuration import Address, Certificates, Cluster, Configuration, parse_address
+from lateen.istiod.configuration import Address, Certificates, Cluster, Configuration, ConfigurationError, parse_address
 from lateen.istiod.control_plane import ControlPlane
 from lateen.istiod.logs import LEVELS, set_up_logs
 from lateen.settings import SettingError, read_istiod_settings
 from lateen.sources.kubernetes.access import AccessError
 
 
-class _Address(click.ParamType[Address]):
+class AddressType(click.ParamType[Address]):
     name = "HOST:PORT"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
@@ -31,7 +31,7 @@ class _Address(click.ParamType[Address]):
 
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_ADDRESS = _Address()
+ADDRESS = AddressType()
 
 
 @click.command(short_help="The control plane.")
@@ -52,15 +52,31 @@ _ADDRESS = _Address()
 @click.option("--cluster-id", help="CLUSTER_ID: the cluster's name in the mesh.  [default: Kubernetes]")
 @click.option("--namespace", help="POD_NAMESPACE: the control plane's own.  [default: istio-system]")
 @click.option("--domain", help="DOMAIN_SUFFIX: of Kubernetes service names.  [default: cluster.local]")
-@click.option("--xds-address", type=_ADDRESS, default=":15010", show_default=True, help="Plaintext xDS.")
+@click.option("--xds-address", type=ADDRESS, default=":15010", show_default=True, help="Plaintext xDS.")
+@click.option("--no-plaintext-xds", is_flag=True, help="No plaintext xDS at all.")
 @click.option(
-    "--secure-xds-address", type=_ADDRESS, default=":15012", show_default=True, help="xDS over TLS, with --tls-cert."
+    "--secure-xds-address",
+    type=ADDRESS,
+    default=":15012",
+    show_default=True,
+    help="xDS over TLS, with --tls-cert or where certificates are issued.",
 )
 @click.option("--tls-cert", type=_FILE, metavar="FILE", help="Certificate chain of the TLS listener (PEM).")
 @click.option("--tls-key", type=_FILE, metavar="FILE", help="Its key (PEM).")
-@click.option("--tls-roots", type=_FILE, metavar="FILE", help="Proxies must have a certificate of one of these roots.")
-@click.option("--http-address", type=_ADDRESS, default=":8080", show_default=True, help="/ready and /debug.")
-@click.option("--monitoring-address", type=_ADDRESS, default=":15014", show_default=True, help="/version and /debug.")
+@click.option(
+    "--tls-roots", type=_FILE, metavar="FILE", help="Proxies may prove who they are by a certificate of these roots."
+)
+@click.option(
+    "--issue-certificates/--no-issue-certificates",
+    "issues",
+    default=None,
+    help="Be the mesh's certificate authority, and answer its webhooks.  [default: with --in-cluster]",
+)
+@click.option(
+    "--webhook-address", type=ADDRESS, default=":15017", show_default=True, help="Injection and validation, over TLS."
+)
+@click.option("--http-address", type=ADDRESS, default=":8080", show_default=True, help="/ready and /debug.")
+@click.option("--monitoring-address", type=ADDRESS, default=":15014", show_default=True, help="/version and /debug.")
 @click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -80,10 +96,13 @@ def istiod(
     namespace: str | None,
     domain: str | None,
     xds_address: Address,
+    no_plaintext_xds: bool,
     secure_xds_address: Address,
     tls_cert: Path | None,
     tls_key: Path | None,
     tls_roots: Path | None,
+    issues: bool | None,
+    webhook_address: Address,
     http_address: Address,
     monitoring_address: Address,
     ready_file: Path | None,
@@ -109,27 +128,40 @@ def istiod(
         raise click.UsageError("nothing to read: give --config-dir, --kubeconfig or --in-cluster")
     if (tls_cert is None) != (tls_key is None) or (tls_roots is not None and tls_cert is None):
         raise click.UsageError("--tls-cert and --tls-key go together, and --tls-roots with both")
+    if issues and not (in_cluster or kubeconfig is not None):
+        raise click.UsageError("--issue-certificates needs a cluster: --in-cluster or --kubeconfig")
     given: dict[str, Any] = {"revision": revision, "cluster_id": cluster_id, "namespace": namespace, "domain": domain}
     try:
         settings = dataclasses.replace(
             read_istiod_settings(), **{name: value for name, value in given.items() if value is not None}
         )
-        configuration = Configuration(
-            settings=settings,
-            directories=directories,
-            cluster=Cluster(kubeconfig, context) if in_cluster or kubeconfig is not None else None,
-            mesh_config=mesh_config,
-            mesh_networks=mesh_networks,
-            xds=xds_address,
-            secure_xds=secure_xds_address,
-            certificates=Certificates(tls_cert, tls_key, tls_roots) if tls_cert and tls_key else None,
-            http=http_address,
-            monitoring=monitoring_address,
-            ready_file=ready_file,
-        )
-        set_up_logs(log_level, as_json=log_as_json)
+    except SettingError as error:
+        raise click.ClickException(str(error)) from error
+    configuration = Configuration(
+        settings=settings,
+        directories=directories,
+        cluster=Cluster(kubeconfig, context) if in_cluster or kubeconfig is not None else None,
+        mesh_config=mesh_config,
+        mesh_networks=mesh_networks,
+        xds=None if no_plaintext_xds else xds_address,
+        secure_xds=secure_xds_address,
+        certificates=Certificates(tls_cert, tls_key, tls_roots) if tls_cert and tls_key else None,
+        issues=in_cluster if issues is None else issues,
+        webhooks=webhook_address,
+        http=http_address,
+        monitoring=monitoring_address,
+        ready_file=ready_file,
+        json_logs=log_as_json,
+    )
+    set_up_logs(log_level, as_json=log_as_json)
+    serve(configuration)
+
+
+def serve(configuration: Configuration) -> None:
+    """Until SIGTERM or SIGINT. Raises ClickException when it cannot."""
+    try:
         uvloop.run(_serve(configuration))
-    except (SettingError, AccessError, OSError) as error:
+    except (AccessError, ConfigurationError, OSError) as error:
         raise click.ClickException(str(error)) from error
     except ExceptionGroup as errors:
         told, others = errors.split(OSError)

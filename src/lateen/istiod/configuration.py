@@ -9,6 +9,10 @@ import msgspec
 from lateen.settings import IstiodSettings
 
 
+class ConfigurationError(ValueError):
+    """What is asked for cannot be; the message says what and why."""
+
+
 class Address(msgspec.Struct, frozen=True):
     """Where to listen."""
 
@@ -33,12 +37,12 @@ def parse_address(text: str) -> Address:
 
 
 class Certificates(msgspec.Struct, frozen=True):
-    """Files for the TLS listener (PEM)."""
+    """Files that the TLS listener serves with (PEM). They are followed as they change."""
 
     certificate: Path
     key: Path
     roots: Path | None
-    """What client certificates are verified against; None: clients prove nothing."""
+    """What client certificates are verified against; None: clients prove nothing by them."""
 
 
 class Cluster(msgspec.Struct, frozen=True):
@@ -56,14 +60,22 @@ class Configuration(msgspec.Struct, frozen=True):
     cluster: Cluster | None
     mesh_config: Path | None
     mesh_networks: Path | None
-    xds: Address
-    """Plaintext ADS."""
+    xds: Address | None
+    """Plaintext ADS; None: there is none."""
     secure_xds: Address
-    """ADS over TLS, where there are certificates."""
+    """ADS and certificates over TLS, where there is something to serve them with."""
     certificates: Certificates | None
+    issues: bool
+    """Issues certificates to the mesh's workloads, and answers the API server's webhooks."""
+    webhooks: Address
+    """Injection and validation, where it issues certificates."""
     http: Address
     """Readiness and debugging."""
     monitoring: Address
-    """Version and debugging, later metrics."""
+    """Version, metrics and debugging."""
     ready_file: Path | None
     """Written once everything serves: the addresses as JSON."""
+    stream_age: float | None = None
+    """Seconds after which a proxy's stream is ended, so that replicas share proxies evenly; None: never."""
+    json_logs: bool = False
+    """As the log lines of this process are."""

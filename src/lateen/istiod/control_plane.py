@@ -166,7 +166,9 @@ class ControlPlane:
         await self.store.synced()
         await self._names.settled()
         given = self._configuration
-        listeners, names = [Listener(str(given.xds))], {"xds": given.xds}
+        listeners, names = [], {}
+        if given.xds is not None:
+            listeners, names = [Listener(str(given.xds))], {"xds": given.xds}
         if given.certificates is not None:
             secured, authenticator = credentials(given.certificates)
             listeners.append(Listener(str(given.secure_xds), secured, authenticator))
