@@ -141,7 +141,7 @@ def _entries(each: Check) -> Check:
 
 
 def _depth(value: Any) -> Found | None:
-    level = [value]
+    level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(DEEPEST):
         level = (
             [
