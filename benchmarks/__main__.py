@@ -13,7 +13,19 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import cluster_api, cluster_pods, cold_start, engine_changes, full_push, growth, memory, mesh_changes
+from benchmarks import (
+    cluster_api,
+    cluster_pods,
+    cold_start,
+    engine_changes,
+    full_push,
+    growth,
+    memory,
+    mesh_changes,
+    mesh_pods,
+    mesh_propagation,
+    mesh_requests,
+)
 from benchmarks.result import Result, table
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -25,6 +37,9 @@ BENCHMARKS: dict[str, Callable[[], Sequence[Result]]] = {
     "full-push": full_push.measure,
     "memory": memory.measure,
     "growth": growth.measure,
+    "mesh-requests": mesh_requests.measure,
+    "mesh-propagation": mesh_propagation.measure,
+    "mesh-pods": mesh_pods.measure,
     "cluster-api": cluster_api.measure,
     "cluster-pods": cluster_pods.measure,
 }
