@@ -1,4 +1,4 @@
-"""The server of the mesh benchmarks: as little as answers HTTP/1.1 with keep-alive, so that what is measured is the mesh."""
+"""The server of the mesh benchmarks: as little as answers HTTP/1.1 with keep-alive; what is measured is the mesh."""
 
 from __future__ import annotations
 
