@@ -11,23 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
-import yaml
 
 from lateen.api.mesh.mesh_config import BUILT_IN_PROVIDERS, MeshConfig
 from lateen.api.mesh.mesh_config_validation import validate_mesh_config
 from lateen.api.mesh.mesh_networks import MeshNetworks
 from lateen.api.mesh.mesh_networks_validation import validate_mesh_networks
+from lateen.api.schema.bounded_yaml import load_object
 from lateen.api.schema.decode import Decoder
-from lateen.api.schema.fault import Fault, Severity, error, warning
+from lateen.api.schema.fault import Fault, Severity, warning
 from lateen.api.schema.shape import Entries, Items, MessageShape, Shape
-from lateen.api.schema.yaml_depth import is_too_deep
 
 M = TypeVar("M", bound=msgspec.Struct)
-
-_LONGEST = 1_048_576
-"""Characters of text: what a ConfigMap may hold."""
-_LARGEST = 100_000
-"""Values: aliases can make gigabytes out of a few lines."""
 
 
 def parse_mesh_config(text: str) -> tuple[MeshConfig | None, tuple[Fault, ...]]:
@@ -43,7 +37,7 @@ def parse_mesh_networks(text: str) -> tuple[MeshNetworks | None, tuple[Fault, ..
 def _parse(
     text: str, decoder: Decoder[M], complete: Callable[[M], M], validate: Callable[[M], Iterable[Fault]]
 ) -> tuple[M | None, tuple[Fault, ...]]:
-    value = _load(text)
+    value = load_object(text)
     if isinstance(value, Fault):
         return None, (value,)
     known, unknown = _without_unknown_fields(value, decoder.shape)
@@ -65,65 +59,6 @@ def _completed(config: MeshConfig) -> MeshConfig:
         ),
         trust_domain_aliases=tuple(sorted(set(config.trust_domain_aliases))),
     )
-
-
-# --- text to values -----------------------------------------------------------------------------------------------
-
-
-class _Loader(yaml.CSafeLoader):
-    """No dates, and no key twice in a mapping."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} again", key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    start: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for start, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _load(text: str) -> dict[str, Any] | Fault:
-    if len(text) > _LONGEST:
-        return error("", f"longer than {_LONGEST} characters")
-    if is_too_deep(text):
-        return error("", "not YAML: nested too deeply")
-    try:
-        value = yaml.load(text, _Loader)
-    except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
-        return error("", f"not YAML: {where}{problem.problem or problem.context}")
-    except (yaml.YAMLError, ValueError) as problem:
-        return error("", f"not YAML: {problem}")
-    except RecursionError:
-        return error("", "not YAML: nested too deeply")
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        return error("", f"expected an object, got {type(value).__name__}")
-    if not _is_bounded(value):
-        return error("", f"aliases stand for more than {_LARGEST} values")
-    return value
-
-
-def _is_bounded(value: Any) -> bool:
-    left = [value]
-    for _ in range(_LARGEST):
-        if not left:
-            return True
-        item = left.pop()
-        if isinstance(item, dict):
-            left.extend(item.values())
-        elif isinstance(item, list):
-            left.extend(item)
-    return False
 
 
 # --- unknown fields -----------------------------------------------------------------------------------------------
