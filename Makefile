@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: test lint bench demo system clean
+.PHONY: test lint bench demo demo-down root system clean
 
 $(STAMP): pyproject.toml scripts/install-venv
 	scripts/install-venv $(PYTHON) $(VENV)
@@ -25,8 +25,15 @@ lint: $(STAMP)
 bench: system $(STAMP)
 	$(BIN)/python -m benchmarks
 
-demo: system $(STAMP)
+demo: root system $(STAMP)
 	scripts/demo
+
+demo-down: root $(STAMP)
+	scripts/demo --down
+
+# In one line, before anything is installed.
+root:
+	@[ "$$(id -u)" = 0 ] || { echo "error: the demo makes network namespaces; run it as root" >&2; exit 1; }
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info
