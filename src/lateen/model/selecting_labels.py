@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from lateen.api.networking.destination_rule import DestinationRule, LocalityLoadBalancerSetting
 from lateen.api.objects import Key
 from lateen.engine import Reader, query
+from lateen.model.authorization import attachments
 from lateen.model.inputs import DESTINATION_RULES, GATEWAYS, MESH_CONFIG, PEER_AUTHENTICATIONS, VIRTUAL_SERVICES
 from lateen.model.mesh import root_namespace
 from lateen.model.proxy import Labels
@@ -58,6 +59,14 @@ def authentication_labels(db: Reader, namespace: str) -> Names:
         _authentication_selector(db, key)
         for wide in dict.fromkeys((root_namespace(db), namespace))
         for key in PEER_AUTHENTICATIONS.where(db, "namespace", wide)
+    )
+
+
+@query
+def authorization_labels(db: Reader, namespace: str) -> Names:
+    """Labels by which AuthorizationPolicies that reach a namespace select workloads."""
+    return _union(
+        policy.names() for wide in dict.fromkeys((root_namespace(db), namespace)) for policy in attachments(db, wide)
     )
 
 

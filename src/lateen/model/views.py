@@ -20,6 +20,7 @@ from lateen.model.networks import network_of
 from lateen.model.proxy import GatewayView, InboundView, Interception, Labels, OutboundView, Proxy, Role, View
 from lateen.model.selecting_labels import (
     authentication_labels,
+    authorization_labels,
     gateway_labels,
     priority_labels,
     projected,
@@ -70,7 +71,10 @@ def inbound_view(db: Reader, proxy: Proxy, facts: WorkloadFacts, sidecar: Key | 
     return InboundView(
         namespace=proxy.namespace,
         labels=projected(
-            facts.labels, selector_labels(db, proxy.namespace), authentication_labels(db, proxy.namespace)
+            facts.labels,
+            selector_labels(db, proxy.namespace),
+            authentication_labels(db, proxy.namespace),
+            authorization_labels(db, proxy.namespace),
         ),
         service_account=facts.service_account,
         sidecar=sidecar,
@@ -92,6 +96,7 @@ def gateway_view(db: Reader, proxy: Proxy, facts: WorkloadFacts) -> GatewayView:
             facts.labels,
             gateway_labels(db),
             selector_labels(db, proxy.namespace),
+            authorization_labels(db, proxy.namespace),
             *_client_labels(db, proxy.namespace),
         ),
         service_account=facts.service_account,

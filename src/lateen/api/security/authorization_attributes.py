@@ -10,14 +10,21 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-_ONE, _REST = "{*}", "{**}"
-_SEGMENT = re.compile(r"[a-zA-Z0-9\-._~%!$&'()+,;:@=]+")
+ANY_SEGMENT: Final = "{*}"
+ANY_REST: Final = "{**}"
+_SEGMENT: Final = re.compile(r"[a-zA-Z0-9\-._~%!$&'()+,;:@=]+")
+_LONGEST_TEMPLATE: Final = 256
+_HEADER: Final = re.compile(r":?[a-zA-Z0-9!#$%&'*+\-.^_`|~]+")
+_HEADERS: Final = "request.headers"
+_FILTERS: Final = "experimental.envoy.filters."
 
 Judge = Callable[[str], str]
 
 
 def wrong_address_or_range(text: str) -> str:
     try:
+        if "%" in text:
+            raise ValueError(text)
         if "/" in text:
             ipaddress.ip_interface(text)
             # A mask such as 255.0.0.0 is no CIDR range.
@@ -45,18 +52,30 @@ def wrong_service_account(text: str) -> str:
     return ""
 
 
+def is_template(path: str) -> bool:
+    """Whether a path is matched segment by segment."""
+    return ANY_SEGMENT in path or ANY_REST in path
+
+
 def wrong_path(path: str) -> str:
-    """Paths are texts with a wildcard at an end, or templates of literal segments, `{*}`, and one last `{**}`."""
-    is_template = _ONE in path or _REST in path
+    """Paths are texts with a wildcard at an end, or templates of literal segments, `{*}`, and one last `{**}`.
+
+    Envoy ends at once when it is given a template that it does not understand: none may get through.
+    """
+    template = is_template(path)
+    if template and not path.startswith("/"):
+        return f"expected a template that begins with /, got {path!r}"
+    if template and len(path) > _LONGEST_TEMPLATE:
+        return f"expected a template of at most {_LONGEST_TEMPLATE} characters, got {len(path)}"
     rest_seen = False
-    for segment in path.strip("/").split("/"):
-        if segment in (_ONE, _REST):
+    for segment in path.removeprefix("/").removesuffix("/").split("/"):
+        if segment in (ANY_SEGMENT, ANY_REST):
             if rest_seen:
-                return f"expected nothing that matches after {_REST}, got {path!r}"
-            rest_seen = segment == _REST
+                return f"expected nothing that matches after {ANY_REST}, got {path!r}"
+            rest_seen = segment == ANY_REST
         elif "{" in segment or "}" in segment:
-            return f"expected `{_ONE}` or `{_REST}` as whole segments, got {path!r}"
-        elif is_template and not _SEGMENT.fullmatch(segment):
+            return f"expected `{ANY_SEGMENT}` or `{ANY_REST}` as whole segments, got {path!r}"
+        elif template and not _SEGMENT.fullmatch(segment):
             return f"expected segments of a path in the template, got {segment!r} in {path!r}"
     return ""
 
@@ -80,7 +99,7 @@ _PLAIN: Final[dict[str, Judge]] = {
 }
 """Attributes and how their values are judged."""
 
-_KEYED: Final = ("request.headers", "request.auth.claims", "experimental.envoy.filters.")
+_KEYED: Final = (_HEADERS, "request.auth.claims", _FILTERS)
 """Attributes that name one of many in brackets."""
 
 _REPLACED: Final = {
@@ -95,9 +114,11 @@ def judge_of(key: str) -> Judge | str:
     """How values of an attribute are judged; a string says what is wrong with the attribute itself."""
     if key in _PLAIN:
         return _PLAIN[key]
+    family, _, name = key.partition("[")
     for prefix in _KEYED:
-        if key.startswith(prefix):
-            name = key.partition("[")[2]
+        if family == prefix or (prefix == _FILTERS and family.startswith(prefix)):
+            if prefix == _HEADERS and not _HEADER.fullmatch(name.removesuffix("]")):
+                return f"expected {prefix}[NAME] with the name of a header, got {key!r}"
             if key.endswith("]") and len(name) > 1 and not key.startswith("["):
                 return nothing_wrong
             return f"expected {prefix}[NAME], got {key!r}"

@@ -21,6 +21,8 @@ from lateen.api.type.selector_validation import validate_selector, validate_targ
 
 _Fields = tuple[tuple[str, tuple[str, ...], Judge], ...]
 
+_LONGEST: Final = 2048
+"""Characters of a value: as many as a SPIFFE ID may have. Some become regular expressions, whose size Envoys limit."""
 _PEER_CONDITIONS: Final = ("source.namespace", "source.serviceAccount", "source.principal")
 
 
@@ -114,6 +116,8 @@ def _fields(fields: _Fields, path: str, what: str) -> Iterator[Fault]:
 def _values(values: Sequence[str], judge: Judge, path: str) -> Iterator[Fault]:
     for index, value in enumerate(values):
         wrong = judge(value) if value else "expected a value, got an empty string"
+        if len(value) > _LONGEST:
+            wrong = f"expected a value of at most {_LONGEST} characters, got {len(value)}"
         if wrong:
             yield error(f"{path}[{index}]", wrong)
 

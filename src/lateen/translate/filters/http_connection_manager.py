@@ -12,6 +12,7 @@ from envoy.extensions.http.header_formatters.preserve_case.v3 import preserve_ca
 from lateen.api.mesh.proxy_config import ForwardClientCertDetails
 from lateen.translate.filters.http_filters import add_http_filters
 from lateen.translate.filters.http_settings import HttpSettings
+from lateen.translate.filters.rbac import Filters
 
 NAME = "envoy.filters.network.http_connection_manager"
 _SERVER = "istio-envoy"
@@ -41,8 +42,12 @@ def http_connection_manager(
     grpc_web: bool = False,
     absolute_url: bool = False,
     announce_http: bool = False,
+    authorization: Filters = (),
 ) -> Any:
-    """An `HttpConnectionManager`; its routes come by RDS over ADS (`route_name`) or are in it (`routes`)."""
+    """An `HttpConnectionManager`; its routes come by RDS over ADS (`route_name`) or are in it (`routes`).
+
+    What decides on requests (`authorization`) comes before all that does something with them.
+    """
     manager = _Manager(stat_prefix=stat_prefix)
     if route_name:
         _rds(manager.rds, route_name)
@@ -80,6 +85,7 @@ def http_connection_manager(
         grpc_web=grpc_web,
         suppress_envoy_headers=settings.suppress_envoy_headers,
         announce_http=announce_http,
+        authorization=authorization,
     )
     return manager
 

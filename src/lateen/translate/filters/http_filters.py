@@ -1,8 +1,8 @@
 """The HTTP filters of a connection manager, in order.
 
 What is to come has its place here: mutual identification and external authorization first, then JWT, WASM plugins of
-phase AUTHN, authorization (RBAC), WASM plugins of phase AUTHZ and STATS; then the filters below; telemetry right before
-the router. Fault, CORS and session filters do nothing until a route configures them.
+phase AUTHN, authorization (RBAC, there already), WASM plugins of phase AUTHZ and STATS; then the filters below;
+telemetry right before the router. Fault, CORS and session filters do nothing until a route configures them.
 """
 
 from __future__ import annotations
@@ -18,17 +18,26 @@ from envoy.extensions.filters.http.set_filter_state.v3 import set_filter_state_p
 from envoy.extensions.filters.http.stateful_session.v3 import stateful_session_pb2
 
 from lateen.translate.filters import safe_retries
+from lateen.translate.filters.rbac import Filters
 from lateen.translate.tls.alpn import MESH_HTTP1
 
 
 def add_http_filters(
-    manager: Any, *, outbound: bool, grpc_web: bool, suppress_envoy_headers: bool, announce_http: bool
+    manager: Any,
+    *,
+    outbound: bool,
+    grpc_web: bool,
+    suppress_envoy_headers: bool,
+    announce_http: bool,
+    authorization: Filters = (),
 ) -> None:
     """Appends the HTTP filters to an `HttpConnectionManager`.
 
     With `announce_http` the proxy tells the other side by ALPN that what it found inside of an undeclared port is HTTP,
     so that the other side need not guess within mutual TLS, where it could not look.
     """
+    for each in authorization:
+        each.add_to(manager.http_filters)
     if grpc_web:
         _add(manager, "envoy.filters.http.grpc_web", grpc_web_pb2.GrpcWeb())
     _add(manager, "envoy.filters.http.grpc_stats", _grpc_stats())

@@ -1,7 +1,7 @@
 """Network filters: what handles the bytes of a connection.
 
-Authorization (RBAC) and WASM plugins of the network are to come before the filter that ends the chain: `add_terminal`
-is where each chain gets its filters.
+Authorization (RBAC) comes before the filter that ends the chain, and so are WASM plugins of the network to:
+`add_terminal` is where each chain gets its filters.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from lateen.model.traffic_policy import effective_policy
 from lateen.translate.clusters.mesh_defaults import mesh_defaults
 from lateen.translate.clusters.stat_names import stat_name
 from lateen.translate.filters import http_connection_manager
+from lateen.translate.filters.rbac import Filters
 
 
 class Forwarding(msgspec.Struct, frozen=True):
@@ -64,12 +65,14 @@ def _named(db: Reader, target: Target) -> Target:
     return msgspec.structs.replace(target, stat_prefix=prefix)
 
 
-def add_terminal(chain: Any, to: Forwarding, protocol: Protocol = Protocol.TCP) -> None:
-    """Appends to a `FilterChain` what forwards a byte stream.
+def add_terminal(chain: Any, to: Forwarding, protocol: Protocol = Protocol.TCP, authorization: Filters = ()) -> None:
+    """Appends to a `FilterChain` what forwards a byte stream, behind what decides on it.
 
     Redis and MySQL are forwarded as they are, as Istio does unless told otherwise; MySQL's own filter is not in the
     stock Envoy.
     """
+    for each in authorization:
+        each.add_to(chain.filters)
     if protocol is Protocol.MONGO:
         mongo = mongo_proxy_pb2.MongoProxy(stat_prefix=to.target.stat_prefix)
         chain.filters.add(name="envoy.filters.network.mongo_proxy").typed_config.Pack(mongo)

@@ -10,6 +10,7 @@ from envoy.config.listener.v3 import listener_pb2
 
 from lateen.api.objects import ObjectRef
 from lateen.engine import Reader, query
+from lateen.model.authorization import Authorization, authorization_of
 from lateen.model.gateway_chains import GatewayChain, gateway_chains
 from lateen.model.gateways import gateway_ports
 from lateen.model.listen_form import listen_form
@@ -20,6 +21,7 @@ from lateen.translate.filters.http_connection_manager import Place, http_connect
 from lateen.translate.filters.http_settings import http_settings
 from lateen.translate.filters.listener_filters import add_proxy_protocol, add_tls_inspector
 from lateen.translate.filters.network import Forwarding, add_manager, add_terminal, forwarding
+from lateen.translate.filters.rbac import http_rbac, network_rbac
 from lateen.translate.listeners.addresses import set_addresses
 from lateen.translate.metadata import NAMESPACE as METADATA
 from lateen.translate.metadata import config_path
@@ -38,12 +40,14 @@ class GatewayListener(msgspec.Struct, frozen=True, cache_hash=True):
     port: int
     chains: tuple[GatewayChain, ...]
     certificates: Certificates | None
+    authorization: Authorization
 
 
 @query
 def listing(db: Reader, view: GatewayView) -> tuple[Recipe, ...]:
     """The listeners of a gateway. A port with nothing behind it has none; neither has one that may not be bound."""
     wildcards = listen_form(view.traits, view.cluster_id).wildcards
+    authorization = authorization_of(db, view)
     recipes = []
     for port in gateway_ports(db, view):
         if 0 < port.listen_port < _LOWEST_PORT and not view.traits.privileged_ports:
@@ -52,7 +56,8 @@ def listing(db: Reader, view: GatewayView) -> tuple[Recipe, ...]:
         if chains:
             addresses = (port.bind,) if port.bind else wildcards
             name = f"{addresses[0]}_{port.listen_port}"
-            listener = GatewayListener(name, addresses, port.listen_port, chains, view.traits.certificates)
+            certificates = view.traits.certificates
+            listener = GatewayListener(name, addresses, port.listen_port, chains, certificates, authorization)
             recipes.append(Recipe(name, gateway_listener, (listener,)))
     return tuple(recipes)
 
@@ -92,10 +97,12 @@ def _add_chain(db: Reader, message: Any, listener: GatewayListener, given: Gatew
             http_settings(db),
             route_name=given.route_name,
             grpc_web=given.grpc_web,
+            authorization=http_rbac(db, listener.authorization),
         )
         add_manager(chain, manager)
         return
     if given.stream.source is not None:
         path = config_path(ObjectRef("VirtualService", given.stream.source))
         chain.metadata.filter_metadata[METADATA].update({"config": path})
-    add_terminal(chain, forwarding(db, given.stream.target), given.stream.protocol)
+    rbac = network_rbac(db, listener.authorization)
+    add_terminal(chain, forwarding(db, given.stream.target), given.stream.protocol, rbac)

@@ -11,6 +11,7 @@ from envoy.config.listener.v3 import listener_pb2
 from lateen.api.objects import ObjectRef
 from lateen.api.security.peer_authentication import MutualTLSMode
 from lateen.engine import Reader, query
+from lateen.model.authorization import Authorization, authorization_of
 from lateen.model.inbound_ports import InboundPort, inbound_plan
 from lateen.model.listen_form import listen_form
 from lateen.model.names import INBOUND_PASSTHROUGH_CLUSTER, VIRTUAL_INBOUND, inbound_cluster
@@ -30,6 +31,7 @@ from lateen.translate.filters.listener_filters import (
     add_tls_inspector,
 )
 from lateen.translate.filters.network import Forwarding, add_manager, add_terminal
+from lateen.translate.filters.rbac import http_rbac, network_rbac
 from lateen.translate.listeners.addresses import set_addresses
 from lateen.translate.listeners.inbound_matches import TLS, ChainMatch, chain_matches, own_tls_matches
 from lateen.translate.listeners.outbound import PLAINTEXT_HTTP_ALPN, detection_timeout
@@ -53,6 +55,7 @@ class VirtualInbound(msgspec.Struct, frozen=True, cache_hash=True):
     transparent: bool
     """Connections keep their addresses (TPROXY)."""
     certificates: Certificates | None
+    authorization: Authorization
     ports: tuple[InboundPort, ...]
     mode: MutualTLSMode
     """Of all other ports."""
@@ -64,18 +67,22 @@ def listing(db: Reader, view: InboundView) -> tuple[Recipe, ...]:
     """The inbound listeners of a workload; the same for all its replicas."""
     plan = inbound_plan(db, view)
     certificates = view.traits.certificates
+    authorization = authorization_of(db, view)
     recipes = []
     if view.traits.interception is not Interception.NONE:
         virtual = VirtualInbound(
             listen_form(view.traits, view.cluster_id).wildcards,
             view.traits.interception is Interception.TPROXY,
             certificates,
+            authorization,
             tuple(port for port in plan.ports if not port.binds),
             plan.mode,
             plan.other_modes,
         )
         recipes.append(Recipe(VIRTUAL_INBOUND, virtual_inbound, (virtual,)))
-    recipes += [Recipe(_name(port), bound_inbound, (port, certificates)) for port in plan.ports if port.binds]
+    recipes += [
+        Recipe(_name(port), bound_inbound, (port, certificates, authorization)) for port in plan.ports if port.binds
+    ]
     return tuple(recipes)
 
 
@@ -92,14 +99,16 @@ def virtual_inbound(db: Reader, virtual: VirtualInbound) -> Resource:
     add_terminal(black_hole, Forwarding(BLACK_HOLE))
     inspected = _Inspected()
     for number, mode in ((0, virtual.mode), *virtual.other_modes):
-        chains = _Chains(db, virtual.certificates, INBOUND_PASSTHROUGH_CLUSTER, Protocol.UNSUPPORTED)
+        chains = _Chains(
+            db, virtual.certificates, virtual.authorization, INBOUND_PASSTHROUGH_CLUSTER, Protocol.UNSUPPORTED
+        )
         has_identity = virtual.certificates is not None
         for match in chain_matches(mode, Protocol.UNSUPPORTED, has_identity=has_identity):
             name = f"{VIRTUAL_INBOUND}-catchall-http" if match.is_http else VIRTUAL_INBOUND
             chains.add(message, match, name=name, port=number)
             inspected.note(number, match)
     for port in virtual.ports:
-        _add_port(db, message, port, virtual.certificates, inspected, port.number)
+        _add_port(db, message, port, virtual.certificates, virtual.authorization, inspected, port.number)
     add_original_destination(message)
     if virtual.transparent:
         add_original_source(message)
@@ -108,11 +117,13 @@ def virtual_inbound(db: Reader, virtual: VirtualInbound) -> Resource:
 
 
 @query
-def bound_inbound(db: Reader, port: InboundPort, certificates: Certificates | None) -> Resource:
+def bound_inbound(
+    db: Reader, port: InboundPort, certificates: Certificates | None, authorization: Authorization
+) -> Resource:
     """A port of the workload that the proxy itself listens on."""
     message = _listener(db, _name(port), port.addresses, port.number)
     inspected = _Inspected()
-    _add_port(db, message, port, certificates, inspected, 0)
+    _add_port(db, message, port, certificates, authorization, inspected, 0)
     inspected.add_to(message)
     return resource(_name(port), message)
 
@@ -131,10 +142,11 @@ def _add_port(
     message: Any,
     port: InboundPort,
     certificates: Certificates | None,
+    authorization: Authorization,
     inspected: _Inspected,
     matched_port: int,
 ) -> None:
-    chains = _Chains(db, certificates, inbound_cluster(port.number), port.protocol, port)
+    chains = _Chains(db, certificates, authorization, inbound_cluster(port.number), port.protocol, port)
     if port.tls is not None:
         matches = own_tls_matches(port.protocol)
     else:
@@ -155,12 +167,14 @@ class _Chains:
         self,
         db: Reader,
         certificates: Certificates | None,
+        authorization: Authorization,
         cluster: str,
         protocol: Protocol,
         port: InboundPort | None = None,
     ) -> None:
         self._db = db
         self._certificates = certificates
+        self._authorization = authorization
         self._cluster = cluster
         self._protocol = protocol
         self._port = port
@@ -182,7 +196,8 @@ class _Chains:
         elif match.is_http:
             add_manager(chain, self._manager(name))
         else:
-            add_terminal(chain, Forwarding(self._target()), self._protocol)
+            rbac = network_rbac(self._db, self._authorization)
+            add_terminal(chain, Forwarding(self._target()), self._protocol, rbac)
 
     def _context(self, match: ChainMatch) -> Any:
         alpn = HTTP_ALPN if match.is_http else ()
@@ -214,6 +229,7 @@ class _Chains:
             routes=inbound_route(self._cluster, service_port, operation, self._protocol),
             http2=self._protocol.is_http2,
             grpc_web=self._protocol is Protocol.GRPC_WEB,
+            authorization=http_rbac(self._db, self._authorization),
         )
 
 
