@@ -282,9 +282,12 @@ async def test_nobody_is_taken_for_another(mesh: LiveMesh) -> None:
         ended = counters(mesh)["ended"]
         assert (ended["UNAUTHENTICATED"], ended["PERMISSION_DENIED"]) == (3, 1)
         # Whose certificate is of another authority does not come so far as to speak.
-        for stranger in (None, Authority("another").issue("spiffe://cluster.local/ns/shop/sa/default")):
-            async with raw_stream(secure, delta_request(node=node("own")), credentials=tls(stranger)) as stream:
-                assert await stream.status() is grpc.StatusCode.UNAVAILABLE
+        stranger = Authority("another").issue("spiffe://cluster.local/ns/shop/sa/default")
+        async with raw_stream(secure, delta_request(node=node("own")), credentials=tls(stranger)) as stream:
+            assert await stream.status() is grpc.StatusCode.UNAVAILABLE
+        async with raw_stream(secure, delta_request(node=node("own")), credentials=tls(None)) as stream:
+            assert await stream.status() is not grpc.StatusCode.OK
+        assert counters(mesh)["ended"]["UNAUTHENTICATED"] == 4
 
 
 def address_of(mesh: LiveMesh) -> tuple[str, int]:

@@ -122,11 +122,17 @@ async def test_a_workload_of_the_mesh_is_served(istiod: IstiodProcess) -> None:
     assert "outbound|9080||reviews.default.svc.cluster.local" in found
 
 
-@pytest.mark.parametrize("client", [None, workload("default", issue(None))], ids=["no certificate", "another root"])
-async def test_whoever_proves_nothing_is_not_let_in(istiod: IstiodProcess, client: Pair | None) -> None:
+@pytest.mark.parametrize(
+    ("client", "code"),
+    [(None, grpc.StatusCode.UNAUTHENTICATED), (workload("default", issue(None)), grpc.StatusCode.UNAVAILABLE)],
+    ids=["no certificate", "another root"],
+)
+async def test_whoever_proves_nothing_is_not_let_in(
+    istiod: IstiodProcess, client: Pair | None, code: grpc.StatusCode
+) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await clusters(istiod.addresses["secure_xds"], client)
-    assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert refused.value.code() == code
 
 
 async def test_nobody_is_served_as_somebody_else(istiod: IstiodProcess) -> None:

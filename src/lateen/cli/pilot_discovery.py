@@ -187,7 +187,7 @@ def discovery(
     injects and validates. Further settings are read from the environment: `lateen istiod --help`."""
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tlsCertFile and --tlsKeyFile go together")
-    given = {"domain": domain, "cluster_id": cluster_id, "namespace": namespace, "shutdown": shutdown}
+    given: dict[str, Any] = {"domain": domain, "cluster_id": cluster_id, "namespace": namespace, "shutdown": shutdown}
     try:
         settings = dataclasses.replace(
             read_istiod_settings(), **{name: value for name, value in given.items() if value is not None}

@@ -8,17 +8,16 @@ import grpc
 import grpc.aio
 
 from lateen.identity.caller import Evidence
+from lateen.identity.front_headers import evidence
 from lateen.identity.issuing import Issuer, NotIssued, Reason
 from lateen.identity.messages import METHOD, SERVICE, decode_request, encode_response
 from lateen.identity.signing import LARGEST_REQUEST
 
 _LARGEST_MESSAGE: Final = LARGEST_REQUEST + 4096
-_CLUSTER: Final = "clusterid"
-"""Metadata: which cluster a token is from."""
 
 
 def handler(issuer: Issuer) -> grpc.GenericRpcHandler:
-    """For `grpc.aio.Server.add_generic_rpc_handlers`, beside whatever else the server serves."""
+    """For a server that nobody but the TLS front can reach, beside whatever else it serves."""
 
     async def create(content: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         try:
@@ -38,20 +37,6 @@ def handler(issuer: Issuer) -> grpc.GenericRpcHandler:
 
 
 def _evidence(context: Any) -> Evidence:
-    metadata = {key.lower(): value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-    shown = context.auth_context().get("x509_pem_cert") or (b"",)
-    return Evidence(
-        bearer(metadata.get("authorization", "")), bytes(shown[0]), metadata.get(_CLUSTER, ""), _address(context.peer())
+    return evidence(
+        {key.lower(): value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
     )
-
-
-def _address(peer: str) -> str:
-    """Of `ipv4:10.0.0.1:4711` and `ipv6:%5B::1%5D:4711`, what is between scheme and port; empty for other schemes."""
-    scheme, _, rest = peer.partition(":")
-    return rest.rpartition(":")[0] if scheme in ("ipv4", "ipv6") else ""
-
-
-def bearer(header: str) -> str:
-    """The token of an `authorization` header; empty when there is none."""
-    scheme, _, token = header.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""

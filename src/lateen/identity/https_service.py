@@ -5,21 +5,18 @@
     4xx, 5xx                 {"error": "UNAUTHENTICATED", "message": "..."}, Retry-After where it is known
 
 The chain is what a workload presents, roots are what it trusts. Who asks is known by a bearer token or by the client
-certificate, as over gRPC; the header `clusterid` says which cluster a token is from. Plaintext is refused: a token
-that has been read by others is theirs.
+certificate, as over gRPC; the header `clusterid` says which cluster a token is from.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
-from lateen.identity.caller import Evidence
-from lateen.identity.grpc_service import bearer
+from lateen.identity.front_headers import evidence
 from lateen.identity.issuing import CertificateRequest, Issuer, NotIssued, Reason
 from lateen.identity.signing import LARGEST_REQUEST
 
@@ -43,12 +40,12 @@ class _Body(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=T
 
 
 def routes(issuer: Issuer) -> list[web.RouteDef]:
-    """For the application that is served over TLS, with client certificates optional (`ssl.CERT_OPTIONAL`)."""
+    """For an application that nobody but the TLS front can reach."""
 
     async def create(request: web.Request) -> web.Response:
         try:
-            evidence = _evidence(request)
-            issued = await issuer.issue(evidence, await _read(request))
+            shown = evidence({name.lower(): value for name, value in request.headers.items()})
+            issued = await issuer.issue(shown, await _read(request))
         except NotIssued as refusal:
             return _refusal(refusal)
         return _json(
@@ -61,19 +58,6 @@ def routes(issuer: Issuer) -> list[web.RouteDef]:
         )
 
     return [web.post(PATH, create)]
-
-
-def _evidence(request: web.Request) -> Evidence:
-    connection = request.transport.get_extra_info("ssl_object") if request.transport is not None else None
-    if connection is None:
-        raise NotIssued(Reason.PERMISSION_DENIED, "certificates are issued over TLS alone")
-    shown = connection.getpeercert(binary_form=True)
-    return Evidence(
-        bearer(request.headers.get("Authorization", "")),
-        ssl.DER_cert_to_PEM_cert(shown).encode() if shown else b"",
-        request.headers.get("clusterid", ""),
-        request.remote or "",
-    )
 
 
 async def _read(request: web.Request) -> CertificateRequest:

@@ -57,7 +57,11 @@ class NotIssued(Exception):
 
 
 class Issuer:
-    """Of one mesh. `cluster` is the name of the cluster whose `pods` callers are."""
+    """Of one mesh. `cluster` is the name of the cluster whose `pods` callers are.
+
+    `holder` tells which pod (`namespace/name`) an address is of, as far as is known: a token that is bound to another
+    pod has been taken from it.
+    """
 
     def __init__(
         self,
@@ -68,6 +72,7 @@ class Issuer:
         cluster: str,
         validity: Validity | None = None,
         limits: IssueLimits | None = None,
+        holder: Callable[[str], str] = lambda _: "",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._current = current
@@ -76,6 +81,7 @@ class Issuer:
         self._cluster = cluster
         self._validity = validity or Validity()
         self._limits = limits = limits or IssueLimits()
+        self._holder = holder
         self._now = now
         self._running = 0
         self._pod_rate = KeyedRate(limits.pod_per_second, limits.pod_burst, limits.remembered)
@@ -115,7 +121,7 @@ class Issuer:
             if request.signer:
                 raise BadSigningRequest(f"there is no signer {request.signer!r}: signers are not supported yet")
             key = public_key_of(request.csr.encode())
-            facts = await facts_about(caller, self._pods, self._cluster)
+            facts = await facts_about(caller, self._pods, self._cluster, evidence.address, self._holder)
             issued = sign(
                 # As it is by now: another may have taken its place meanwhile.
                 self._authority(), key, caller.identity, facts, now=self._now(), asked=self._asked(request.seconds),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -42,8 +43,13 @@ def _read(body: Any) -> Pod:
         raise CannotVerify(f"the pod cannot be read: {error}") from None
 
 
-async def facts_about(caller: Caller, pods: Pods, cluster: str) -> WorkloadFacts:
-    """For the Subject of its certificate. Raises Refused if its pod is not there any more, or is another's."""
+async def facts_about(
+    caller: Caller, pods: Pods, cluster: str, address: str = "", holder: Callable[[str], str] = lambda _: ""
+) -> WorkloadFacts:
+    """For the Subject of its certificate. `address` is where the call comes from, `holder` says whose that is.
+
+    Raises Refused if the caller's pod is not there any more, is another's, or did not make the call.
+    """
     if caller.pod is None:
         known = caller.facts or WorkloadFacts(cluster=cluster)
         # Its namespace is proven anew in any case.
@@ -53,4 +59,7 @@ async def facts_about(caller: Caller, pods: Pods, cluster: str) -> WorkloadFacts
         raise Refused(f"the pod {caller.pod.name} that the token is bound to is gone")
     if pod.service_account != caller.identity.service_account:
         raise Refused(f"the pod {caller.pod.name} has another service account than the token")
+    # Addresses between pods and here may be translated: only that of another pod tells anything.
+    if address and pod.addresses and address not in pod.addresses and (other := holder(address)):
+        raise Refused(f"the token is bound to the pod {caller.pod.name}, but comes from {other}")
     return facts_of(pod, cluster)

@@ -15,8 +15,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
+
 from lateen.api.kubernetes.requests import Answer, KubernetesApi
 from lateen.api.schema.fault import error
+from lateen.identity.authority import Authority
 from lateen.identity.current import CurrentAuthority
 from lateen.identity.root_files import NEXT_CERTIFICATE, NEXT_KEY, PREVIOUS_ROOT, SINCE, Read, from_files, to_files
 from lateen.identity.rotation import Phase, RootState, RotationTerms, advance, begin, is_due
@@ -45,9 +48,11 @@ class RootSecret:
         rotation: RotationTerms | None = None,
         interval: float = 10.0,
         impatience: float = 0.2,
+        organization: Callable[[], str] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`interval`: seconds between two looks; `impatience`: the same while there is no root yet.
+        `organization`: what new roots are named after, as it is by then (default: as `root` says).
 
         Raises ValueError for terms by which a new root would be old at once, or a rotation come too late.
         """
@@ -63,6 +68,7 @@ class RootSecret:
         self._path = f"/api/v1/namespaces/{namespace}/secrets"
         self._interval = interval
         self._impatience = impatience
+        self._organization = organization
         self._now = now
         self._state: RootState | None = None
         """As last read or written."""
@@ -129,7 +135,7 @@ class RootSecret:
 
     async def _create(self) -> str:
         """A new root; or, where somebody has deleted the Secret, the one that the mesh trusts."""
-        state = self._state or RootState(self_signed(self._now(), self._root))
+        state = self._state or RootState(self._new_root(self._now()))
         body = {
             "apiVersion": "v1",
             "kind": "Secret",
@@ -146,13 +152,19 @@ class RootSecret:
         after = advance(state, now, self._terms)
         if after.phase is Phase.STEADY and (ROTATE in annotations or is_due(after, now, self._terms)):
             annotations.pop(ROTATE, None)
-            after = begin(after, self_signed(now, self._root), now)
+            after = begin(after, self._new_root(now), now)
         if after == state:
             return ""
         _log.warning("root certificate: %s, was %s", after.phase.value, state.phase.value)
         data = {name: value for name, value in (found.get("data") or {}).items() if name not in _OURS}
         body = {**found, "metadata": {**metadata, "annotations": annotations}, "data": {**data, **_encoded(after)}}
         return await self._write("PUT", f"{self._path}/{NAME}", body, after)
+
+    def _new_root(self, now: datetime) -> Authority:
+        terms = self._root
+        if self._organization is not None:
+            terms = msgspec.structs.replace(terms, organization=self._organization())
+        return self_signed(now, terms)
 
     async def _write(self, method: str, path: str, body: dict[str, Any], state: RootState) -> str:
         answer = await self._api.send(method, path, body=body)

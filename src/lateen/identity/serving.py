@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+import tempfile
 from datetime import datetime, timedelta
 
 import msgspec
@@ -36,3 +38,15 @@ def serving_certificate(
     issued = sign_leaf(authority, key.public_key(), x509.Name([]), hosts, now=now, life=life)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return ServingCertificate("".join((issued.certificate, *issued.path)), private, issued.not_after)
+
+
+def load_pair(context: ssl.SSLContext, chain: str, key: str) -> None:
+    """Has a server's context present this chain (PEM) from now on. Raises ssl.SSLError.
+
+    OpenSSL reads pairs from files alone: there is one for a moment, which nobody else can read.
+    """
+    with tempfile.NamedTemporaryFile("w", prefix="lateen-serving-") as file:
+        file.write(f"{chain.rstrip()}\n{key}")
+        file.flush()
+        # Keys with a password are refused rather than asked about at a terminal.
+        context.load_cert_chain(file.name, password="")

@@ -16,14 +16,20 @@ import msgspec
 from aiohttp import web
 
 from lateen.engine import Engine
+from lateen.identity import grpc_service
+from lateen.identity.certificates import ByCertificate
 from lateen.istiod.clock import Clock
 from lateen.istiod.configuration import Address, Cluster, Configuration
-from lateen.istiod.credentials import credentials
+from lateen.istiod.debug_access import DebugAccess
+from lateen.istiod.front.callers import FrontAnybody, FrontCallers
+from lateen.istiod.front.front import Front
 from lateen.istiod.garbage import Garbage
-from lateen.istiod.http import Site, application
+from lateen.istiod.http import Site, SocketSite, application, certificates_application
+from lateen.istiod.identity import MeshIdentity, mesh_trust_domains
 from lateen.istiod.kinds import watched_kinds
 from lateen.istiod.name_resolution import NameResolution
 from lateen.istiod.supervision import keep_running
+from lateen.istiod.tls_material import TlsKeeper, read_files, serving_names
 from lateen.istiod.troubles import TroubleCarrier
 from lateen.model.inputs import CLUSTER_ID, DOMAIN, SCOPE_GATEWAYS_TO_NAMESPACE
 from lateen.sources.files.mesh_settings_source import MeshSettingsSource
@@ -41,6 +47,7 @@ from lateen.xds.catalog import Catalog
 from lateen.xds.debounce import Pace
 from lateen.xds.debug.routes import Pages, routes
 from lateen.xds.inventory import Inventory
+from lateen.xds.limits import Limits
 from lateen.xds.push import PushLoop
 from lateen.xds.server import Listener, XdsServer
 
@@ -66,14 +73,22 @@ class ControlPlane:
         )
         inventory = Inventory(self.engine, Catalog(catalog.views, catalog.listing))
         self.push = PushLoop(inventory, Pace(settings.debounce_after, settings.debounce_max))
-        self.server = XdsServer(self.push)
+        self.server = XdsServer(self.push, limits=Limits(stream_age=configuration.stream_age))
         self._client = Client(_access(configuration.cluster)) if configuration.cluster is not None else None
+        self.identity = self._make_identity()
+        self._tls = self._make_tls()
         self.reports = Reports(self.engine, self._say)
         self._names = NameResolution(self.engine, self._committed)
         self._writer = self._status_writer() if self._client is not None and settings.status else None
         self._sources = tuple(self._make_sources())
         self._stopped = asyncio.Event()
-        self.ready = False
+        self._serving = False
+        self._front: Front | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Proxies are served."""
+        return self._serving and (self._front is None or self._front.up)
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -89,6 +104,12 @@ class ControlPlane:
         async with AsyncExitStack() as stack:
             if self._client is not None:
                 stack.push_async_callback(self._client.close)
+            given = self._configuration
+            if given.certificates is not None:
+                read_files(given.certificates)
+            if self._tls is not None:
+                place = given.settings.run_directory
+                self._front = stack.enter_context(Front(given.secure_xds, place=place, json_logs=given.json_logs))
             bound = {
                 "http": await stack.enter_async_context(Site(self._application(), self._configuration.http)),
                 "monitoring": await stack.enter_async_context(
@@ -98,18 +119,47 @@ class ControlPlane:
             _tell("listening", bound)
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(keep_running(name, work), name=name) for name, work in self._parts().items()]
-                serving = group.create_task(self._serve(bound))
+                reachable = asyncio.Event()
+                if self._front is not None:
+                    tasks.append(group.create_task(self._run_front(self._front, reachable), name="front"))
+                serving = group.create_task(self._serve(bound, reachable))
                 await self._stopped.wait()
-                self.ready = False
+                self._serving = False
                 _log.info("stopping")
                 serving.cancel()
-                # Streams end first: nobody is served from a state that is no longer kept up to date.
+                # Streams end first: nobody is served from a state that is no longer kept up to date. The front ends
+                # after them, and with it the connections on which their proxies would come again.
                 await self.server.stop(self._configuration.settings.shutdown)
                 for task in tasks:
                     task.cancel()
         _log.info("stopped")
 
     # --- parts ---------------------------------------------------------------------------------------------------
+
+    def _make_identity(self) -> MeshIdentity | None:
+        if not self._configuration.issues or self._client is None:
+            return None
+        return MeshIdentity(
+            self._client,
+            self.engine,
+            self._configuration.settings,
+            synced=self.store.synced,
+            changed=self._authority_changed,
+        )
+
+    def _make_tls(self) -> TlsKeeper | None:
+        given, settings = self._configuration, self._configuration.settings
+        if self.identity is None and given.certificates is None:
+            return None
+        return TlsKeeper(
+            current=self.identity.current if self.identity is not None else None,
+            files=given.certificates,
+            names=serving_names(settings.namespace, settings.revision, settings.domain, settings.custom_hosts),
+        )
+
+    def _authority_changed(self) -> None:
+        if self._tls is not None:
+            self._tls.changed()
 
     def _make_sources(self) -> Sequence[Source]:
         """Of two that hold the same object, the first is believed."""
@@ -133,6 +183,10 @@ class ControlPlane:
         parts["names"] = self._names.run
         parts["clock"] = Clock(self.engine, self.reports.changed).run
         parts["troubles"] = TroubleCarrier(self.engine, self.server, self.reports.changed).run
+        if self._tls is not None:
+            parts["tls"] = self._tls.run
+        if self.identity is not None:
+            parts |= self.identity.parts
         if self._writer is not None and self._client is not None:
             settings, writer = self._configuration.settings, self._writer
             lease = Lease(self._client, namespace=settings.namespace, name=STATUS_LEASE, identity=settings.identity)
@@ -161,24 +215,48 @@ class ControlPlane:
 
     # --- serving -------------------------------------------------------------------------------------------------
 
-    async def _serve(self, bound: dict[str, Address]) -> None:
+    async def _serve(self, bound: dict[str, Address], reachable: asyncio.Event) -> None:
         """Proxies are let in once everything is known: half a mesh would be worse than the one they have."""
+        given = self._configuration
         await self.store.synced()
         await self._names.settled()
-        given = self._configuration
-        listeners, names = [], {}
-        if given.xds is not None:
-            listeners, names = [Listener(str(given.xds))], {"xds": given.xds}
-        if given.certificates is not None:
-            secured, authenticator = credentials(given.certificates)
-            listeners.append(Listener(str(given.secure_xds), secured, authenticator))
-            names["secure_xds"] = given.secure_xds
-        ports = await self.server.start(*listeners)
-        bound |= {name: Address(names[name].host, port) for name, port in zip(names, ports, strict=True)}
-        self.ready = True
-        _tell("ready", bound)
-        if given.ready_file is not None:
-            _write_whole(given.ready_file, json.dumps({name: str(address) for name, address in bound.items()}))
+        async with AsyncExitStack() as stack:
+            listeners = [Listener(str(given.xds))] if given.xds is not None else []
+            if self._front is not None and self._tls is not None:
+                await self._tls.known()
+                self._tls.tell(self._front.take)
+                listeners.append(self._behind(self._front))
+                if self.identity is not None:
+                    app = certificates_application(self.identity.issuer)
+                    await stack.enter_async_context(SocketSite(app, self._front.http_socket))
+            ports = await self.server.start(*listeners)
+            if given.xds is not None:
+                bound["xds"] = Address(given.xds.host, ports[0])
+            if self._front is not None:
+                reachable.set()
+                await self._front.listening()
+                bound["secure_xds"] = self._front.address
+            self._serving = True
+            _tell("ready", bound)
+            if given.ready_file is not None:
+                _write_whole(given.ready_file, json.dumps({name: str(address) for name, address in bound.items()}))
+            await self._stopped.wait()
+
+    def _behind(self, front: Front) -> Listener:
+        """What is served to the front."""
+        address = f"unix:{front.grpc_socket}"
+        if self.identity is not None:
+            handlers = (grpc_service.handler(self.identity.issuer),)
+            return Listener(address, FrontCallers(self.identity.callers), handlers)
+        files = self._configuration.certificates
+        if files is None or files.roots is None:
+            return Listener(address, FrontAnybody())
+        return Listener(address, FrontCallers(ByCertificate(lambda: mesh_trust_domains(self.engine))))
+
+    async def _run_front(self, front: Front, reachable: asyncio.Event) -> None:
+        """Once there is somebody behind it."""
+        await reachable.wait()
+        await front.run()
 
     # --- what there is to see ------------------------------------------------------------------------------------
 
@@ -187,7 +265,9 @@ class ControlPlane:
             "sources": ("What is read, and what is wrong with it", lambda _: self._show_sources()),
             "status": ("Resources that there is something to say of", lambda _: self._show_status()),
         }
-        return application(self, routes(self.engine, self.server, more=pages))
+        tokens = self.identity.tokens if self.identity is not None else None
+        access = DebugAccess(tokens, self._configuration.settings.namespace)
+        return application(self, routes(self.engine, self.server, access.admits, pages))
 
     def _show_sources(self) -> Any:
         return {"waiting": self.store.waiting, "problems": self.store.problems, "revision": self.engine.revision}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final, Protocol
 
 from aiohttp import web
 
 from lateen import __version__
+from lateen.identity import https_service
+from lateen.identity.issuing import Issuer
 from lateen.istiod.configuration import Address
 
 _STARTUP: Final = "starting"
+_LARGEST_HEADER: Final = 64 * 1024
 
 
 class State(Protocol):
@@ -39,6 +43,35 @@ def application(state: State, routes: Iterable[web.RouteDef] = ()) -> web.Applic
 
     app.add_routes([web.get("/ready", ready), web.get("/version", version), *routes])
     return app
+
+
+def certificates_application(issuer: Issuer) -> web.Application:
+    """What the TLS front hands on besides gRPC."""
+    app = web.Application(client_max_size=64 * 1024)
+    app.add_routes(https_service.routes(issuer))
+    return app
+
+
+class SocketSite:
+    """`async with SocketSite(app, path): ...`: listens at a unix socket that nobody else can open."""
+
+    def __init__(self, app: web.Application, path: Path) -> None:
+        self._path = path
+        # A token, and a client certificate as a header.
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, max_field_size=_LARGEST_HEADER)
+
+    async def __aenter__(self) -> None:
+        """Raises OSError when it cannot listen."""
+        await self._runner.setup()
+        try:
+            await web.UnixSite(self._runner, str(self._path)).start()
+            self._path.chmod(0o600)
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._runner.cleanup()
 
 
 class Site:

@@ -31,3 +31,6 @@ class Limits(msgspec.Struct, frozen=True):
     """Seconds within which a new stream must say who it is."""
     patience: float = 5
     """Seconds that a proxy's other configuration waits for an acknowledgement that does not come."""
+    stream_age: float | None = None
+    """Seconds that a stream lasts, a tenth more or less; its proxy then comes again, perhaps to another replica. None:
+    for ever."""

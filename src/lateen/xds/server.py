@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
@@ -17,7 +18,7 @@ import grpc.aio
 import msgspec
 
 from lateen.translate.resource import ResourceType
-from lateen.xds.authentication import Authenticator, NoAuthentication, Refused, check
+from lateen.xds.authentication import Authenticator, CannotTell, NoAuthentication, Refused, check
 from lateen.xds.connection import Connection
 from lateen.xds.delta import DeltaProtocol
 from lateen.xds.limits import Limits
@@ -51,10 +52,10 @@ class Listener(NamedTuple):
     """Where to listen, and how to know who calls."""
 
     address: str
-    """`host:port`; port 0 takes a free one."""
-    credentials: grpc.ServerCredentials | None = None
-    """None: plaintext."""
+    """`host:port`, port 0 taking a free one; or `unix:PATH`."""
     authenticator: Authenticator = NoAuthentication()
+    handlers: tuple[grpc.GenericRpcHandler, ...] = ()
+    """What else is served there."""
 
 
 class Counters(msgspec.Struct):
@@ -101,12 +102,10 @@ class XdsServer:
         """Listens; returns the ports, in the order of the listeners. Raises OSError when one cannot be had."""
         ports = []
         for listener in listeners:
-            server = grpc.aio.server(handlers=[_Handlers(self, listener.authenticator)], options=_options(self._limits))
+            handlers = [_Handlers(self, listener.authenticator), *listener.handlers]
+            server = grpc.aio.server(handlers=handlers, options=_options(self._limits))
             try:
-                if listener.credentials is None:
-                    port = server.add_insecure_port(listener.address)
-                else:
-                    port = server.add_secure_port(listener.address, listener.credentials)
+                port = server.add_insecure_port(listener.address)
             except RuntimeError as error:
                 raise OSError(f"cannot listen on {listener.address}: {error}") from None
             await server.start()
@@ -144,6 +143,8 @@ class XdsServer:
         except Refused as error:
             code = grpc.StatusCode.UNAUTHENTICATED if error.unauthenticated else grpc.StatusCode.PERMISSION_DENIED
             await self._end(call, code, str(error))
+        except CannotTell as problem:
+            await self._end(call, grpc.StatusCode.UNAVAILABLE, str(problem))
         finally:
             self._streams -= 1
 
@@ -173,11 +174,12 @@ class XdsServer:
         proxy = proxy_of(first.node)
         check(proxy, identity)
         # By address too: nobody shall use up what is another's.
-        if wait := self._arrivals.take((proxy.id, call.peer().rpartition(":")[0]), self.push.clock()):
+        peer = authenticator.address(call)
+        if wait := self._arrivals.take((proxy.id, peer.rpartition(":")[0]), self.push.clock()):
             self.counters.delayed += 1
             await asyncio.sleep(wait)
         session = Session(proxy, protocol, self.inventory, self.parcels, self._limits, self._take_rejection)
-        connection = Connection(next(self._numbers), session, call.peer(), version_of(first.node))
+        connection = Connection(next(self._numbers), session, peer, version_of(first.node))
         self._connections[connection.number] = connection
         self.push.attach(session, connection)
         writer = asyncio.create_task(connection.write(call.write))
@@ -186,7 +188,7 @@ class XdsServer:
             self._take(connection, Decoded(first.type_url, first.request, None))
             del first, data
             reader = asyncio.create_task(self._read(connection, lambda data: decode(data, type_), call))
-            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait((reader, writer), timeout=self._age(), return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.push.detach(session)
             del self._connections[connection.number]
@@ -198,11 +200,18 @@ class XdsServer:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        if not done:
+            await self._end(call, grpc.StatusCode.UNAVAILABLE, "the stream is old: come again, to whichever replica")
         if connection.failed:
             await self._end(call, grpc.StatusCode.INTERNAL, "a fault of the control plane")
         if not reader.cancelled():
             # Raises what the reader found wrong, if anything.
             reader.result()
+
+    def _age(self) -> float | None:
+        """How long a stream lasts at most, in seconds: not all that began at once end at once."""
+        age = self._limits.stream_age
+        return None if age is None else age * random.uniform(0.9, 1.1)
 
     async def _read(
         self, connection: Connection, decode: Callable[[bytes], Decoded], call: grpc.aio.ServicerContext[bytes, bytes]
@@ -276,6 +285,9 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", limits.request_size),
         ("grpc.max_send_message_length", -1),
+        # A token, and a client certificate as a header.
+        ("grpc.max_metadata_size", 64 * 1024),
+        ("grpc.absolute_max_metadata_size", 64 * 1024),
         # A peer that is gone without a word is noticed within 40 seconds.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),

@@ -1,13 +1,12 @@
-"""Both transports, over real TLS on loopback."""
+"""Both transports, as the TLS front calls them: over plain text, with headers of its own."""
 
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import grpc
@@ -27,8 +26,7 @@ from lateen.identity.messages import Request, Response, decode_request
 from lateen.identity.plugged import load
 from lateen.identity.signing import sign
 from lateen.model.identity import PeerIdentity
-from lateen.testing.authorities import ec_key, key_pem, signing_pair, signing_request, verified_names
-from lateen.testing.certificates import Authority as ServerAuthority
+from lateen.testing.authorities import ec_key, signing_pair, signing_request, verified_names
 
 NOW = datetime.now(UTC)
 WEB = PeerIdentity("shop", "web", "cluster.local")
@@ -60,48 +58,26 @@ class NoPods:
 class Site:
     """A server for one mesh, and what its clients need."""
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
+    def __init__(self) -> None:
         self.current = CurrentAuthority()
         self.current.offer(load(FILES, NOW), "test")
         self.by_word = ByWord()
-        self.server = ServerAuthority("server root")
-        self.pair = self.server.issue("127.0.0.1", "localhost")
 
     def issuer(self, authenticator: Any = None, **limits: Any) -> Issuer:
         return Issuer(
             self.current, authenticator or self.by_word, NoPods(), cluster="c", limits=IssueLimits(**limits)
         )  # fmt: skip
 
-    def workload(self) -> tuple[bytes, bytes]:
-        """A certificate chain of the mesh and its key."""
+    def shown(self) -> str:
+        """How the front tells of a client certificate of the mesh."""
         assert self.current.authority is not None
-        key = ec_key()
-        issued = sign(self.current.authority, key.public_key(), WEB, WorkloadFacts(workload="w"), now=NOW)
-        return "".join((issued.certificate, *issued.path)).encode(), key_pem(key)
-
-    def file(self, name: str, content: str | bytes) -> str:
-        path = self.place / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return str(path)
-
-    def server_context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self.file("s.pem", self.pair.certificate), self.file("s.key", self.pair.key))
-        context.load_verify_locations(cadata=ROOT.pem.decode())
-        context.verify_mode = ssl.CERT_OPTIONAL
-        return context
-
-    def client_context(self, pair: tuple[bytes, bytes] | None = None) -> ssl.SSLContext:
-        context = ssl.create_default_context(cadata=self.server.root)
-        if pair is not None:
-            context.load_cert_chain(self.file("c.pem", pair[0]), self.file("c.key", pair[1]))
-        return context
+        issued = sign(self.current.authority, ec_key().public_key(), WEB, WorkloadFacts(workload="w"), now=NOW)
+        return f'Hash=0123;Cert="{quote(issued.certificate)}";URI={WEB}'
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
+def site() -> Site:
+    return Site()
 
 
 # --- gRPC ---------------------------------------------------------------------------------------------------------
@@ -115,28 +91,21 @@ async def servers() -> AsyncIterator[list[grpc.aio.Server]]:
         await server.stop(None)
 
 
-async def serve_grpc(site: Site, servers: list[Any], issuer: Issuer, *, client_certificates: bool = False) -> int:
+async def serve_grpc(servers: list[Any], issuer: Issuer) -> int:
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((handler(issuer),))
-    credentials = grpc.ssl_server_credentials(
-        [(site.pair.key.encode(), site.pair.certificate.encode())],
-        ROOT.pem if client_certificates else None,
-        require_client_auth=client_certificates,
-    )
-    port = server.add_secure_port("127.0.0.1:0", credentials)
+    port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     servers.append(server)
     return port
 
 
-async def call(
-    site: Site, port: int, content: bytes, *metadata: tuple[str, str], pair: tuple[bytes, bytes] | None = None
-) -> list[str]:
-    chain, key = pair or (None, None)
-    credentials = grpc.ssl_channel_credentials(site.server.root.encode(), key, chain)
-    async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as channel:
+async def call(port: int, content: bytes, *metadata: tuple[str, str]) -> list[str]:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         create = channel.unary_unary(METHOD, response_deserializer=Response.FromString)
-        return list((await create(content, metadata=metadata, timeout=10)).cert_chain)
+        return list(
+            (await create(content, metadata=(("x-lateen-peer", "10.1.2.3:4711"), *metadata), timeout=10)).cert_chain
+        )
 
 
 def asked(**more: Any) -> bytes:
@@ -144,25 +113,25 @@ def asked(**more: Any) -> bytes:
 
 
 async def test_grpc_by_token(site: Site, servers: list[Any]) -> None:
-    port = await serve_grpc(site, servers, site.issuer())
+    port = await serve_grpc(servers, site.issuer())
     metadata = (("authorization", "Bearer good"), ("clusterid", "Kubernetes"))
-    leaf, lower, root = await call(site, port, asked(validity_duration=3600), *metadata)
+    leaf, lower, root = await call(port, asked(validity_duration=3600), *metadata)
     assert root == ROOT.pem.decode()
     uris, path = verified_names((leaf, lower), (root,))
     assert uris == ["spiffe://cluster.local/ns/shop/sa/web"]
     assert timedelta(minutes=55) < path[0].not_valid_after_utc - datetime.now(UTC) < timedelta(hours=1)
-    assert site.by_word.seen == [Evidence("good", b"", "Kubernetes", "127.0.0.1")]
+    assert site.by_word.seen == [Evidence("good", b"", "Kubernetes", "10.1.2.3")]
 
 
 async def test_grpc_renewal_by_certificate(site: Site, servers: list[Any]) -> None:
     issuer = site.issuer(ByCertificate(lambda: ("cluster.local",)))
-    port = await serve_grpc(site, servers, issuer, client_certificates=True)
-    leaf, *path = await call(site, port, asked(), pair=site.workload())
+    port = await serve_grpc(servers, issuer)
+    leaf, *path = await call(port, asked(), ("x-forwarded-client-cert", site.shown()))
     assert verified_names((leaf, *path[:-1]), (ROOT.pem.decode(),))[0] == ["spiffe://cluster.local/ns/shop/sa/web"]
 
 
 async def test_grpc_refusals(site: Site, servers: list[Any]) -> None:
-    port = await serve_grpc(site, servers, site.issuer(identity_burst=2, identity_per_second=0.001))
+    port = await serve_grpc(servers, site.issuer(identity_burst=2, identity_per_second=0.001))
     good = ("authorization", "Bearer good")
     cases: list[tuple[bytes, tuple[tuple[str, str], ...], str]] = [
         (asked(), (), "UNAUTHENTICATED"),
@@ -176,7 +145,7 @@ async def test_grpc_refusals(site: Site, servers: list[Any]) -> None:
     ]
     for content, metadata, expected in cases:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await call(site, port, content, *metadata)
+            await call(port, content, *metadata)
         assert caught.value.code().name == expected, caught.value.details()
     assert dict(caught.value.trailing_metadata() or ())["retry-after"].isdigit()
 
@@ -204,61 +173,45 @@ async def runners() -> AsyncIterator[list[web.AppRunner]]:
         await runner.cleanup()
 
 
-async def serve_https(runners: list[web.AppRunner], issuer: Issuer, context: ssl.SSLContext | None) -> int:
+async def serve_http(runners: list[web.AppRunner], issuer: Issuer) -> str:
     application = web.Application()
     application.add_routes(routes(issuer))
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     runners.append(runner)
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    port: int = runner.addresses[0][1]
-    return port
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    return f"http://127.0.0.1:{runner.addresses[0][1]}{PATH}"
 
 
-async def post(url: str, context: ssl.SSLContext | None, body: Any, **headers: str) -> tuple[int, Any, Any]:
+async def post(url: str, body: Any, headers: dict[str, str]) -> tuple[int, Any, Any]:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     async with (
         aiohttp.ClientSession() as session,
-        session.post(url, data=content, ssl=context if context is not None else True, headers=headers) as answer,
+        session.post(url, data=content, headers={"X-Lateen-Peer": "10.1.2.3:4711", **headers}) as answer,
     ):
         return answer.status, await answer.json(), answer.headers
 
 
 async def test_https_by_token(site: Site, runners: list[web.AppRunner]) -> None:
-    port = await serve_https(runners, site.issuer(), site.server_context())
+    url = await serve_http(runners, site.issuer())
     body = {"csr": CSR, "validitySeconds": 600}
-    status, answer, _ = await post(
-        f"https://127.0.0.1:{port}{PATH}", site.client_context(), body, Authorization="Bearer good", clusterid="k"
-    )
+    status, answer, _ = await post(url, body, {"Authorization": "Bearer good", "clusterid": "k"})
     assert status == 200
     uris, _ = verified_names(tuple(answer["chain"]), tuple(answer["roots"]))
     assert uris == ["spiffe://cluster.local/ns/shop/sa/web"]
     assert datetime.fromisoformat(answer["notAfter"]) - datetime.now(UTC) < timedelta(seconds=601)
-    assert site.by_word.seen == [Evidence("good", b"", "k", "127.0.0.1")]
+    assert site.by_word.seen == [Evidence("good", b"", "k", "10.1.2.3")]
 
 
 async def test_https_renewal_by_certificate(site: Site, runners: list[web.AppRunner]) -> None:
-    issuer = site.issuer(ByCertificate(lambda: ("cluster.local",)))
-    port = await serve_https(runners, issuer, site.server_context())
-    url = f"https://127.0.0.1:{port}{PATH}"
-    status, answer, _ = await post(url, site.client_context(site.workload()), {"csr": CSR})
+    url = await serve_http(runners, site.issuer(ByCertificate(lambda: ("cluster.local",))))
+    status, answer, _ = await post(url, {"csr": CSR}, {"X-Forwarded-Client-Cert": site.shown()})
     assert status == 200, answer
-    assert (await post(url, site.client_context(), {"csr": CSR}))[0] == 401
-
-
-async def test_https_refuses_certificates_of_other_roots(site: Site, runners: list[web.AppRunner]) -> None:
-    issuer = site.issuer(ByCertificate(lambda: ("cluster.local",)))
-    port = await serve_https(runners, issuer, site.server_context())
-    forged = ServerAuthority("ours, they say").issue(str(WEB))
-    context = site.client_context((forged.certificate.encode(), forged.key.encode()))
-    with pytest.raises(aiohttp.ClientError):
-        await post(f"https://127.0.0.1:{port}{PATH}", context, {"csr": CSR})
-    assert not issuer.outcomes
+    assert (await post(url, {"csr": CSR}, {}))[0] == 401
 
 
 async def test_https_refusals(site: Site, runners: list[web.AppRunner]) -> None:
-    port = await serve_https(runners, site.issuer(identity_burst=1, identity_per_second=0.001), site.server_context())
-    url, context = f"https://127.0.0.1:{port}{PATH}", site.client_context()
+    url = await serve_http(runners, site.issuer(identity_burst=1, identity_per_second=0.001))
     cases: list[tuple[Any, str, int, str]] = [
         ({"csr": CSR}, "bad", 401, "UNAUTHENTICATED"),
         (b"nonsense", "good", 400, "INVALID_ARGUMENT"),
@@ -268,13 +221,6 @@ async def test_https_refusals(site: Site, runners: list[web.AppRunner]) -> None:
         ({"csr": CSR}, "good", 429, "RESOURCE_EXHAUSTED"),
     ]
     for body, token, status, reason in cases:
-        found, answer, headers = await post(url, context, body, Authorization=f"Bearer {token}")
+        found, answer, headers = await post(url, body, {"Authorization": f"Bearer {token}"})
         assert (found, answer["error"]) == (status, reason), answer
     assert int(headers["Retry-After"]) > 0
-
-
-async def test_plaintext_is_refused_before_anything_is_looked_at(site: Site, runners: list[web.AppRunner]) -> None:
-    port = await serve_https(runners, site.issuer(), None)
-    status, answer, _ = await post(f"http://127.0.0.1:{port}{PATH}", None, {"csr": CSR}, Authorization="Bearer good")
-    assert (status, answer["error"]) == (403, "PERMISSION_DENIED")
-    assert site.by_word.seen == []
