@@ -9,8 +9,8 @@ import click
 
 from lateen import __version__
 
-_COMMANDS: Final = ("cluster", "crds", "istiod", "translate", "validate")
-"""Each is in the module of its name."""
+_COMMANDS: Final = ("cluster", "crds", "istiod", "manifest", "profile", "translate", "validate")
+"""Each is in the module of its name, with `_` for `-`."""
 
 
 class _Root(click.Group):
@@ -22,7 +22,8 @@ class _Root(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"lateen.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"lateen.cli.{name}"), name)
         return command
 
 

@@ -1,0 +1,1 @@
+"""Pure: an installation to the Kubernetes objects that it consists of, in the order of application."""
