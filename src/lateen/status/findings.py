@@ -12,6 +12,7 @@ from lateen.api.objects import Key, ObjectRef
 from lateen.api.schema.fault import Fault, Severity
 from lateen.engine import Reader, Table, query
 from lateen.model.findings import (
+    authorization_policy,
     destination_rule,
     envoy_filter,
     gateway,
@@ -34,7 +35,7 @@ REPORTED: Table[ObjectRef, tuple[Fault, ...]] = Table("reported")
 _Findings = Callable[[Reader, Key], tuple[Fault, ...]]
 
 _FINDINGS: Final[Mapping[str, _Findings]] = {
-    "AuthorizationPolicy": not_enforced.authorization_policy_findings,
+    "AuthorizationPolicy": authorization_policy.authorization_policy_findings,
     "DestinationRule": destination_rule.destination_rule_findings,
     "EnvoyFilter": envoy_filter.envoy_filter_findings,
     "Gateway": gateway.gateway_findings,

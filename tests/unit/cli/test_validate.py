@@ -171,10 +171,22 @@ def test_no_depth_of_nesting_ends_the_process(text: str) -> None:
 
 
 def test_kinds_that_nothing_honours_yet_say_so() -> None:
-    text = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a}\nspec: {}\n"
+    text = "apiVersion: security.istio.io/v1\nkind: RequestAuthentication\nmetadata: {name: a}\nspec: {}\n"
     result = run("-f", "-", stdin=text)
     assert result.exit_code == 0
     assert result.output.splitlines()[0] == (
-        "-:4: warning: AuthorizationPolicy default/a: spec: "
-        "not enforced yet by this version: requests are neither refused nor audited"
+        "-:4: warning: RequestAuthentication default/a: spec: not enforced yet by this version: tokens are not verified"
+    )
+
+
+def test_what_cannot_be_evaluated_is_an_error() -> None:
+    text = (
+        "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a}\nspec:\n  rules:\n"
+        "  - from:\n    - source: {namespaces: [a]}\n    - source:\n        requestPrincipals: ['*']\n"
+    )
+    result = run("-f", "-", stdin=text)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[0] == (
+        "-:9: error: AuthorizationPolicy default/a: spec.rules[0].from[1].source.requestPrincipals: requestPrincipals "
+        "is not supported yet by this version, which verifies no tokens: the rule allows nothing"
     )

@@ -80,13 +80,13 @@ def test_findings_of_a_kind_are_among_them(engine: Engine) -> None:
         "apiVersion": "security.istio.io/v1",
         "kind": "AuthorizationPolicy",
         "metadata": {"name": "a", "namespace": "default"},
-        "spec": {},
+        "spec": {"action": "AUDIT"},
     }
     with engine.change() as tx:
         tx.set(AUTHORIZATION_POLICIES, A, parse(raw).value)
     found = engine.get(report, POLICY)
     assert found is not None
-    assert ["not enforced" in fault.message for fault in found.faults] == [True]
+    assert ["AUDIT is not supported" in fault.message for fault in found.faults] == [True]
 
 
 def test_subjects_are_all_of_the_meshs_kinds_and_of_others_those_with_faults(engine: Engine) -> None:

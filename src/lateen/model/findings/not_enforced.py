@@ -8,7 +8,6 @@ from lateen.api.objects import Key
 from lateen.api.schema.fault import Fault, warning
 from lateen.engine import Reader, Table, query
 from lateen.model.inputs import (
-    AUTHORIZATION_POLICIES,
     PROXY_CONFIGS,
     REQUEST_AUTHENTICATIONS,
     TELEMETRIES,
@@ -21,7 +20,6 @@ Findings = tuple[Fault, ...]
 
 _CONSEQUENCES: Final = {
     "RequestAuthentication": "tokens are not verified",
-    "AuthorizationPolicy": "requests are neither refused nor audited",
     "Telemetry": "metrics, access logs and traces stay as they are",
     "WasmPlugin": "the plugin does not run",
     "TrafficExtension": "the extension does not run",
@@ -38,11 +36,6 @@ def not_enforced(kind: str) -> Findings:
 @query
 def request_authentication_findings(db: Reader, key: Key) -> Findings:
     return _of(db, REQUEST_AUTHENTICATIONS, key, "RequestAuthentication")
-
-
-@query
-def authorization_policy_findings(db: Reader, key: Key) -> Findings:
-    return _of(db, AUTHORIZATION_POLICIES, key, "AuthorizationPolicy")
 
 
 @query

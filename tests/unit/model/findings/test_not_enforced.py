@@ -15,7 +15,6 @@ from lateen.model.findings import not_enforced
 SPECS = {"WasmPlugin": {"url": "a"}, "TrafficExtension": {"wasm": {"url": "a"}}}
 CASES = [
     ("RequestAuthentication", inputs.REQUEST_AUTHENTICATIONS, not_enforced.request_authentication_findings),
-    ("AuthorizationPolicy", inputs.AUTHORIZATION_POLICIES, not_enforced.authorization_policy_findings),
     ("Telemetry", inputs.TELEMETRIES, not_enforced.telemetry_findings),
     ("WasmPlugin", inputs.WASM_PLUGINS, not_enforced.wasm_plugin_findings),
     ("TrafficExtension", inputs.TRAFFIC_EXTENSIONS, not_enforced.traffic_extension_findings),
