@@ -75,7 +75,9 @@ def _validate(found: Mapping[ResourceType, list[Resource]]) -> str | None:
             timeout=120,
             env={"PATH": os.environ.get("PATH", "")},
         )
-    return None if ran.returncode == 0 else (ran.stderr + ran.stdout).strip()
+    # Envoy 1.40 may fall at the end of validating counters that listeners share, long after it has judged.
+    accepted = ran.returncode == 0 or f"configuration '{path}' OK" in ran.stdout
+    return None if accepted else (ran.stderr + ran.stdout).strip()
 
 
 def _bootstrap(found: Mapping[ResourceType, list[Resource]], directory: Path) -> Any:

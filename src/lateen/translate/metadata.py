@@ -62,7 +62,16 @@ def cluster_fields(services: Iterable[ServiceName], *, config: ObjectRef | None,
         fields += _field(_PORT, double(2, port))
     if external:
         fields += _field(_EXTERNAL, _TRUE)
-    return fields + _field(_SERVICES, embedded(6, b"".join([embedded(1, _service(service)) for service in services])))
+    named = [_service(service) for service in services]
+    if named:
+        # Once more on its own: the commands by which telemetry reads metadata do not look into lists.
+        fields += _field(_SERVICE, named[0])
+    return fields + _field(_SERVICES, embedded(6, b"".join([embedded(1, service) for service in named])))
+
+
+def destination_metadata(name: str) -> bytes:
+    """The body of a `core.v3.Metadata` that has telemetry call a destination so, which is no service."""
+    return _ONE + sized(_ISTIO + sized(_field(_SERVICE, embedded(5, _text_field(_NAME, name)))))
 
 
 def subset_metadata(fields: bytes, subset: str) -> bytes:
@@ -78,8 +87,8 @@ _TRUE = varint(4 << 3) + varint(1)
 _ONE, _TEXT = tag(1), tag(3)
 # Keys with what follows them: the tag of their value.
 _ISTIO = text(1, NAMESPACE) + tag(2)
-_CONFIG, _PORT, _EXTERNAL, _SERVICES, _SUBSET = (
-    text(1, key) + tag(2) for key in ("config", "default_original_port", "external", "services", "subset")
+_CONFIG, _PORT, _EXTERNAL, _SERVICE, _SERVICES, _SUBSET = (
+    text(1, key) + tag(2) for key in ("config", "default_original_port", "external", "service", "services", "subset")
 )
 _HOST, _NAME, _NAMESPACE = (text(1, key) + tag(2) for key in ("host", "name", "namespace"))
 

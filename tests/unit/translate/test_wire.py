@@ -77,6 +77,7 @@ def test_metadata_of_a_cluster() -> None:
         "config": "/apis/networking.istio.io/v1/namespaces/ns/destination-rule/rule",
         "default_original_port": 80.0,
         "external": True,
+        "service": {"host": "a.b.svc", "name": "a", "namespace": "b"},
         "services": [
             {"host": "a.b.svc", "name": "a", "namespace": "b"},
             {"host": "c.b.svc", "name": "c", "namespace": "b"},

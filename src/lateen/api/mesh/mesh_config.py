@@ -152,8 +152,8 @@ class DefaultProviders(Message, frozen=True, kw_only=True):
 
     tracing: tuple[str, ...] = ()
     """Of traces."""
-    metrics: tuple[str, ...] = ()
-    """Of metrics."""
+    metrics: tuple[str, ...] = ("prometheus",)
+    """Of metrics: Istio's installation names `prometheus`, and so does the default here; `[]` turns them off."""
     access_logging: tuple[str, ...] = ()
     """Of access logs."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lateen.api.mesh.access_log_format import access_log_format_faults
 from lateen.api.mesh.extension_provider_validation import validate_extension_providers
 from lateen.api.mesh.label_selector import LabelSelector, SelectorOperator
 from lateen.api.mesh.mesh_config import CertificateData, MeshConfig
@@ -35,6 +36,7 @@ def validate_mesh_config(config: MeshConfig) -> Iterator[Fault]:
     yield from _external(config)
     yield from validate_extension_providers(config.extension_providers, "extensionProviders")
     yield from _default_providers(config)
+    yield from access_log_format_faults(config)
     yield from not_honoured(config)
 
 

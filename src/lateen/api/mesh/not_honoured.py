@@ -16,11 +16,7 @@ _MESH: Final = (
     "ingress_controller_mode",
     "ingress_selector",
     "enable_tracing",
-    "access_log_file",
-    "access_log_format",
-    "access_log_encoding",
     "enable_envoy_access_log_service",
-    "disable_envoy_listener_log",
     "config_sources",
     "ca_certificates",
     "certificates",
@@ -29,8 +25,8 @@ _MESH: Final = (
     "verify_certificate_at_client",
     "ca",
     "extension_providers",
-    "default_providers",
 )
+_DEFAULT_PROVIDERS: Final = ("tracing", "access_logging")
 _PROXY_HONOURED: Final = ("gateway_topology", "proxy_headers")
 """Of the proxies' defaults: what the control plane itself reads. The rest is for agents, which a later version has."""
 _HEADERS: Final = ("metadata_exchange_headers",)
@@ -41,8 +37,18 @@ def not_honoured(config: MeshConfig) -> Iterator[Fault]:
     yield from _differing(config, _MESH, "")
     proxy = tuple(name for name in config.default_config.__struct_fields__ if name not in _PROXY_HONOURED)
     yield from _differing(config.default_config, proxy, "defaultConfig.")
+    yield from _differing(config.default_providers, _DEFAULT_PROVIDERS, "defaultProviders.")
+    yield from _other_metrics(config)
     if config.default_config.proxy_headers is not None:
         yield from _differing(config.default_config.proxy_headers, _HEADERS, "defaultConfig.proxyHeaders.")
+
+
+def _other_metrics(config: MeshConfig) -> Iterator[Fault]:
+    """Metrics are for Prometheus to scrape; other providers of them get none."""
+    scraped = {provider.name for provider in config.extension_providers if provider.prometheus is not None}
+    for index, name in enumerate(config.default_providers.metrics):
+        if name not in scraped:
+            yield warning(f"defaultProviders.metrics[{index}]", f"no metrics are sent to {name!r}: not supported yet")
 
 
 def _differing(value: msgspec.Struct, names: tuple[str, ...], path: str) -> Iterator[Fault]:

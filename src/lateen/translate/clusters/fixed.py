@@ -13,6 +13,7 @@ from lateen.translate.clusters.connection_pool import HTTP_OPTIONS, apply_connec
 from lateen.translate.clusters.local_address import bind_locally
 from lateen.translate.clusters.mesh_defaults import mesh_defaults
 from lateen.translate.clusters.stat_names import DELIMITER
+from lateen.translate.metadata import destination_metadata
 from lateen.translate.resource import Recipe, Resource, resource
 
 _IDLE_SECONDS: Final = 300
@@ -67,4 +68,6 @@ def _passthrough(db: Reader, name: str) -> Any:
 
 
 def _named(name: str, type_: Any, balancing: Any) -> Any:
-    return _Cluster(name=name, alt_stat_name=name + DELIMITER, type=type_, lb_policy=balancing)
+    cluster = _Cluster(name=name, alt_stat_name=name + DELIMITER, type=type_, lb_policy=balancing)
+    cluster.metadata.MergeFromString(destination_metadata(name))
+    return cluster

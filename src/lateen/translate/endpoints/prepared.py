@@ -13,7 +13,7 @@ from lateen.model.endpoints import endpoints_by_port, is_place
 from lateen.model.proxy import Labels
 from lateen.model.service import ServiceKey
 from lateen.translate.endpoints.groups import Group
-from lateen.translate.endpoints.wire_form import CanonicalNames, member
+from lateen.translate.endpoints.wire_form import KnownMetadata, member
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -53,11 +53,11 @@ NOTHING = Prepared()
 @query
 def prepared(db: Reader, key: ServiceKey) -> Mapping[int, Prepared]:
     """The endpoints of a service by its ports."""
-    names: CanonicalNames = {}
-    return {port: _prepared(listed, names) for port, listed in endpoints_by_port(db, key).items()}
+    known: KnownMetadata = {}
+    return {port: _prepared(listed, known) for port, listed in endpoints_by_port(db, key).items()}
 
 
-def _prepared(listed: tuple[Endpoint, ...], names: CanonicalNames) -> Prepared:
+def _prepared(listed: tuple[Endpoint, ...], known: KnownMetadata) -> Prepared:
     kinds: dict[Labels, int] = {}
     places: dict[Locality, tuple[list[bytes], list[int], list[int]]] = {}
     for each in listed:
@@ -68,7 +68,7 @@ def _prepared(listed: tuple[Endpoint, ...], names: CanonicalNames) -> Prepared:
             place = places[each.locality] = ([], [], [])
         members, found, weights = place
         weight = each.weight or 1
-        members.append(member(each, weight, names))
+        members.append(member(each, weight, known))
         found.append(kinds.setdefault(each.labels, len(kinds)))
         weights.append(weight)
     parts = tuple(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lateen.model.endpoint import Endpoint, Health, Locality
+from lateen.model.peer import PEER, peer_facts
 from lateen.model.proxy import Labels
-from lateen.model.workload_names import canonical_name, canonical_revision
 from lateen.translate.endpoints.groups import Group, Weighted
 from lateen.translate.wire import embedded, text, unsigned, varint
 
@@ -18,7 +18,6 @@ _UNIX = "unix://"
 _UNIX_BYTES = _UNIX.encode()
 # Up to these the messages around them are below 128 bytes, the sizes of which take one byte each.
 _SHORT_ADDRESS = 64
-_SHORT_WORKLOAD = 100
 _SHORT_WEIGHT = 127
 _HEALTH = {
     # envoy.config.core.v3.HealthStatus
@@ -28,19 +27,19 @@ _HEALTH = {
 }
 
 
-def _struct(name: str, field: str, value: bytes) -> bytes:
-    """An entry of `filter_metadata`: a Struct with one text."""
-    fields = embedded(1, text(1, field) + embedded(2, embedded(3, value)))
-    return embedded(1, text(1, name) + embedded(2, fields))
+def _struct(name: str, fields: Iterable[tuple[str, str]]) -> bytes:
+    """An entry of `filter_metadata`: a Struct of texts."""
+    texts = (embedded(1, text(1, field) + embedded(2, embedded(3, value.encode()))) for field, value in fields)
+    return embedded(1, text(1, name) + embedded(2, b"".join(texts)))
 
 
-_MUTUAL_TLS = _struct("envoy.transport_socket_match", "tlsMode", b"istio")
+_MUTUAL_TLS = _struct("envoy.transport_socket_match", (("tlsMode", "istio"),))
 
 
 def assignment(name: str, groups: Iterable[Group[Weighted]]) -> bytes:
     """A serialised ClusterLoadAssignment."""
-    names: CanonicalNames = {}
-    return joined(name, (serialised(group, names) for group in groups))
+    known: KnownMetadata = {}
+    return joined(name, (serialised(group, known) for group in groups))
 
 
 def joined(name: str, groups: Iterable[Group[bytes]]) -> bytes:
@@ -48,13 +47,13 @@ def joined(name: str, groups: Iterable[Group[bytes]]) -> bytes:
     return text(1, name) + b"".join([embedded(2, _group(group)) for group in groups])
 
 
-CanonicalNames = dict[Labels, tuple[str, str]]
-"""Canonical name, as far as labels say it, and revision by labels, which replicas have in common."""
+KnownMetadata = dict[tuple[str, str, str, bool, Labels], bytes]
+"""The metadata of endpoints by what it is made of, which replicas have in common: serialised once."""
 
 
-def serialised(group: Group[Weighted], names: CanonicalNames) -> Group[bytes]:
+def serialised(group: Group[Weighted], known: KnownMetadata) -> Group[bytes]:
     """A group of serialised endpoints."""
-    members = tuple([member(endpoint, weight, names) for endpoint, weight in group.members])
+    members = tuple([member(endpoint, weight, known) for endpoint, weight in group.members])
     return Group(group.locality, group.priority, group.weight, members)
 
 
@@ -68,63 +67,76 @@ def _group(group: Group[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def member(endpoint: Endpoint, weight: int, names: CanonicalNames) -> bytes:
+def member(endpoint: Endpoint, weight: int, known: KnownMetadata) -> bytes:
     """A serialised LbEndpoint, as the field of LocalityLbEndpoints."""
     where = endpoint.address.encode()
-    workload = workload_text(endpoint, names).encode()
-    length, size = len(where), len(workload)
+    slot = (endpoint.workload, endpoint.namespace, endpoint.cluster_id, endpoint.mutual_tls, endpoint.labels)
+    metadata = known.get(slot)
+    if metadata is None:
+        metadata = known[slot] = embedded(3, _metadata(endpoint))
+    length = len(where)
     if (
         length > _SHORT_ADDRESS
-        or size > _SHORT_WORKLOAD
         or weight > _SHORT_WEIGHT
         or endpoint.additional_addresses
         or where.startswith(_UNIX_BYTES)
     ):
-        return embedded(2, _long_member(endpoint, weight, workload))
+        return embedded(2, _long_member(endpoint, weight, metadata))
     # The same as that for nearly all endpoints, in one step: messages within messages, of which all but the outermost
-    # and the metadata are so short that their sizes fit into a byte.
+    # are so short that their sizes fit into a byte.
     port = varint(endpoint.port)
     health = _HEALTH[endpoint.health]
-    tls = _MUTUAL_TLS if endpoint.mutual_tls else b""
-    length += len(port) + 3
-    metadata = len(tls) + size + 27
-    metadata_size = varint(metadata)
-    return (
-        b'\x12%b\n%c\n%c\n%c\x12%c%b\x18%b%b\x1a%b%b\n%c\n\x05istio\x12%c\n%c\n\x08workload\x12%c\x1a%c%b"\x02\x08%c'
-        % (
-            varint(length + len(health) + len(metadata_size) + metadata + 11),
-            length + 4,
-            length + 2,
-            length,
-            len(where),
-            where,
-            port,
-            health,
-            metadata_size,
-            tls,
-            size + 25,
-            size + 16,
-            size + 14,
-            size + 2,
-            size,
-            workload,
-            weight,
-        )
+    size = len(port) + length + 3
+    return b'\x12%b\n%c\n%c\n%c\x12%c%b\x18%b%b%b"\x02\x08%c' % (
+        varint(size + len(health) + len(metadata) + 10),
+        size + 4,
+        size + 2,
+        size,
+        length,
+        where,
+        port,
+        health,
+        metadata,
+        weight,
     )
 
 
-def _long_member(endpoint: Endpoint, weight: int, workload: bytes) -> bytes:
+def _long_member(endpoint: Endpoint, weight: int, metadata: bytes) -> bytes:
     """A serialised LbEndpoint of any size."""
     others = (embedded(4, embedded(1, address(each, endpoint.port))) for each in endpoint.additional_addresses)
-    tls = _MUTUAL_TLS if endpoint.mutual_tls else b""
     return b"".join(
         (
             embedded(1, embedded(1, address(endpoint.address, endpoint.port)) + b"".join(others)),
             _HEALTH[endpoint.health],
-            embedded(3, tls + _struct("istio", "workload", workload)),
+            metadata,
             embedded(4, unsigned(1, weight)),
         )
     )
+
+
+def _metadata(endpoint: Endpoint) -> bytes:
+    """Whether the endpoint takes the mesh's TLS, and what telemetry says of it: as Istio has it, in one text
+    (`workload`), and fact by fact."""
+    labels = dict(endpoint.labels)
+    facts = (
+        peer_facts(endpoint.workload, endpoint.namespace, endpoint.cluster_id, labels) if _is_known(endpoint) else {}
+    )
+    workload = ";".join(
+        (
+            endpoint.workload,
+            endpoint.namespace,
+            facts.get("service", ""),
+            facts.get("revision", ""),
+            endpoint.cluster_id,
+        )
+    )
+    tls = _MUTUAL_TLS if endpoint.mutual_tls else b""
+    return tls + _struct("istio", (("workload", workload),)) + (_struct(PEER, facts.items()) if facts else b"")
+
+
+def _is_known(endpoint: Endpoint) -> bool:
+    """Whether there is a workload of the mesh behind an endpoint, rather than an address that somebody wrote down."""
+    return bool(endpoint.workload or endpoint.labels)
 
 
 def _locality(locality: Locality) -> bytes:
@@ -136,16 +148,3 @@ def address(text_form: str, port: int) -> bytes:
     if text_form.startswith(_UNIX):
         return embedded(2, text(1, text_form.removeprefix(_UNIX)))
     return embedded(1, text(2, text_form) + b"\x18" + varint(port))
-
-
-def workload_text(endpoint: Endpoint, names: CanonicalNames) -> str:
-    """`name;namespace;canonical name;canonical revision;cluster`: what telemetry says of the endpoint."""
-    labels = endpoint.labels
-    if not endpoint.workload and not labels:
-        return f";{endpoint.namespace};;;{endpoint.cluster_id}"
-    found = names.get(labels)
-    if found is None:
-        by_name = dict(labels)
-        found = names[labels] = (canonical_name(by_name, ""), canonical_revision(by_name))
-    name, revision = found
-    return f"{endpoint.workload};{endpoint.namespace};{name or endpoint.workload};{revision};{endpoint.cluster_id}"

@@ -23,6 +23,7 @@ from lateen.translate.clusters.mesh_defaults import mesh_defaults
 from lateen.translate.clusters.stat_names import stat_name
 from lateen.translate.filters import http_connection_manager
 from lateen.translate.filters.rbac import Filters
+from lateen.translate.telemetry.loggers import StreamLogs, add_stream_logs, client_stream_logs
 
 
 class Forwarding(msgspec.Struct, frozen=True):
@@ -34,13 +35,17 @@ class Forwarding(msgspec.Struct, frozen=True):
     hash_source_ip: bool = False
     """The same client goes to the same endpoint (consistent hashing by source IP)."""
     tunnel: TunnelSettings | None = None
+    logs: StreamLogs = StreamLogs()
+    after_handshake: bool = False
+    """The server is connected to once the client has shown its certificate: what is told then, tells of the client."""
 
 
 def forwarding(db: Reader, target: Target) -> Forwarding:
     """A target with what its DestinationRules say about connections to it."""
     target = _named(db, target)
+    logs = client_stream_logs(db)
     if not target.rules:
-        return Forwarding(target)
+        return Forwarding(target, logs=logs)
     policy = effective_policy(db, target.rules, target.port, target.subset)
     tcp = policy.connection_pool.tcp if policy.connection_pool is not None else None
     balancer = policy.load_balancer
@@ -51,6 +56,7 @@ def forwarding(db: Reader, target: Target) -> Forwarding:
         tcp.max_connection_duration if tcp is not None else None,
         consistent is not None and consistent.use_source_ip,
         policy.tunnel,
+        logs,
     )
 
 
@@ -98,6 +104,10 @@ def _tcp_proxy(to: Forwarding) -> Any:
         proxy.max_downstream_connection_duration.FromNanoseconds(to.max_duration.nanoseconds)
     if to.hash_source_ip:
         proxy.hash_policy.add().source_ip.SetInParent()
+    if to.after_handshake:
+        proxy.upstream_connect_mode = tcp_proxy_pb2.ON_DOWNSTREAM_TLS_HANDSHAKE
+        proxy.max_early_data_bytes.value = 0
+    add_stream_logs(proxy, to.logs)
     tunnel = to.tunnel
     if tunnel is not None:
         proxy.tunneling_config.hostname = f"{_bracketed(tunnel.target_host)}:{tunnel.target_port}"

@@ -26,6 +26,8 @@ from lateen.translate.listeners.addresses import set_addresses
 from lateen.translate.metadata import NAMESPACE as METADATA
 from lateen.translate.metadata import config_path
 from lateen.translate.resource import Recipe, Resource, resource
+from lateen.translate.telemetry.access_log import add_listener_log
+from lateen.translate.telemetry.loggers import add_request_logs, client_request_logs
 from lateen.translate.tls.alpn import MESH_ALPN
 from lateen.translate.tls.downstream import HTTP_ALPN, can_terminate, server_context, server_demands, transport_socket
 
@@ -75,6 +77,7 @@ def gateway_listener(db: Reader, listener: GatewayListener) -> Resource:
         add_tls_inspector(message)
     for chain in listener.chains:
         _add_chain(db, message, listener, chain)
+    add_listener_log(db, message)
     return resource(listener.name, message)
 
 
@@ -99,6 +102,8 @@ def _add_chain(db: Reader, message: Any, listener: GatewayListener, given: Gatew
             grpc_web=given.grpc_web,
             authorization=http_rbac(db, listener.authorization),
         )
+        # Anybody can ask a gateway for any host: its own services alone are told apart.
+        add_request_logs(manager, client_request_logs(db, False))
         add_manager(chain, manager)
         return
     if given.stream.source is not None:

@@ -39,6 +39,10 @@ from lateen.translate.metadata import NAMESPACE as METADATA
 from lateen.translate.metadata import config_path
 from lateen.translate.resource import Recipe, Resource, resource
 from lateen.translate.routes.inbound import inbound_route
+from lateen.translate.telemetry.access_log import add_listener_log
+from lateen.translate.telemetry.labels import Destination
+from lateen.translate.telemetry.loggers import add_request_logs, server_request_logs, server_stream_logs
+from lateen.translate.telemetry.peer_facts import add_peer_facts
 from lateen.translate.tls.downstream import (
     HTTP_ALPN,
     mesh_context,
@@ -113,6 +117,7 @@ def virtual_inbound(db: Reader, virtual: VirtualInbound) -> Resource:
     if virtual.transparent:
         add_original_source(message)
     inspected.add_to(message)
+    add_listener_log(db, message)
     return resource(VIRTUAL_INBOUND, message)
 
 
@@ -125,6 +130,7 @@ def bound_inbound(
     inspected = _Inspected()
     _add_port(db, message, port, certificates, authorization, inspected, 0)
     inspected.add_to(message)
+    add_listener_log(db, message)
     return resource(_name(port), message)
 
 
@@ -193,11 +199,19 @@ class _Chains:
             chain.metadata.filter_metadata[METADATA].update({"config": path})
         if match.refuses:
             add_terminal(chain, Forwarding(BLACK_HOLE))
-        elif match.is_http:
-            add_manager(chain, self._manager(name))
+            return
+        authenticated = match.terminates and (self._port is None or self._port.tls is None)
+        if authenticated:
+            add_peer_facts(chain)
+        if match.is_http:
+            manager = self._manager(name)
+            add_request_logs(manager, server_request_logs(self._db, self._destination(), authenticated))
+            add_manager(chain, manager)
         else:
             rbac = network_rbac(self._db, self._authorization)
-            add_terminal(chain, Forwarding(self._target()), self._protocol, rbac)
+            logs = server_stream_logs(self._db, self._destination(), authenticated)
+            to = Forwarding(self._target(), logs=logs, after_handshake=authenticated)
+            add_terminal(chain, to, self._protocol, rbac)
 
     def _context(self, match: ChainMatch) -> Any:
         alpn = HTTP_ALPN if match.is_http else ()
@@ -206,6 +220,16 @@ class _Chains:
             return server_context(self._port.tls, self._certificates, demands, alpn)
         assert self._certificates is not None, "terminates the mesh's TLS without certificates"
         return mesh_context(self._certificates, demands, alpn)
+
+    def _destination(self) -> Destination:
+        """What telemetry says of the service that the port is of."""
+        port = self._port
+        if port is None:
+            return Destination(name=self._cluster)
+        found = service(self._db, port.service) if port.service is not None else None
+        if found is not None:
+            return Destination(found.hostname, found.name)
+        return Destination(port.hostname, port.sidecar.name if port.sidecar is not None else "")
 
     def _target(self) -> Target:
         """The cluster, under its name in statistics or what MeshConfig makes of it."""

@@ -27,6 +27,8 @@ from lateen.translate.listeners.addresses import add_prefixes, set_addresses
 from lateen.translate.metadata import NAMESPACE as METADATA
 from lateen.translate.metadata import config_path
 from lateen.translate.resource import Recipe, Resource, resource
+from lateen.translate.telemetry.access_log import add_listener_log
+from lateen.translate.telemetry.loggers import add_request_logs, client_request_logs
 
 PLAINTEXT_HTTP_ALPN = ("http/1.1", "h2c")
 """What the HTTP inspector calls what it finds."""
@@ -117,6 +119,7 @@ def outbound_listener(db: Reader, listener: OutboundListener, unknown: Target) -
     if listener.http is not None:
         _add_http(db, message, listener, listener.http)
     _finish(db, message, unknown)
+    add_listener_log(db, message)
     return resource(listener.name, message)
 
 
@@ -144,6 +147,7 @@ def _add_http(db: Reader, message: Any, listener: OutboundListener, http: HttpCh
         absolute_url=http.is_proxy,
         announce_http=http.announced,
     )
+    add_request_logs(manager, client_request_logs(db, True))
     if not http.sniffed:
         add_manager(message.default_filter_chain, manager)
         return
@@ -177,4 +181,5 @@ def virtual_outbound(db: Reader, addresses: tuple[str, ...], transparent: bool, 
     black_hole.filter_chain_match.destination_port.value = port
     add_terminal(black_hole, Forwarding(BLACK_HOLE))
     add_terminal(message.filter_chains.add(name=f"{VIRTUAL_OUTBOUND}-catchall-tcp"), forwarding(db, unknown))
+    add_listener_log(db, message)
     return resource(VIRTUAL_OUTBOUND, message)

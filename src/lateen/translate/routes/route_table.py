@@ -6,7 +6,8 @@ import msgspec
 from envoy.config.route.v3 import route_components_pb2, route_pb2
 
 from lateen.engine import Reader, query
-from lateen.model.names import ALLOW_ANY, BLOCK_ALL
+from lateen.model.names import ALLOW_ANY, BLACK_HOLE_CLUSTER, BLOCK_ALL
+from lateen.translate.metadata import destination_metadata
 from lateen.translate.resource import Part, Resource, part, resource_of_parts
 from lateen.translate.routes.action import set_limits
 from lateen.translate.routes.match import everything
@@ -77,6 +78,7 @@ def remainder_part(db: Reader, remainder: Remainder) -> Part:
         set_limits(route.route, None)
     else:
         route.direct_response.status = _BAD_GATEWAY
+        route.metadata.MergeFromString(destination_metadata(BLACK_HOLE_CLUSTER))
     host = route_components_pb2.VirtualHost(
         name=name, domains=("*",), routes=(route,), include_request_attempt_count=settings.counts_attempts
     )

@@ -240,7 +240,7 @@ def test_what_is_right(text: str) -> None:
             "extensionProviders: [{name: a, zipkin: {service: a.b, port: 1, x: 1}}]",
             ["extensionProviders[0].zipkin.x", "extensionProviders"],
         ),
-        ("accessLogFile: /dev/stdout", ["accessLogFile"]),
+        ("accessLogFile: /dev/stdout", []),
         ("accessLogFile: ''", []),
         ("enableTracing: false", ["enableTracing"]),
         ("defaultConfig: {concurrency: 4}", ["defaultConfig.concurrency"]),
@@ -251,7 +251,7 @@ def test_what_is_right(text: str) -> None:
         ),
         ("defaultConfig: {zipkinAddress: 'z:1'}", ["defaultConfig.zipkinAddress", "defaultConfig.zipkinAddress"]),
         ("tlsDefaults: {ecdhCurves: [P-256, P-7, P-256]}", ["tlsDefaults.ecdhCurves[1]", "tlsDefaults.ecdhCurves[2]"]),
-        ("defaultProviders: {tracing: [none]}", ["defaultProviders.tracing[0]", "defaultProviders"]),
+        ("defaultProviders: {tracing: [none]}", ["defaultProviders.tracing[0]", "defaultProviders.tracing"]),
     ],
 )
 def test_warnings_are_located(text: str, paths: list[str]) -> None:

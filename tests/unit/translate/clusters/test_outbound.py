@@ -112,6 +112,7 @@ def test_a_cluster_without_rules() -> None:
         }
     ]
     assert found["metadata"]["filter_metadata"]["istio"] == {
+        "service": {"host": HOST, "name": "reviews", "namespace": "shop"},
         "services": [{"host": HOST, "name": "reviews", "namespace": "shop"}],
         "default_original_port": 80.0,
     }

@@ -65,9 +65,18 @@ def built(name: str, groups: list[Group]) -> Any:
             labels = dict(each.labels)
             if each.workload or labels:
                 canonical = labels.get("app") or each.workload
-                text = (
-                    f"{each.workload};{each.namespace};{canonical};{labels.get('version', 'latest')};{each.cluster_id}"
-                )
+                revision = labels.get("version", "latest")
+                text = f"{each.workload};{each.namespace};{canonical};{revision};{each.cluster_id}"
+                facts = {
+                    "workload": each.workload,
+                    "namespace": each.namespace,
+                    "app": labels.get("app"),
+                    "version": labels.get("version"),
+                    "cluster": each.cluster_id,
+                    "service": canonical,
+                    "revision": revision,
+                }
+                member.metadata.filter_metadata["peer"].update({key: fact for key, fact in facts.items() if fact})
             else:
                 text = f";{each.namespace};;;{each.cluster_id}"
             member.metadata.filter_metadata["istio"]["workload"] = text

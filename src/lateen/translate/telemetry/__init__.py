@@ -1,0 +1,1 @@
+"""What proxies tell of their traffic: metrics, access logs, and who is at the other end."""
