@@ -1,6 +1,6 @@
 """What the demo shows at its end: where to look, who answered, whom the mesh vouched for, what it costs.
 
-All of it comes from the mesh by the ways that are open to anybody: requests through the gateway, the metrics of sidecars,
+All of it comes from the mesh by ways that are open to anybody: requests through the gateway, the metrics of sidecars,
 and /proc within their containers.
 """
 
