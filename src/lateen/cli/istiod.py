@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,8 @@ def istiod(
 
 def serve(configuration: Configuration) -> None:
     """Until SIGTERM or SIGINT. Raises ClickException when it cannot."""
+    # What we start is another program at once: gRPC has nothing to get ready for that, and would say so each time.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     try:
         uvloop.run(_serve(configuration))
     except (AccessError, ConfigurationError, OSError) as error:

@@ -31,6 +31,7 @@ from lateen.istiod.name_resolution import NameResolution
 from lateen.istiod.supervision import keep_running
 from lateen.istiod.tls_material import TlsKeeper, read_files, serving_names
 from lateen.istiod.troubles import TroubleCarrier
+from lateen.istiod.webhooks import Webhooks
 from lateen.model.inputs import CLUSTER_ID, DOMAIN, SCOPE_GATEWAYS_TO_NAMESPACE
 from lateen.sources.files.mesh_settings_source import MeshSettingsSource
 from lateen.sources.files.source import FileSource
@@ -77,6 +78,7 @@ class ControlPlane:
         self._client = Client(_access(configuration.cluster)) if configuration.cluster is not None else None
         self.identity = self._make_identity()
         self._tls = self._make_tls()
+        self.webhooks = self._make_webhooks()
         self.reports = Reports(self.engine, self._say)
         self._names = NameResolution(self.engine, self._committed)
         self._writer = self._status_writer() if self._client is not None and settings.status else None
@@ -157,6 +159,12 @@ class ControlPlane:
             names=serving_names(settings.namespace, settings.revision, settings.domain, settings.custom_hosts),
         )
 
+    def _make_webhooks(self) -> Webhooks | None:
+        if self.identity is None or self._tls is None or self._client is None:
+            return None
+        given = self._configuration
+        return Webhooks(self._client, self.engine, given.settings, self._tls, given.webhooks)
+
     def _authority_changed(self) -> None:
         if self._tls is not None:
             self._tls.changed()
@@ -187,6 +195,8 @@ class ControlPlane:
             parts["tls"] = self._tls.run
         if self.identity is not None:
             parts |= self.identity.parts
+        if self.webhooks is not None:
+            parts["webhooks"] = self.webhooks.keep
         if self._writer is not None and self._client is not None:
             settings, writer = self._configuration.settings, self._writer
             lease = Lease(self._client, namespace=settings.namespace, name=STATUS_LEASE, identity=settings.identity)
@@ -236,6 +246,8 @@ class ControlPlane:
                 reachable.set()
                 await self._front.listening()
                 bound["secure_xds"] = self._front.address
+            if self.webhooks is not None:
+                bound["webhooks"] = await stack.enter_async_context(self.webhooks.serving())
             self._serving = True
             _tell("ready", bound)
             if given.ready_file is not None:

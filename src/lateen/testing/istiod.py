@@ -35,7 +35,7 @@ class IstiodProcess:
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "lateen.cli.main", "istiod", *self._arguments, "--log-as-json"]
-        for option in ("--secure-xds-address", "--http-address", "--monitoring-address"):
+        for option in ("--secure-xds-address", "--webhook-address", "--http-address", "--monitoring-address"):
             command += [option, "127.0.0.1:0"]
         command += ["--xds-address", f"127.0.0.1:{self._xds_port}"]
         with self._log.open("wb") as log:
@@ -66,7 +66,7 @@ class IstiodProcess:
         return any(words in str(line.get("msg", "")) for line in self.log)
 
     def until_ready(self, timeout: float = 60.0) -> dict[str, str]:
-        """Waits until proxies are served: the addresses (`http`, `monitoring`, `xds`, `secure_xds`)."""
+        """Waits until proxies are served: the addresses (`http`, `monitoring`, `xds`; where it has them `secure_xds`, `webhooks`)."""
         self.until(self._ready_file.exists, timeout)
         return self.addresses
 

@@ -1,0 +1,63 @@
+"""Injection and validation, put together: the server that answers, and the API server's registrations of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from lateen.engine import Engine
+from lateen.identity.watched_api import WatchedApi
+from lateen.istiod.configuration import Address
+from lateen.istiod.front.secrets import TlsMaterial
+from lateen.istiod.tls_material import TlsKeeper
+from lateen.settings import IstiodSettings
+from lateen.status.lease import Lease
+from lateen.webhooks.bundles import WebhookBundles
+from lateen.webhooks.server import WebhookServer
+from lateen.webhooks.validating import Validation
+
+_LEASE = "istio-webhooks-leader"
+
+
+class Webhooks:
+    """`async with webhooks.serving() as address`; run `keep` besides."""
+
+    def __init__(
+        self,
+        api: WatchedApi,
+        engine: Engine,
+        settings: IstiodSettings,
+        tls: TlsKeeper,
+        listen: Address,
+        more: Iterable[web.RouteDef] = (),
+    ) -> None:
+        """`more`: what is served besides validation."""
+        self.validation = Validation(engine)
+        self._tls = tls
+        self._server = WebhookServer(listen.host, listen.port, [*self.validation.routes(), *more])
+        named = "" if settings.revision in ("", "default") else f"-{settings.revision}"
+        self._bundles = WebhookBundles(api, self._roots, namespace=settings.namespace, service=f"istiod{named}")
+        # Each revision has registrations of its own.
+        self._lease = Lease(api, namespace=settings.namespace, name=f"{_LEASE}{named}", identity=settings.identity)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[Address]:
+        """Raises OSError when the address cannot be had."""
+        await self._tls.known()
+        self._tls.tell(self._take)
+        async with self._server as server:
+            yield Address(server.host, server.port)
+
+    async def keep(self) -> None:
+        """Until cancelled: the registrations are kept true, by one replica at a time."""
+        await self._tls.known()
+        await self._lease.run_while_held(self._bundles.run)
+
+    def _take(self, material: TlsMaterial) -> None:
+        self._server.take(material.chain, material.key)
+        self._bundles.changed()
+
+    def _roots(self) -> str:
+        return self._tls.material.roots if self._tls.material is not None else ""

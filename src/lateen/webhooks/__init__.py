@@ -1,0 +1,1 @@
+"""What the API server asks before it takes a resource: injection and validation."""

@@ -1,0 +1,204 @@
+"""The API server's registrations of our webhooks: whom it is to trust, and what becomes of resources when we are away.
+
+One replica at a time keeps them: `Lease.run_while_held(bundles.run)`. Those registrations are ours whose webhooks name
+the control plane's Service, whatever they are called. The policy of validation is `Ignore` until it has been seen to
+refuse a bad resource, and `Fail` from then on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from typing import Any, Final
+
+import msgspec
+
+from lateen.identity.watched_api import WatchedApi
+
+_GROUP: Final = "/apis/admissionregistration.k8s.io/v1"
+MUTATING: Final = f"{_GROUP}/mutatingwebhookconfigurations"
+VALIDATING: Final = f"{_GROUP}/validatingwebhookconfigurations"
+_JSON_PATCH: Final = "application/json-patch+json"
+
+_log = logging.getLogger(__name__)
+
+
+class BundlesPace(msgspec.Struct, frozen=True):
+    """Times in seconds."""
+
+    spacing: float = 0.2
+    """Between the beginnings of two rounds."""
+    interval: float = 60.0
+    """A round is made after so long even when nothing is known to have happened."""
+    retry: float = 1.0
+    """After a round that left something to do, and before a watch that ended is begun anew."""
+
+
+class WebhookBundles:
+    """Call `changed` after every change of the roots."""
+
+    def __init__(
+        self,
+        api: WatchedApi,
+        roots: Callable[[], str],
+        *,
+        namespace: str,
+        service: str,
+        pace: BundlesPace | None = None,
+    ) -> None:
+        """`roots`: what the API server is to trust, as PEM; empty while there is nothing yet. `service` is the name of
+        the control plane's own."""
+        self._api = api
+        self._roots = roots
+        self._namespace = namespace
+        self._service = service
+        self._pace = pace or BundlesPace()
+        self._stirred = asyncio.Event()
+        self._proven = False
+        """Validation has been seen to work."""
+        self._reported: dict[str, str] = {}
+
+    def changed(self) -> None:
+        """Something is to be looked at soon."""
+        self._stirred.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch(MUTATING))
+            group.create_task(self._watch(VALIDATING))
+            group.create_task(self._rounds())
+
+    async def _watch(self, path: str) -> None:
+        """Any event is a reason to look; what it says does not count."""
+        while True:
+            try:
+                async with aclosing(self._api.watch(path, {})) as batches:
+                    async for events in batches:
+                        if events:
+                            self.changed()
+            except Exception as error:
+                # Rounds go on at their interval.
+                self._report(f"watch of {path}", str(error) or type(error).__name__)
+            else:
+                self._report(f"watch of {path}", "")
+            await asyncio.sleep(self._pace.retry)
+
+    async def _rounds(self) -> None:
+        while True:
+            self._stirred.clear()
+            try:
+                whole = await self.round()
+            except (OSError, ValueError) as error:
+                self._report("", str(error) or type(error).__name__)
+                whole = False
+            await asyncio.sleep(self._pace.spacing)
+            try:
+                async with asyncio.timeout(self._pace.interval if whole else self._pace.retry):
+                    await self._stirred.wait()
+            except TimeoutError:
+                continue
+
+    async def round(self) -> bool:
+        """Makes registrations right wherever they are not. Says whether nothing is left to do.
+
+        Raises OSError or ValueError when the API server does not answer.
+        """
+        roots = self._roots()
+        if not roots:
+            return False
+        bundle = b64encode(roots.encode()).decode()
+        whole = True
+        validating: list[Mapping[str, Any]] = []
+        for path in (MUTATING, VALIDATING):
+            answer = await self._api.send("GET", path)
+            self._report(path, "" if answer.status == 200 else answer.message)
+            if answer.status != 200:
+                return False
+            for found in answer.body.get("items") or ():
+                patch = self._trust(found, bundle)
+                if patch:
+                    whole &= await self._patch(path, found, patch)
+                if path == VALIDATING and self._ours(found):
+                    validating.append(found)
+        return await self._enforce(validating) and whole
+
+    # --- trust ---------------------------------------------------------------------------------------------------
+
+    def _ours(self, configuration: Mapping[str, Any]) -> list[int]:
+        """Which of its webhooks call our Service."""
+        found = []
+        for index, webhook in enumerate(configuration.get("webhooks") or ()):
+            service = (webhook.get("clientConfig") or {}).get("service") or {}
+            if (service.get("namespace"), service.get("name")) == (self._namespace, self._service):
+                found.append(index)
+        return found
+
+    def _trust(self, configuration: Mapping[str, Any], bundle: str) -> list[dict[str, Any]]:
+        webhooks = configuration.get("webhooks") or ()
+        return [
+            {"op": "add", "path": f"/webhooks/{index}/clientConfig/caBundle", "value": bundle}
+            for index in self._ours(configuration)
+            if webhooks[index]["clientConfig"].get("caBundle") != bundle
+        ]
+
+    # --- failure policy ------------------------------------------------------------------------------------------
+
+    async def _enforce(self, configurations: list[Mapping[str, Any]]) -> bool:
+        lenient = [found for found in configurations if self._lenient(found)]
+        if not lenient:
+            return True
+        if not self._proven:
+            self._proven = await self._refuses_what_is_bad()
+        if not self._proven:
+            return False
+        whole = True
+        for found in lenient:
+            patch = [
+                {"op": "add", "path": f"/webhooks/{index}/failurePolicy", "value": "Fail"}
+                for index in self._lenient(found)
+            ]
+            whole &= await self._patch(VALIDATING, found, patch)
+        return whole
+
+    def _lenient(self, configuration: Mapping[str, Any]) -> list[int]:
+        webhooks = configuration["webhooks"]
+        return [index for index in self._ours(configuration) if webhooks[index].get("failurePolicy") == "Ignore"]
+
+    async def _refuses_what_is_bad(self) -> bool:
+        """Whether the API server, asked by a dry run to take a Gateway without servers, is told by us not to."""
+        bad = {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "Gateway",
+            "metadata": {"generateName": "validation-probe-", "namespace": self._namespace},
+            "spec": {},
+        }
+        path = f"/apis/networking.istio.io/v1/namespaces/{self._namespace}/gateways"
+        answer = await self._api.send("POST", path, parameters={"dryRun": "All"}, body=bad)
+        works = answer.status >= 400 and "denied the request" in answer.message
+        self._report(
+            "validation", "" if works else f"does not refuse what is bad yet: {answer.status} {answer.message}"
+        )
+        return works
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    async def _patch(self, path: str, found: Mapping[str, Any], patch: list[dict[str, Any]]) -> bool:
+        """Of the version that was seen alone: positions are of that version."""
+        metadata = found["metadata"]
+        name = str(metadata["name"])
+        test = {"op": "test", "path": "/metadata/resourceVersion", "value": metadata.get("resourceVersion")}
+        answer = await self._api.send("PATCH", f"{path}/{name}", body=[test, *patch], content_type=_JSON_PATCH)
+        self._report(name, "" if answer.status in (200, 404, 409, 422) else answer.message)
+        if answer.status == 200:
+            _log.info("%s: %s", name, ", ".join(sorted({each["path"].rpartition("/")[2] for each in patch})))
+        return answer.status in (200, 404)
+
+    def _report(self, what: str, problem: str) -> None:
+        """Once for every new problem."""
+        if problem and self._reported.get(what) != problem:
+            _log.warning("webhooks%s: %s", f": {what}" if what else "", problem)
+        self._reported[what] = problem

@@ -1,0 +1,86 @@
+"""The HTTPS server that the API server's webhooks call: bounded in size, number and time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from lateen.identity.serving import load_pair
+
+_log = logging.getLogger(__name__)
+
+
+class WebhookLimits(msgspec.Struct, frozen=True):
+    largest: int = 8 * 1024 * 1024
+    """Bytes of a body. An update holds an object twice, of at most 3 MiB each."""
+    at_once: int = 64
+    """Requests that are dealt with at a time; further ones wait..."""
+    seconds: float = 10.0
+    """...and all are answered within so long."""
+
+
+class WebhookServer:
+    """`async with WebhookServer(host, port, routes) as server`: listens at `server.port`, once it has been told what to
+    present by `take`; before that handshakes fail."""
+
+    def __init__(
+        self, host: str, port: int, routes: Iterable[web.RouteDef], limits: WebhookLimits | None = None
+    ) -> None:
+        self.host = host
+        self.port = port
+        """0 takes a free one."""
+        self._limits = limits or WebhookLimits()
+        self._turns = asyncio.Semaphore(self._limits.at_once)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.minimum_version = ssl.TLSVersion.TLSv1_2
+        app = web.Application(client_max_size=self._limits.largest, middlewares=[self._bounded()])
+        app.add_routes([*routes, web.get("/ready", _ready)])
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+
+    def take(self, chain: str, key: str) -> None:
+        """What new connections are shown from now on (PEM); those that there are go on. Raises ssl.SSLError."""
+        load_pair(self._context, chain, key)
+
+    async def __aenter__(self) -> Self:
+        """Raises OSError when the address cannot be had."""
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self.host, self.port, ssl_context=self._context).start()
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._runner.cleanup()
+
+    def _bounded(self) -> Middleware:
+        @web.middleware
+        async def bounded(request: web.Request, handler: Handler) -> web.StreamResponse:
+            try:
+                async with asyncio.timeout(self._limits.seconds), self._turns:
+                    return await handler(request)
+            except TimeoutError:
+                return web.Response(status=503, text=f"not within {self._limits.seconds:.0f} s\n")
+            except web.HTTPException:
+                raise
+            except Exception:
+                _log.exception("a fault of ours in answering %s", request.path)
+                return web.Response(status=500, text="a fault of the control plane\n")
+
+        return bounded
+
+
+async def _ready(request: web.Request) -> web.Response:
+    return web.Response(text="ready\n")

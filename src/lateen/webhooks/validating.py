@@ -1,0 +1,118 @@
+"""POST /validate: bad resources of the mesh are kept out, and what looks wrong with good ones is warned about.
+
+What is wrong with a resource by itself is an error. What is wrong with it in the mesh as it is now (a host that nobody
+has, a subset without a rule) is a warning: its other half may come next.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from aiohttp import web
+
+from lateen.api.objects import Object, ObjectRef
+from lateen.api.parse import Parsed, parse
+from lateen.api.schema.fault import Fault, Severity
+from lateen.api.security.authorization_policy import AuthorizationPolicy
+from lateen.api.security.authorization_support import unsupported
+from lateen.engine import Engine, QueryError, Table, Transaction
+from lateen.model.inputs import REJECTED, REJECTED_GENERATIONS, WARNINGS
+from lateen.model.tables import TABLES
+from lateen.status.findings import REPORTED, report
+from lateen.webhooks.admission import AdmissionRequest, BadReview, allowed, denied, read_review
+
+PATH: Final = "/validate"
+
+_MOST_CAUSES: Final = 50
+_TOLD: Final[tuple[Table[ObjectRef, Any], ...]] = (REJECTED, REJECTED_GENERATIONS, WARNINGS, REPORTED)
+
+_log = logging.getLogger(__name__)
+
+
+class Validation:
+    """Judges against the mesh of an engine. `outcomes` counts what became of requests, by `passed` and `failed`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.outcomes: Counter[str] = Counter()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Istio's API server registrations name a revision behind the path, too."""
+        return [web.post(PATH, self._handle), web.post(f"{PATH}/{{rest:.*}}", self._handle)]
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        try:
+            asked = read_review(await request.read())
+        except BadReview as bad:
+            return web.Response(status=400, text=f"{bad}\n")
+        return web.Response(body=self.judge(asked), content_type="application/json")
+
+    def judge(self, asked: AdmissionRequest) -> bytes:
+        """The answer to one request."""
+        if asked.operation not in ("CREATE", "UPDATE") or not isinstance(asked.object, Mapping):
+            return allowed(asked)
+        parsed = parse(_placed(asked))
+        faults = (*parsed.faults, *_unsupported(parsed.value))
+        errors = [fault for fault in faults if fault.severity is Severity.ERROR]
+        if errors:
+            self.outcomes["failed"] += 1
+            message = "; ".join(_words(fault) for fault in errors[:_MOST_CAUSES])
+            _log.info("refused %s %s: %s", asked.object.get("kind"), parsed.key, message)
+            causes = [(fault.path, fault.message) for fault in errors[:_MOST_CAUSES]]
+            others = tuple(fault for fault in faults if fault not in errors)
+            return denied(asked, message, causes=causes, warnings=_warnings(others))
+        self.outcomes["passed"] += 1
+        return allowed(asked, warnings=_warnings((*faults, *self._in_the_mesh(parsed))))
+
+    def _in_the_mesh(self, parsed: Parsed) -> tuple[Fault, ...]:
+        """What is to be said of a good resource if it came into the mesh as it is now."""
+        table = TABLES.get(parsed.kind) if parsed.kind is not None else None
+        if table is None or parsed.kind is None:
+            return ()
+        ref = ObjectRef(parsed.kind.kind, parsed.key)
+
+        def come(tx: Transaction) -> None:
+            tx.set(table, parsed.key, parsed.value)
+            # What was found in the version before does not count.
+            for told in _TOLD:
+                tx.delete(told, ref)
+
+        try:
+            found = self._engine.overlay(come).get(report, ref)
+        except QueryError as error:
+            _log.error("no findings on %s: %s", ref, error)
+            return ()
+        return found.faults if found is not None else ()
+
+
+def _unsupported(value: Any) -> Iterator[Fault]:
+    """What would be in force and yet not be evaluated: to let it in would be to ignore it."""
+    if isinstance(value, Object) and isinstance(value.spec, AuthorizationPolicy):
+        yield from unsupported(value)
+
+
+def _placed(asked: AdmissionRequest) -> Mapping[str, Any]:
+    """With the namespace of the request, and some name where the server makes one later."""
+    raw: Mapping[str, Any] = asked.object
+    metadata = raw.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return raw
+    added: dict[str, Any] = {}
+    if asked.namespace and not metadata.get("namespace"):
+        added["namespace"] = asked.namespace
+    if not metadata.get("name") and isinstance(metadata.get("generateName"), str):
+        added["name"] = f"{metadata['generateName']}x"
+    return {**raw, "metadata": {**metadata, **added}} if added else raw
+
+
+def _warnings(faults: tuple[Fault, ...]) -> list[str]:
+    """Errors in the mesh as it is count as warnings here."""
+    return [_words(fault) for fault in dict.fromkeys(faults)]
+
+
+def _words(fault: Fault) -> str:
+    code = f" [{fault.code}]" if fault.code else ""
+    return f"{fault.path}: {fault.message}{code}" if fault.path else f"{fault.message}{code}"
