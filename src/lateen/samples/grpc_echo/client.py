@@ -1,0 +1,24 @@
+"""The client: says something a number of times and tells who answered."""
+
+from __future__ import annotations
+
+import grpc
+from google.protobuf.wrappers_pb2 import StringValue
+
+from lateen.samples.grpc_echo import ECHO
+
+
+async def call(target: str, message: str, count: int, *, seconds: float = 10.0) -> list[str]:
+    """What was answered, in order; a call that failed answers its status: `UNAVAILABLE: why`."""
+    answers = []
+    async with grpc.aio.insecure_channel(target) as channel:
+        echo = channel.unary_unary(
+            ECHO, request_serializer=StringValue.SerializeToString, response_deserializer=StringValue.FromString
+        )
+        for _ in range(count):
+            try:
+                answer = await echo(StringValue(value=message), timeout=seconds)
+                answers.append(str(answer.value))
+            except grpc.aio.AioRpcError as error:
+                answers.append(f"{error.code().name}: {error.details()}")
+    return answers
