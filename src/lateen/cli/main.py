@@ -9,7 +9,7 @@ import click
 
 from lateen import __version__
 
-_COMMANDS: Final = ("cluster", "crds", "istiod", "manifest", "profile", "translate", "validate")
+_COMMANDS: Final = ("cluster", "crds", "install", "istiod", "manifest", "profile", "translate", "validate")
 """Each is in the module of its name, with `_` for `-`."""
 
 

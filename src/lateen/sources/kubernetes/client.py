@@ -122,6 +122,24 @@ class Client:
             raise ApiError(answer)
         return answer.body
 
+    async def text(self, path: str, parameters: Mapping[str, str] | None = None) -> str:
+        """The body of a GET as it is: a log. Raises OSError unless the server has it."""
+        try:
+            async with self._connected().get(
+                URL(self._access.server + path),
+                params=parameters,
+                headers={**self._headers(""), "Accept": "*/*"},
+                server_hostname=self._access.server_name or None,
+                timeout=aiohttp.ClientTimeout(total=_REQUEST_SECONDS, connect=_CONNECT_SECONDS),
+            ) as response:
+                content = await response.read()
+                if response.status != 200:
+                    raise ConnectionError(self._answer(response, content).message)
+                return content.decode(errors="replace")
+        except aiohttp.ClientError as error:
+            await self._reconnect_if_untrusted(error)
+            raise ConnectionError(str(error) or type(error).__name__) from error
+
     async def watch(self, path: str, parameters: Mapping[str, str]) -> AsyncGenerator[tuple[Event, ...], None]:
         """Events from a resource version on: none when the watch has begun, then as many at a time as have arrived.
 
