@@ -12,11 +12,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from lateen.identity.facts import WorkloadFacts, subject
 from lateen.model.proxy import Certificates
 
 _BEGIN = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 _END = datetime.datetime(2120, 1, 1, tzinfo=datetime.UTC)
 _PEM = serialization.Encoding.PEM
+_TEST = WorkloadFacts(workload="test")
 
 
 class Pair(NamedTuple):
@@ -38,11 +40,10 @@ class Authority:
         self.root = self._certificate.sign(self._key, hashes.SHA256()).public_bytes(_PEM).decode()
         """Its own certificate, as PEM."""
 
-    def issue(self, *names: str) -> Pair:
-        """A certificate for SPIFFE IDs (`spiffe://...`), IP addresses and host names."""
+    def issue(self, *names: str, facts: WorkloadFacts = _TEST) -> Pair:
+        """A certificate for SPIFFE IDs (`spiffe://...`), IP addresses and host names; `facts` are its Subject."""
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-        builder = self._builder(subject, key).add_extension(
+        builder = self._builder(subject(facts), key).add_extension(
             x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
         )
         private = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -54,9 +55,9 @@ class Authority:
         signed = builder.last_update(_BEGIN).next_update(_END).sign(self._key, hashes.SHA256())
         return signed.public_bytes(_PEM).decode()
 
-    def workload(self, directory: Path, identity: str) -> Certificates:
+    def workload(self, directory: Path, identity: str, facts: WorkloadFacts = _TEST) -> Certificates:
         """The files (SDS) that a proxy with this SPIFFE ID watches for its certificate and its roots."""
-        pair = self.issue(identity)
+        pair = self.issue(identity, facts=facts)
         chain, key = {"inline_string": pair.certificate}, {"inline_string": pair.key}
         files = {
             "default": {"tls_certificate": {"certificate_chain": chain, "private_key": key}},

@@ -99,13 +99,22 @@ def ads_bootstrap(
 class RunningEnvoy:
     """One Envoy process. All methods block: from a coroutine use `asyncio.to_thread`.
 
-    Use as a context manager. The bootstrap needs no `admin`; one is added at a port of its own choice.
+    Use as a context manager. `environment` is added to a bare one. The bootstrap needs no `admin`; one is added at a
+    port of its own choice.
     """
 
-    def __init__(self, bootstrap: Mapping[str, Any], *, log_level: str = "info", concurrency: int = 1) -> None:
+    def __init__(
+        self,
+        bootstrap: Mapping[str, Any],
+        *,
+        log_level: str = "info",
+        concurrency: int = 1,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._bootstrap = dict(bootstrap)
         self._level = log_level
         self._concurrency = concurrency
+        self._environment = {"PATH": os.environ.get("PATH", ""), **(environment or {})}
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._admin: tuple[str, int] | None = None
@@ -124,9 +133,7 @@ class RunningEnvoy:
             "--concurrency", str(self._concurrency), "--admin-address-path", str(place / "admin"),
         ]  # fmt: skip
         with (place / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, env={"PATH": os.environ.get("PATH", "")}
-            )
+            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=self._environment)
         self.until(self._admin_address, "Envoy opens its admin interface")
 
     def stop(self) -> None:

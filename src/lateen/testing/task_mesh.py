@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, Self
 
 import yaml
 
+from lateen.identity.facts import WorkloadFacts
+from lateen.model.peer import FACTS, FALLBACKS, own_variable
 from lateen.testing.certificates import Authority, Pair
 from lateen.testing.istiod import IstiodProcess
 from lateen.testing.running_envoy import RunningEnvoy, ads_bootstrap
@@ -110,11 +112,18 @@ class TaskMesh:
         labels: Mapping[str, str] | None = None,
         address: str = LOOPBACK,
         locality: Mapping[str, str] | None = None,
+        facts: WorkloadFacts | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> RunningEnvoy:
-        """Starts one that intercepts nothing; returns once so many of its listeners listen."""
+        """Starts one that intercepts nothing; returns once so many of its listeners listen.
+
+        `facts` are what its certificate and its environment say of it, as an authority and an agent do; `metadata` of
+        its node is added to what all have.
+        """
+        facts = facts or WorkloadFacts(workload=name, namespace=namespace)
         port = int(self._istiod.addresses["xds"].rpartition(":")[2])
         identity = f"spiffe://cluster.local/ns/{namespace}/sa/{name}"
-        files = self.authority.workload(self.directory / f"{name}.{namespace}", identity)
+        files = self.authority.workload(self.directory / f"{name}.{namespace}", identity, facts)
         metadata = {
             "NAMESPACE": namespace,
             "LABELS": dict(labels or {"app": name}),
@@ -122,9 +131,12 @@ class TaskMesh:
             "CLUSTER_ID": "Kubernetes",
             "SERVICE_ACCOUNT": name,
             "LATEEN_CERTIFICATES": {"workload": files.workload, "roots": files.roots},
+            **(metadata or {}),
         }
         node = f"{role}~{address}~{name}.{namespace}~{namespace}.svc.cluster.local"
-        envoy = RunningEnvoy(ads_bootstrap(node, port, metadata=metadata, locality=locality))
+        bootstrap = ads_bootstrap(node, port, metadata=metadata, locality=locality)
+        own = {own_variable(fact): getattr(facts, fact) or FALLBACKS.get(fact, "unknown") for fact in FACTS}
+        envoy = RunningEnvoy({**bootstrap, "stats_flush_interval": "0.1s"}, environment=own)
         await asyncio.to_thread(envoy.start)
         self._envoys.append(envoy)
         await asyncio.to_thread(

@@ -39,6 +39,8 @@ def _extracted(fact: str, attribute: str) -> bytes:
     value = value_pb2.FilterStateValue(object_key=state_of(fact), factory_key="envoy.string", skip_if_empty=True)
     value.read_only = True
     # Envoy prints a Subject from its last attribute to its first, separated by commas, which facts have none of.
-    expression = f're.extract(connection.subject_peer_certificate, "(?:.*,)?{attribute}([^,]*).*", "\\\\1")'
+    subject = "connection.subject_peer_certificate"
+    extracted = f're.extract({subject}, "(?:.*,)?{attribute}([^,]*).*", "\\\\1")'
+    expression = f'{subject}.contains("{attribute}") ? {extracted} : ""'
     value.format_string.text_format_source.inline_string = f"%CEL({expression})%"
     return bytes(value.SerializeToString(deterministic=True))
