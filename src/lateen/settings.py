@@ -97,6 +97,8 @@ class IstiodSettings:
     shutdown: float = 1.0
     """`LATEEN_SHUTDOWN_SECONDS`, seconds: how long after SIGTERM the streams of proxies, which then go to another
     replica, are ended."""
+    certificate_provider: str = "istiod"
+    """`PILOT_CERT_PROVIDER`: who vouches for the control plane's own certificate. Only itself is supported."""
     token_audiences: tuple[str, ...] = ("istio-ca",)
     """`TOKEN_AUDIENCES`, separated by commas: tokens of workloads must be for one of these."""
     custom_hosts: tuple[str, ...] = ()
@@ -138,6 +140,7 @@ def read_istiod_settings(environment: Mapping[str, str] | None = None) -> Istiod
         status=read("PILOT_ENABLE_STATUS", _boolean, defaults.status),
         status_per_second=read("PILOT_STATUS_QPS", _positive, defaults.status_per_second),
         shutdown=read("LATEEN_SHUTDOWN_SECONDS", _positive, defaults.shutdown),
+        certificate_provider=read("PILOT_CERT_PROVIDER", _provider, defaults.certificate_provider),
         token_audiences=read("TOKEN_AUDIENCES", _names, defaults.token_audiences),
         custom_hosts=read("ISTIOD_CUSTOM_HOST", _names, defaults.custom_hosts),
         plugged_directory=read("ROOT_CA_DIR", Path, defaults.plugged_directory),
@@ -157,6 +160,12 @@ def _seconds(text: str) -> float:
 
 def _life(text: str) -> timedelta:
     return timedelta(seconds=_positive(str(_seconds(text))))
+
+
+def _provider(text: str) -> str:
+    if text != "istiod":
+        raise ValueError("expected istiod: other providers are not supported by this version")
+    return text
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
+# What we start is another program at once: gRPC has nothing to get ready for, and would say so each time. It looks when
+# it is imported.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 import asyncio
 import dataclasses
-import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -160,8 +165,6 @@ def istiod(
 
 def serve(configuration: Configuration) -> None:
     """Until SIGTERM or SIGINT. Raises ClickException when it cannot."""
-    # What we start is another program at once: gRPC has nothing to get ready for that, and would say so each time.
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     try:
         uvloop.run(_serve(configuration))
     except (AccessError, ConfigurationError, OSError) as error:

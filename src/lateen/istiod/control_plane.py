@@ -27,6 +27,8 @@ from lateen.istiod.garbage import Garbage
 from lateen.istiod.http import Site, SocketSite, application, certificates_application
 from lateen.istiod.identity import MeshIdentity, mesh_trust_domains
 from lateen.istiod.kinds import watched_kinds
+from lateen.istiod.measured import Measured
+from lateen.istiod.metrics import page
 from lateen.istiod.name_resolution import NameResolution
 from lateen.istiod.supervision import keep_running
 from lateen.istiod.tls_material import TlsKeeper, read_files, serving_names
@@ -74,7 +76,9 @@ class ControlPlane:
         )
         inventory = Inventory(self.engine, Catalog(catalog.views, catalog.listing))
         self.push = PushLoop(inventory, Pace(settings.debounce_after, settings.debounce_max))
-        self.server = XdsServer(self.push, limits=Limits(stream_age=configuration.stream_age))
+        self._measured = Measured(self.engine)
+        limits = Limits(stream_age=configuration.stream_age)
+        self.server = XdsServer(self.push, limits=limits, rejected=self._measured.rejected)
         self._client = Client(_access(configuration.cluster)) if configuration.cluster is not None else None
         self.identity = self._make_identity()
         self._tls = self._make_tls()
@@ -279,7 +283,12 @@ class ControlPlane:
         }
         tokens = self.identity.tokens if self.identity is not None else None
         access = DebugAccess(tokens, self._configuration.settings.namespace)
-        return application(self, routes(self.engine, self.server, access.admits, pages))
+        return application(
+            self, [web.get("/metrics", self._metrics), *routes(self.engine, self.server, access.admits, pages)]
+        )
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return page(self._measured.text(self.server, self.identity, self.webhooks, self._front))
 
     def _show_sources(self) -> Any:
         return {"waiting": self.store.waiting, "problems": self.store.problems, "revision": self.engine.revision}

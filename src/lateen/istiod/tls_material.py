@@ -93,9 +93,9 @@ class TlsKeeper:
         if found is None or found == self.material:
             return
         _log.info("serving TLS with another certificate or other roots" if self.material else "serving TLS")
-        self.material = found
         for each in self._tell:
             each(found)
+        self.material = found
         self._there.set()
 
     def _material(self) -> TlsMaterial | None:

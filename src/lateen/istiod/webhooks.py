@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
@@ -36,6 +37,7 @@ class Webhooks:
         """`more`: what is served besides validation."""
         self.validation = Validation(engine)
         self._tls = tls
+        self._listening = asyncio.Event()
         self._server = WebhookServer(listen.host, listen.port, [*self.validation.routes(), *more])
         named = "" if settings.revision in ("", "default") else f"-{settings.revision}"
         self._bundles = WebhookBundles(api, self._roots, namespace=settings.namespace, service=f"istiod{named}")
@@ -48,11 +50,12 @@ class Webhooks:
         await self._tls.known()
         self._tls.tell(self._take)
         async with self._server as server:
+            self._listening.set()
             yield Address(server.host, server.port)
 
     async def keep(self) -> None:
         """Until cancelled: the registrations are kept true, by one replica at a time."""
-        await self._tls.known()
+        await self._listening.wait()
         await self._lease.run_while_held(self._bundles.run)
 
     def _take(self, material: TlsMaterial) -> None:
