@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from lateen.agent.http_client import Origin, request
+
 __all__ = ["AdminError", "ask"]
 
 _MOST = 64 * 1024 * 1024
@@ -17,31 +19,15 @@ class AdminError(OSError):
 async def ask(
     admin: tuple[str, int], path: str, *, method: str = "GET", timeout: float = 5.0, most: int = _MOST
 ) -> bytes:
-    """The body of the answer with status 200. `timeout` in seconds. Raises AdminError."""
+    """The body of the answer with status 200, cut after `most` bytes. `timeout` in seconds. Raises AdminError."""
     try:
-        async with asyncio.timeout(timeout):
-            status, body = await _request(admin, method, path, most)
+        async with asyncio.timeout(timeout), request(Origin(*admin), method, path) as answer:
+            body = await answer.read(most)
     except TimeoutError:
         raise AdminError(f"Envoy's admin interface did not answer {path} within {timeout:g} s") from None
-    except (OSError, EOFError, ValueError) as problem:
+    except OSError as problem:
         raise AdminError(f"Envoy's admin interface: {path}: {problem}") from None
-    if status != 200:
-        raise AdminError(f"Envoy's admin interface: {path}: {status} {body[:200].decode(errors='replace').strip()}")
+    if answer.status != 200:
+        words = body[:200].decode(errors="replace").strip()
+        raise AdminError(f"Envoy's admin interface: {path}: {answer.status} {words}")
     return body
-
-
-async def _request(admin: tuple[str, int], method: str, path: str, most: int) -> tuple[int, bytes]:
-    """HTTP/1.0 as far as the answer goes: Envoy then closes, and sends no chunks."""
-    reader, writer = await asyncio.open_connection(*admin)
-    try:
-        writer.write(f"{method} {path} HTTP/1.0\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n".encode())
-        head = await reader.readuntil(b"\r\n\r\n")
-        status = int(head.split(b" ", 2)[1])
-        body = bytearray()
-        while more := await reader.read(65_536):
-            body += more
-            if len(body) > most:
-                raise ValueError(f"the answer has more than {most} bytes")
-        return status, bytes(body)
-    finally:
-        writer.close()

@@ -36,6 +36,10 @@ class CertificateSettings(NamedTuple):
     """File with the mesh's roots; watched."""
     directory: str = "/etc/istio/proxy/sds"
     """Where Envoy finds `default.yaml` and `rootca.yaml`."""
+    answered_roots: str = "/etc/istio/proxy/answered-roots.pem"
+    """File that keeps the roots of the authority's last answer."""
+    extra_roots: str = ""
+    """More roots, PEM: `caCertificatesPem`."""
     mounted: str = "/var/run/secrets/workload-spiffe-credentials"
     """With `files`: directory of `cert-chain.pem`, `key.pem` and `root-cert.pem`."""
     output: str = ""
@@ -48,6 +52,8 @@ class CertificateSettings(NamedTuple):
     """Renewed when so much of its life is left."""
     grace_jitter: float = 0.01
     """More or less than that, by chance."""
+    root_jitter: float = 30.0
+    """A change of the roots is followed by a renewal within so many seconds."""
     key: KeyKind = KeyKind()
 
 

@@ -1,0 +1,64 @@
+"""What one agent does at the same time: keep the certificate, supervise Envoy, serve on 15020."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+
+from lateen.agent.certificates import Certificates
+from lateen.agent.log import Log
+from lateen.agent.server import serve
+from lateen.agent.settings import AgentSettings
+from lateen.agent.supervisor import Supervisor
+
+__all__ = ["live"]
+
+
+class _Ended(Exception):
+    """Envoy's life is over; what goes on besides is cancelled."""
+
+
+async def live(settings: AgentSettings, environment: Mapping[str, str], ends: int) -> int:
+    """Until the end of the container: the exit status. `ends` is how often that has been asked for already."""
+    log = Log(settings.log)
+    supervisor = Supervisor(settings, log, environment)
+    certificates = Certificates(
+        settings.certificates, supervisor.state, log, environment, supervisor.have_certificate
+    )  # fmt: skip
+    _take_signals(supervisor)
+    status = 0
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(serve(supervisor.state, settings, environment))
+            tasks.create_task(_end_with_the_keeper(supervisor))
+            tasks.create_task(certificates.keep())
+            status = await supervisor.run(tasks, ends)
+            raise _Ended
+    except* _Ended:
+        pass
+    log.info("the agent ends")
+    return status
+
+
+def _take_signals(supervisor: Supervisor) -> None:
+    """The keeper has blocked them until somebody is there to take them."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, supervisor.end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD))
+
+
+async def _end_with_the_keeper(supervisor: Supervisor) -> None:
+    """Where the keeper is not the first process of a container (on a virtual machine), its end would end nothing."""
+    loop = asyncio.get_running_loop()
+    keeper = os.pidfd_open(os.getppid())
+    gone = asyncio.Event()
+    loop.add_reader(keeper, gone.set)
+    try:
+        await gone.wait()
+    finally:
+        loop.remove_reader(keeper)
+        os.close(keeper)
+    supervisor.end()

@@ -1,0 +1,149 @@
+"""What an agent's environment says: Istio's variables, each honoured, or refused by name. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from lateen.agent.proxy_config import BadProxyConfig, ProxyConfig, duration
+from lateen.agent.settings import CertificateSettings, DrainSettings, KeyKind
+
+__all__ = ["BadEnvironment", "certificate_settings", "drain_settings", "flag", "number", "refuse"]
+
+_ONLY: Final = {
+    "PILOT_CERT_PROVIDER": ("istiod",),
+    "CA_PROVIDER": ("Citadel",),
+    "JWT_POLICY": ("third-party-jwt",),
+    "CREDENTIAL_FETCHER_TYPE": ("JWT",),
+    "XDS_AUTH_PROVIDER": (),
+    "PROV_CERT": (),
+    "ISTIO_META_CERT_SIGNER": (),
+    "DISABLE_ENVOY": ("false",),
+    "PROXY_CONFIG_XDS_AGENT": ("false",),
+    "PEER_METADATA_DISCOVERY": ("false",),
+    "ISTIO_ENVOY_ENABLE_CORE_DUMP": ("false",),
+    "XDS_ROOT_CA": (),
+    "COMPLIANCE_POLICY": (),
+}
+"""Variables of Istio's agent of which this one knows only these values, or none."""
+_ROOTS: Final = "./var/run/secrets/istio/root-cert.pem"
+_TOKEN: Final = "./var/run/secrets/tokens/istio-token"
+_CURVES: Final = ("P256", "P384", "P521")
+
+
+class BadEnvironment(ValueError):
+    """Says which variable, what was expected, and what came."""
+
+
+def refuse(environment: Mapping[str, str]) -> None:
+    """Raises BadEnvironment for what would be ignored otherwise."""
+    for name, known in _ONLY.items():
+        value = environment.get(name, "")
+        if value and value not in known:
+            expected = f"; {' or '.join(known)} is" if known else ""
+            raise BadEnvironment(f"{name}={value} is not supported yet by this version{expected}")
+
+
+def certificate_settings(
+    environment: Mapping[str, str], config: ProxyConfig, directory: str, root: str, mounted: str
+) -> CertificateSettings:
+    """`directory` is the proxy's own, relative paths start from `root`, mounted certificates are in `mounted`, if not
+    empty. Raises BadEnvironment."""
+
+    def path(text: str) -> str:
+        return text if text.startswith("/") else f"{root.rstrip('/')}/{text.removeprefix('./')}"
+
+    address = environment.get("CA_ADDR") or config.discovery_address
+    host = address.rpartition(":")[0]
+    source = "files" if mounted else "authority"
+    if config.control_plane_auth_policy == "NONE":
+        source = "none"
+    return CertificateSettings(
+        source=source,
+        address=address,
+        server_name=environment.get("ISTIOD_SAN") or server_name(host),
+        token=path(_TOKEN),
+        roots=path(environment.get("CA_ROOT_CA") or _ROOTS),
+        directory=f"{directory}/sds",
+        answered_roots=f"{directory}/answered-roots.pem",
+        extra_roots="\n".join(config.ca_certificates_pem),
+        mounted=mounted,
+        output=path(environment["OUTPUT_CERTS"]) if environment.get("OUTPUT_CERTS") else "",
+        cluster=environment.get("ISTIO_META_CLUSTER_ID") or "Kubernetes",
+        lifetime=_seconds(environment, "SECRET_TTL", 86_400.0),
+        grace_ratio=_fraction(environment, "SECRET_GRACE_PERIOD_RATIO", 0.5),
+        grace_jitter=_fraction(environment, "SECRET_GRACE_PERIOD_RATIO_JITTER", 0.01),
+        key=_key(environment),
+    )
+
+
+def server_name(host: str) -> str:
+    """What the control plane's certificate has to be of; at `localhost` (a tunnel) the one that it has in a cluster."""
+    host = host.strip("[]")
+    return "istiod.istio-system.svc" if host == "localhost" else host
+
+
+def drain_settings(environment: Mapping[str, str], config: ProxyConfig, role: str) -> DrainSettings:
+    """Raises BadEnvironment."""
+    return DrainSettings(
+        inbound_only=role == "sidecar",
+        duration=config.termination_drain_duration,
+        on_zero_connections=flag(environment, "EXIT_ON_ZERO_ACTIVE_CONNECTIONS", False),
+        minimum=_seconds(environment, "MINIMUM_DRAIN_DURATION", 5.0),
+    )
+
+
+def flag(environment: Mapping[str, str], name: str, default: bool) -> bool:
+    """As Go reads booleans. Raises BadEnvironment."""
+    text = environment.get(name, "").lower()
+    if text in ("1", "t", "true"):
+        return True
+    if text in ("0", "f", "false"):
+        return False
+    if text:
+        raise BadEnvironment(f"{name}: {text!r} is not true or false")
+    return default
+
+
+def number(environment: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
+    """Raises BadEnvironment."""
+    text = environment.get(name, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise BadEnvironment(f"{name}: {text!r} is not a number from {least} to {most}")
+    return int(text)
+
+
+def _key(environment: Mapping[str, str]) -> KeyKind:
+    """EC on P-256, unless RSA is asked for by its size, and ECDSA is not."""
+    algorithm = environment.get("ECC_SIGNATURE_ALGORITHM", "")
+    if algorithm not in ("", "ECDSA"):
+        raise BadEnvironment(f"ECC_SIGNATURE_ALGORITHM: {algorithm!r} is not ECDSA")
+    curve = environment.get("ECC_CURVE") or "P256"
+    if curve not in _CURVES:
+        raise BadEnvironment(f"ECC_CURVE: {curve!r} is not one of {', '.join(_CURVES)}")
+    rsa = not algorithm and bool(environment.get("WORKLOAD_RSA_KEY_SIZE"))
+    bits = number(environment, "WORKLOAD_RSA_KEY_SIZE", 2048, least=2048, most=8192)
+    return KeyKind("RSA" if rsa else "ECDSA", curve, bits, flag(environment, "PKCS8_KEY", False))
+
+
+def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name, "")
+    if not text:
+        return default
+    try:
+        return duration(name, text)
+    except BadProxyConfig as problem:
+        raise BadEnvironment(str(problem)) from None
+
+
+def _fraction(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name, "")
+    try:
+        found = float(text) if text else default
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 1:
+        raise BadEnvironment(f"{name}: {text!r} is not a number from 0 to 1")
+    return found
