@@ -9,7 +9,19 @@ import click
 
 from lateen import __version__
 
-_COMMANDS: Final = ("cluster", "crds", "install", "istiod", "manifest", "profile", "translate", "validate")
+_COMMANDS: Final = (
+    "cluster",
+    "crds",
+    "install",
+    "istiod",
+    "manifest",
+    "profile",
+    "translate",
+    "uninstall",
+    "upgrade",
+    "validate",
+    "verify-install",
+)
 """Each is in the module of its name, with `_` for `-`."""
 
 

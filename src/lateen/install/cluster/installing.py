@@ -165,10 +165,15 @@ async def _prune(
     gone = [each for each in (item for items in found for item in items) if path_of(each) not in keep]
     if not operator.revision and operator.components.pilot.enabled:
         gone += await _default_tags_of_others(api)
-    for each in gone:
+
+    def said(each: Mapping[str, Any]) -> None:
         progress.note(f"{described(each)} is no longer part of the installation: {_verb(terms)}")
-    if not terms.dry_run:
-        await remove(api, gone)
+
+    if terms.dry_run:
+        for each in gone:
+            said(each)
+    else:
+        await remove(api, gone, said=said)
     return [described(each) for each in gone]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from lateen.api.kubernetes.requests import KubernetesApi
@@ -32,12 +32,21 @@ _ORDER: Final[tuple[tuple[Place, ...], ...]] = (
 )
 
 
-async def remove(api: KubernetesApi, objects: Sequence[Mapping[str, Any]], *, seconds: float = 120.0) -> None:
-    """What is gone already is no matter. Raises InstallError, also when something is still there after `seconds`."""
+async def remove(
+    api: KubernetesApi,
+    objects: Sequence[Mapping[str, Any]],
+    *,
+    said: Callable[[Mapping[str, Any]], None] = lambda found: None,
+    seconds: float = 120.0,
+) -> None:
+    """What is gone already is no matter; `said` is told of each. Raises InstallError, also when something is still
+    there after `seconds`."""
     for step in _ORDER:
         chosen = [each for each in objects if place_of(each) in step]
         await asyncio.gather(*(_delete(api, each) for each in chosen))
         await _gone(api, [path_of(each) for each in chosen], seconds)
+        for each in chosen:
+            said(each)
 
 
 async def _delete(api: KubernetesApi, found: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from lateen.api.kinds import MESH_KINDS
 from lateen.model.tables import TABLES
 
 _READ: Final = ("get", "list", "watch")
+ROOT_SECRET: Final = "istio-ca-secret"
 
 
 def rule(groups: tuple[str, ...], resources: tuple[str, ...], verbs: tuple[str, ...], *names: str) -> dict[str, Any]:
@@ -43,7 +44,8 @@ def namespace_rules() -> list[dict[str, Any]]:
     """In the control plane's own namespace."""
     return [
         # The authority's own root.
-        rule(("",), ("secrets",), ("create", "update")),
+        rule(("",), ("secrets",), ("create",)),
+        rule(("",), ("secrets",), ("update",), ROOT_SECRET),
         # Of several replicas, one writes.
         rule(("coordination.k8s.io",), ("leases",), ("get", "create", "update")),
         # Whether validation works: asked with a dry run.
