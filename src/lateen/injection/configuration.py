@@ -15,12 +15,11 @@ from lateen.api.schema.message import Message
 from lateen.injection.go_template.errors import TemplateError
 from lateen.injection.go_template.template import Template, parse_template
 from lateen.injection.template_functions import FUNCTION_NAMES
+from lateen.injection.templates import BUILT_IN
 from lateen.injection.values import AutoInject, Values, parse_values
 
 CONFIG_KEY: Final = "config"
 VALUES_KEY: Final = "values"
-BUILT_IN: Final = ("sidecar", "gateway", "grpc-agent", "grpc-simple")
-"""Templates that are part of the program; a template of the same name in the ConfigMap counts over them."""
 _DEFAULT_TEMPLATES: Final = ("sidecar",)
 
 
@@ -50,6 +49,8 @@ class InjectionConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Users' own, by name."""
     aliases: Mapping[str, tuple[str, ...]] = {}
     """Names that stand for several templates."""
+    search_domains: tuple[Template, ...] = ()
+    """`global.podDNSSearchNamespaces`, each a template."""
     values: Values = Values()
     raw_values: Mapping[str, Any] = {}
     """The values as written, for users' templates."""
@@ -76,8 +77,9 @@ def parse_injection(config: str, values: str) -> tuple[InjectionConfig | None, t
     if found is None or read is None:
         return None, faults
     templates, wrong = _templates({**read.sidecar_injector_webhook.templates, **found.templates})
-    result = _joined(found, read, templates, raw)
-    faults = (*faults, *wrong, *_judge(found, result))
+    searches, wrong_searches = _search_domains(read.global_.pod_dns_search_namespaces)
+    result = _joined(found, read, templates, searches, raw)
+    faults = (*faults, *wrong, *wrong_searches, *_judge(found, result))
     return (None if any(fault.severity is Severity.ERROR for fault in faults) else result), faults
 
 
@@ -91,7 +93,11 @@ def _config(text: str) -> tuple[_Config | None, tuple[Fault, ...]]:
 
 
 def _joined(
-    config: _Config, values: Values, templates: Mapping[str, Template], raw: Mapping[str, Any]
+    config: _Config,
+    values: Values,
+    templates: Mapping[str, Template],
+    searches: tuple[Template, ...],
+    raw: Mapping[str, Any],
 ) -> InjectionConfig:
     webhook = values.sidecar_injector_webhook
     return InjectionConfig(
@@ -102,6 +108,7 @@ def _joined(
         default_templates=config.default_templates or webhook.default_templates or _DEFAULT_TEMPLATES,
         templates=templates,
         aliases=config.aliases,
+        search_domains=searches,
         values=values,
         raw_values=raw,
     )
@@ -115,6 +122,17 @@ def _templates(texts: Mapping[str, str]) -> tuple[dict[str, Template], tuple[Fau
         except TemplateError as problem:
             faults.append(error(f"{CONFIG_KEY}.templates[{name}]", str(problem)))
     return templates, tuple(faults)
+
+
+def _search_domains(texts: tuple[str, ...]) -> tuple[tuple[Template, ...], tuple[Fault, ...]]:
+    found, faults = [], []
+    for index, text in enumerate(texts):
+        path = f"global.podDNSSearchNamespaces[{index}]"
+        try:
+            found.append(parse_template(path, text, FUNCTION_NAMES))
+        except TemplateError as problem:
+            faults.append(error(f"{VALUES_KEY}.{path}", str(problem)))
+    return tuple(found), tuple(faults)
 
 
 def _judge(config: _Config, result: InjectionConfig) -> Iterator[Fault]:

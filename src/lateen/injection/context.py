@@ -9,6 +9,7 @@ import msgspec
 
 from lateen.api.mesh.mesh_config import MeshConfig
 from lateen.api.mesh.proxy_config import ProxyConfig
+from lateen.injection.go_template.template import Template
 from lateen.injection.names import PROXY, PROXY_ID
 from lateen.injection.pod_settings import PodSettings
 from lateen.injection.values import Values
@@ -26,6 +27,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """Of the mesh, overridden by what selects the pod and by its annotation."""
     settings: PodSettings
     values: Values
+    raw_values: Mapping[str, Any] = {}
+    """The values as written, for users' templates."""
+    search_domains: tuple[Template, ...] = ()
+    """DNS search domains of the installation."""
     native: bool = True
     """The proxy is a native sidecar: an init container that keeps running."""
     user: int = PROXY_ID

@@ -40,7 +40,7 @@ def _parse(
     value = load_object(text)
     if isinstance(value, Fault):
         return None, (value,)
-    known, unknown = _without_unknown_fields(value, decoder.shape)
+    known, unknown = without_unknown_fields(value, decoder.shape)
     message, wrong = decoder.decode(known)
     if message is None:
         return None, (*unknown, *wrong)
@@ -64,7 +64,8 @@ def _completed(config: MeshConfig) -> MeshConfig:
 # --- unknown fields -----------------------------------------------------------------------------------------------
 
 
-def _without_unknown_fields(value: Mapping[str, Any], shape: MessageShape) -> tuple[Any, tuple[Fault, ...]]:
+def without_unknown_fields(value: Mapping[str, Any], shape: MessageShape) -> tuple[Any, tuple[Fault, ...]]:
+    """The part of a value that this version knows, and a warning for each field that it does not."""
     unknown: list[str] = []
     known = _known(value, shape, "", unknown)
     return known, tuple(warning(path, "not a field that this version knows: it has no effect") for path in unknown)

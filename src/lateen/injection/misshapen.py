@@ -1,0 +1,75 @@
+"""What is no pod at all: injection reads these parts of a pod, and of what a template gives, without looking twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from lateen.api.schema.fault import Fault, error
+
+_MAPS: Final = ("labels", "annotations")
+_NAMED: Final = ("initContainers", "containers", "volumes", "imagePullSecrets")
+_LISTS_OF_CONTAINERS: Final = ("env", "ports", "volumeMounts")
+_MOST: Final = 1000
+"""Items of one list."""
+
+
+def misshapen_pod(pod: Mapping[str, Any]) -> tuple[Fault, ...]:
+    """Faults with paths such as `spec.containers[0].name`."""
+    return tuple(_pod(pod))
+
+
+def _pod(pod: Any) -> Iterator[Fault]:
+    if not isinstance(pod, Mapping):
+        yield error("", "expected an object")
+        return
+    for name in ("metadata", "spec"):
+        if not isinstance(pod.get(name) or {}, Mapping):
+            yield error(name, "expected an object")
+            return
+    yield from _metadata(pod.get("metadata") or {})
+    yield from _spec(pod.get("spec") or {})
+
+
+def _metadata(metadata: Mapping[str, Any]) -> Iterator[Fault]:
+    for name in _MAPS:
+        found = metadata.get(name) or {}
+        if not isinstance(found, Mapping):
+            yield error(f"metadata.{name}", "expected an object")
+            continue
+        for key, value in found.items():
+            if not isinstance(value, str):
+                yield error(f"metadata.{name}[{key}]", f"expected a string, got {value!r}: put it in quotes")
+
+
+def _spec(spec: Mapping[str, Any]) -> Iterator[Fault]:
+    for name in _NAMED:
+        yield from _objects(spec.get(name), f"spec.{name}", named=True)
+        if "ontainers" not in name:
+            continue
+        for index, container in enumerate(spec.get(name) or () if isinstance(spec.get(name), list) else ()):
+            if isinstance(container, Mapping):
+                for group in _LISTS_OF_CONTAINERS:
+                    yield from _objects(container.get(group), f"spec.{name}[{index}].{group}", named=group == "env")
+                for group in ("lifecycle", "securityContext", "readinessProbe", "livenessProbe", "startupProbe"):
+                    if not isinstance(container.get(group) or {}, Mapping):
+                        yield error(f"spec.{name}[{index}].{group}", "expected an object")
+    for name in ("securityContext", "dnsConfig", "nodeSelector", "os"):
+        if not isinstance(spec.get(name) or {}, Mapping):
+            yield error(f"spec.{name}", "expected an object")
+
+
+def _objects(found: Any, path: str, named: bool) -> Iterator[Fault]:
+    if found is None:
+        return
+    if not isinstance(found, list):
+        yield error(path, "expected a list")
+        return
+    if len(found) > _MOST:
+        yield error(path, f"has {len(found)} items; at most {_MOST} are taken")
+        return
+    for index, each in enumerate(found):
+        if not isinstance(each, Mapping):
+            yield error(f"{path}[{index}]", "expected an object")
+        elif named and not isinstance(each.get("name"), str):
+            yield error(f"{path}[{index}].name", "a name is required")
