@@ -63,7 +63,11 @@ class Image:
 
 def placeholders() -> dict[str, str]:
     """What `{...}` in an entry's strings stands for."""
-    return {"{python}": sys.executable, "{python_directory}": str(Path(sys.base_prefix) / "bin")}
+    return {
+        "{python}": sys.executable,
+        "{python_directory}": str(Path(sys.base_prefix) / "bin"),
+        "{package}": str(Path(__file__).parents[2]),
+    }
 
 
 class Catalog:
