@@ -30,12 +30,6 @@ _NOT_YET: Final[Mapping[str, str]] = {
 }
 
 
-class Layer(msgspec.Struct, frozen=True):
-    """Something that users wrote, as far as it is a tree: to say where a fault is."""
-
-    file: OperatorFile
-
-
 class Resolved(msgspec.Struct, frozen=True):
     """The outcome: an operator's spec, unless some fault is an error."""
 

@@ -8,13 +8,12 @@ from typing import Any, Final
 import msgspec
 import yaml
 
+from lateen.api.schema.bounded_yaml import PlainLoader, is_bounded
 from lateen.api.schema.yaml_depth import is_too_deep
 from lateen.install.values.operator import API_VERSION, KIND
 
 _LONGEST: Final = 4 * 1024 * 1024
 """Bytes of a file."""
-_LARGEST: Final = 200_000
-"""Values of a document: aliases can make gigabytes out of a few lines."""
 
 
 class OperatorFileError(ValueError):
@@ -56,29 +55,8 @@ def read_operator_file(name: str, content: bytes) -> tuple[OperatorFile, ...]:
         raise OperatorFileError(f"{name}: not YAML: {problem}") from problem
 
 
-class _Loader(yaml.CSafeLoader):
-    """No dates, and no key twice in a mapping."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"key {key.value!r} occurs twice", key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-
-
 def _documents(name: str, content: bytes, text: str) -> Iterator[OperatorFile]:
-    loader = _Loader(text)
+    loader = PlainLoader(text)
     try:
         while loader.check_node() and (node := loader.get_node()) is not None:
             value, line = loader.construct_document(node), node.start_mark.line + 1
@@ -92,8 +70,8 @@ def _operator(name: str, line: int, content: bytes, value: Any) -> OperatorFile:
     where = f"{name}:{line}"
     if not isinstance(value, dict):
         raise OperatorFileError(f"{where}: expected an {KIND}, found {type(value).__name__}")
-    if not _is_bounded(value):
-        raise OperatorFileError(f"{where}: more than {_LARGEST} values")
+    if not is_bounded(value):
+        raise OperatorFileError(f"{where}: aliases stand for too many values")
     if value.get("kind") != KIND or value.get("apiVersion") != API_VERSION:
         found = f"{value.get('apiVersion')} {value.get('kind')}"
         raise OperatorFileError(f"{where}: expected apiVersion {API_VERSION} and kind {KIND}, found {found}")
@@ -108,17 +86,3 @@ def _operator(name: str, line: int, content: bytes, value: Any) -> OperatorFile:
     if isinstance(namespace, str) and namespace and not spec.get("namespace"):
         spec = {"namespace": namespace, **spec}
     return OperatorFile(name, line, content, spec)
-
-
-def _is_bounded(value: Any) -> bool:
-    left, count = [value], 0
-    while left:
-        item = left.pop()
-        count += 1
-        if count > _LARGEST:
-            return False
-        if isinstance(item, dict):
-            left.extend(item.values())
-        elif isinstance(item, list):
-            left.extend(item)
-    return True

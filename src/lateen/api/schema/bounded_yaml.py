@@ -15,7 +15,7 @@ _LARGEST: Final = 100_000
 """Values: aliases can make gigabytes out of a few lines."""
 
 
-class _Loader(yaml.CSafeLoader):
+class PlainLoader(yaml.CSafeLoader):
     """No dates, and no key twice in a mapping."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -28,7 +28,7 @@ class _Loader(yaml.CSafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.yaml_implicit_resolvers = {
+PlainLoader.yaml_implicit_resolvers = {
     start: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for start, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
@@ -41,7 +41,7 @@ def load_object(text: str) -> dict[str, Any] | Fault:
     if is_too_deep(text):
         return error("", "not YAML: nested too deeply")
     try:
-        value = yaml.load(text, _Loader)
+        value = yaml.load(text, PlainLoader)
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
@@ -54,12 +54,13 @@ def load_object(text: str) -> dict[str, Any] | Fault:
         return {}
     if not isinstance(value, dict):
         return error("", f"expected an object, got {type(value).__name__}")
-    if not _is_bounded(value):
+    if not is_bounded(value):
         return error("", f"aliases stand for more than {_LARGEST} values")
     return value
 
 
-def _is_bounded(value: Any) -> bool:
+def is_bounded(value: Any) -> bool:
+    """Whether a value, with what its aliases stand for, is of a size that somebody has written."""
     left = [value]
     for _ in range(_LARGEST):
         if not left:
