@@ -131,6 +131,7 @@ class RunningEnvoy:
         command = [
             str(envoy_path()), "-c", str(place / "bootstrap.json"), "--disable-hot-restart", "-l", self._level,
             "--concurrency", str(self._concurrency), "--admin-address-path", str(place / "admin"),
+            "--file-flush-interval-msec", "50",
         ]  # fmt: skip
         with (place / "log").open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=self._environment)
