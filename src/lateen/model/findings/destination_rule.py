@@ -78,10 +78,13 @@ def _ports(spec: DestinationRule, found: list[Service]) -> Iterator[Fault]:
 
 
 def _subsets(db: Reader, spec: DestinationRule, found: list[Service]) -> Iterator[Fault]:
-    """Subsets without endpoints. This alone depends on endpoints."""
+    """Subsets without endpoints, of services that have some: what is not deployed yet, or scaled to zero, is no mistake
+    of the rule. This alone depends on endpoints."""
     if not any(subset.labels for subset in spec.subsets) or any(each.resolution not in _LISTED for each in found):
         return
     listed = tuple(end for each in found for ends in endpoints_by_port(db, each.key).values() for end in ends)
+    if not listed:
+        return
     for index, subset in enumerate(spec.subsets):
         labels = tuple(sorted(subset.labels.items()))
         if labels and not matching(listed, labels):
