@@ -200,7 +200,7 @@ class ControlPlane:
         if self.identity is not None:
             parts |= self.identity.parts
         if self.webhooks is not None:
-            parts["webhooks"] = self.webhooks.keep
+            parts |= self.webhooks.parts
         if self._writer is not None and self._client is not None:
             settings, writer = self._configuration.settings, self._writer
             lease = Lease(self._client, namespace=settings.namespace, name=STATUS_LEASE, identity=settings.identity)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-
-from aiohttp import web
 
 from lateen.engine import Engine
 from lateen.identity.watched_api import WatchedApi
@@ -16,6 +14,9 @@ from lateen.istiod.tls_material import TlsKeeper
 from lateen.settings import IstiodSettings
 from lateen.status.lease import Lease
 from lateen.webhooks.bundles import WebhookBundles
+from lateen.webhooks.events import Events
+from lateen.webhooks.injecting import Injecting
+from lateen.webhooks.injection_configuration import InjectionConfiguration
 from lateen.webhooks.server import WebhookServer
 from lateen.webhooks.validating import Validation
 
@@ -23,7 +24,7 @@ _LEASE = "istio-webhooks-leader"
 
 
 class Webhooks:
-    """`async with webhooks.serving() as address`; run `keep` besides."""
+    """`async with webhooks.serving() as address`; run `parts` besides."""
 
     def __init__(
         self,
@@ -32,13 +33,14 @@ class Webhooks:
         settings: IstiodSettings,
         tls: TlsKeeper,
         listen: Address,
-        more: Iterable[web.RouteDef] = (),
     ) -> None:
-        """`more`: what is served besides validation."""
         self.validation = Validation(engine)
+        self.injection = InjectionConfiguration(api, namespace=settings.namespace, revision=settings.revision)
+        self._events = Events(api, identity=settings.identity)
+        self.injecting = Injecting(engine, self.injection, self._events)
         self._tls = tls
         self._listening = asyncio.Event()
-        self._server = WebhookServer(listen.host, listen.port, [*self.validation.routes(), *more])
+        self._server = WebhookServer(listen.host, listen.port, [*self.validation.routes(), *self.injecting.routes()])
         named = "" if settings.revision in ("", "default") else f"-{settings.revision}"
         self._bundles = WebhookBundles(api, self._roots, namespace=settings.namespace, service=f"istiod{named}")
         # Each revision has registrations of its own.
@@ -53,7 +55,16 @@ class Webhooks:
             self._listening.set()
             yield Address(server.host, server.port)
 
-    async def keep(self) -> None:
+    @property
+    def parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What runs besides, by name."""
+        return {
+            "webhooks": self._keep,
+            "injection configuration": self.injection.run,
+            "events": self._events.run,
+        }
+
+    async def _keep(self) -> None:
         """Until cancelled: the registrations are kept true, by one replica at a time."""
         await self._listening.wait()
         await self._lease.run_while_held(self._bundles.run)
