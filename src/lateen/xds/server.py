@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
+from pathlib import Path
 from typing import NamedTuple
 
 import grpc
@@ -34,6 +35,8 @@ from lateen.xds.sotw import SotwProtocol
 LAST_WRITE = 1.0
 """Seconds that a proxy has to take what is being sent when its stream ends."""
 
+_UNIX = "unix:"
+
 log = logging.getLogger(__name__)
 
 _SERVICES: Mapping[str, tuple[ResourceType | None, str]] = {
@@ -52,7 +55,7 @@ class Listener(NamedTuple):
     """Where to listen, and how to know who calls."""
 
     address: str
-    """`host:port`, port 0 taking a free one; or `unix:PATH`."""
+    """`host:port`, port 0 taking a free one; or `unix:PATH`, which nobody else can open."""
     authenticator: Authenticator = NoAuthentication()
     handlers: tuple[grpc.GenericRpcHandler, ...] = ()
     """What else is served there."""
@@ -109,6 +112,8 @@ class XdsServer:
             except RuntimeError as error:
                 raise OSError(f"cannot listen on {listener.address}: {error}") from None
             await server.start()
+            if listener.address.startswith(_UNIX):
+                Path(listener.address.removeprefix(_UNIX)).chmod(0o600)
             self._servers.append(server)
             ports.append(port)
         return tuple(ports)
