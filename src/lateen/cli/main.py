@@ -12,17 +12,24 @@ from lateen import __version__
 _COMMANDS: Final = (
     "cluster",
     "crds",
+    "dashboard",
     "install",
     "istiod",
     "manifest",
     "profile",
+    "proxy-config",
+    "proxy-status",
     "translate",
     "uninstall",
     "upgrade",
     "validate",
     "verify-install",
+    "version",
 )
 """Each is in the module of its name, with `_` for `-`."""
+
+
+_ALIASES: Final = {"pc": "proxy-config", "ps": "proxy-status", "dash": "dashboard", "d": "dashboard"}
 
 
 class _Root(click.Group):
@@ -32,6 +39,7 @@ class _Root(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        cmd_name = _ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in _COMMANDS:
             return None
         name = cmd_name.replace("-", "_")

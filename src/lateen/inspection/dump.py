@@ -86,6 +86,10 @@ class Dump:
             for each in _entries(section, field)
         ]
 
+    def sections(self) -> list[Json]:
+        """All of it."""
+        return list(self._sections.values())
+
     def section(self, name: str) -> Json:
         """`Secrets`, `Bootstrap` and so on, whole."""
         return self._section(name)

@@ -175,11 +175,16 @@ class RunningEnvoy:
         lines = (Path(self._directory.name) / "log").read_text(errors="replace").splitlines()
         return "\n".join(line[:400] for line in lines[-last:])
 
-    def admin(self, path: str) -> str:
-        """GETs a path of the admin interface. Raises OSError when there is no answer, ValueError unless it is 200."""
+    @property
+    def admin_address(self) -> tuple[str, int]:
+        """Of the admin interface. Raises OSError before there is one."""
         if self._admin is None:
             raise OSError("no admin interface yet")
-        connection = http.client.HTTPConnection(*self._admin, timeout=10)
+        return self._admin
+
+    def admin(self, path: str) -> str:
+        """GETs a path of the admin interface. Raises OSError when there is no answer, ValueError unless it is 200."""
+        connection = http.client.HTTPConnection(*self.admin_address, timeout=10)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()

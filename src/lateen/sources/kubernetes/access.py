@@ -45,11 +45,14 @@ class Access:
         verify: bool = True,
         server_name: str = "",
         user: tuple[str, str] | None = None,
+        namespace: str = "default",
     ) -> None:
         self.server = server.rstrip("/")
         """`https://host:port`"""
         self.server_name = server_name
         """The name its certificate must have, where it is not that of the URL."""
+        self.namespace = namespace
+        """Meant by those who name none: the kubeconfig context's, or a Pod's own."""
         self._token = token
         self._token_file = token_file
         self._token_read = 0.0
@@ -129,7 +132,16 @@ def in_cluster(environment: Mapping[str, str] | None = None, directory: Path = S
     for name in ("token", "ca.crt"):
         if not (directory / name).exists():
             raise AccessError(f"the service account lacks {directory / name}")
-    return Access(f"https://{host}:{port}", token_file=directory / "token", ca_file=directory / "ca.crt")
+    try:
+        namespace = (directory / "namespace").read_text().strip()
+    except OSError:
+        namespace = ""
+    return Access(
+        f"https://{host}:{port}",
+        token_file=directory / "token",
+        ca_file=directory / "ca.crt",
+        namespace=namespace or "default",
+    )
 
 
 def from_kubeconfig(path: Path, context: str = "") -> Access:
@@ -148,7 +160,7 @@ def from_kubeconfig(path: Path, context: str = "") -> Access:
     chosen = _entry(path, config, "contexts", name, "context")
     cluster = _entry(path, config, "clusters", str(chosen.get("cluster", "")), "cluster")
     user = _entry(path, config, "users", str(chosen["user"]), "user") if chosen.get("user") else {}
-    return _access(path, cluster, user)
+    return _access(path, cluster, user, str(chosen.get("namespace") or "default"))
 
 
 def _names(config: Mapping[str, Any], section: str) -> list[str]:
@@ -164,7 +176,7 @@ def _entry(path: Path, config: Mapping[str, Any], section: str, name: str, field
     raise AccessError(f"kubeconfig {path}: {section} has no {name!r}; it has: {known}")
 
 
-def _access(path: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> Access:
+def _access(path: Path, cluster: Mapping[str, Any], user: Mapping[str, Any], namespace: str) -> Access:
     server = str(cluster.get("server") or "")
     if not server.startswith(("https://", "http://")):
         raise AccessError(f"kubeconfig {path}: server {server!r} is not an http(s) URL")
@@ -194,6 +206,7 @@ def _access(path: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> 
         verify=not cluster.get("insecure-skip-tls-verify"),
         server_name=str(cluster.get("tls-server-name") or ""),
         user=(str(named[0]), str(named[1])) if named[0] and named[1] else None,
+        namespace=namespace,
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -173,6 +175,32 @@ class Client:
         except aiohttp.ClientError as error:
             await self._reconnect_if_untrusted(error)
             raise ConnectionError(str(error) or type(error).__name__) from error
+
+    @asynccontextmanager
+    async def websocket(
+        self, path: str, parameters: Mapping[str, str], protocol: str
+    ) -> AsyncGenerator[aiohttp.ClientWebSocketResponse, None]:
+        """A stream of messages in a subprotocol, such as those of port-forward. Raises ApiError when it is refused."""
+        try:
+            async with asyncio.timeout(_REQUEST_SECONDS):
+                stream = await self._connected().ws_connect(
+                    URL(self._access.server + path),
+                    params=parameters,
+                    protocols=(protocol,),
+                    headers=self._headers(""),
+                    server_hostname=self._access.server_name or None,
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status == 401:
+                self._access.forget_token()
+            raise ApiError(Answer(error.status, {})) from error
+        except aiohttp.ClientError as error:
+            await self._reconnect_if_untrusted(error)
+            raise ConnectionError(str(error) or type(error).__name__) from error
+        async with stream:
+            if stream.protocol != protocol:
+                raise ConnectionError(f"the API server does not speak {protocol} at {path}")
+            yield stream
 
     def _headers(self, content_type: str) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": self._user_agent, **self._access.headers()}
