@@ -37,11 +37,7 @@ class Measured:
         if identity is not None:
             found += _identity(identity)
         if webhooks is not None:
-            outcomes = webhooks.validation.outcomes
-            found += [
-                counter("galley_validation_passed", "Resources that validation let in.", outcomes["passed"]),
-                counter("galley_validation_failed", "Resources that validation kept out.", outcomes["failed"]),
-            ]
+            found += _webhooks(webhooks)
         if front is not None:
             found += [counter("lateen_front_starts_total", "Times that the TLS front began to listen.", front.starts)]
         return exposition([*found, *process_metrics(self._since)])
@@ -80,3 +76,13 @@ def _identity(identity: MeshIdentity) -> Iterator[Metric]:
         ends = authority.anchor.not_valid_after_utc.timestamp(), authority.not_after.timestamp()
         yield gauge("citadel_server_root_cert_expiry_timestamp", "When the root expires, in Unix seconds.", ends[0])
         yield gauge("citadel_server_cert_chain_expiry_timestamp", "When its chain expires, in Unix seconds.", ends[1])
+
+
+def _webhooks(webhooks: Webhooks) -> Iterator[Metric]:
+    judged, pods = webhooks.validation.outcomes, webhooks.injecting.outcomes
+    yield counter("galley_validation_passed", "Resources that validation let in.", judged["passed"])
+    yield counter("galley_validation_failed", "Resources that validation kept out.", judged["failed"])
+    yield counter("sidecar_injection_requests_total", "Pods that came to the injector.", sum(pods.values()))
+    yield counter("sidecar_injection_success_total", "Pods that got a proxy.", pods["injected"])
+    yield counter("sidecar_injection_skip_total", "Pods that were to get none.", pods["skipped"])
+    yield counter("sidecar_injection_failure_total", "Pods that could get none.", pods["failed"])
