@@ -23,6 +23,8 @@ INGRESS: Final = "IngressGateways"
 EGRESS: Final = "EgressGateways"
 COMPONENTS: Final = (BASE, PILOT, INGRESS, EGRESS)
 """In the order of application."""
+STAGES: Final = ((BASE,), (PILOT,), (INGRESS, EGRESS))
+"""Components of one stage do not need each other; those of the next need all that is ready by then."""
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 

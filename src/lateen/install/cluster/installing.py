@@ -24,7 +24,7 @@ from lateen.install.cluster.places import (
 from lateen.install.cluster.readiness import waiting_for
 from lateen.install.cluster.removal import remove
 from lateen.install.cluster.requests import ClusterApi, InstallError, good, listed, read, send
-from lateen.install.names import BASE, COMPONENT, COMPONENTS, MANAGED, OWNER, REVISION, TAG, owner
+from lateen.install.names import BASE, COMPONENT, MANAGED, OWNER, REVISION, STAGES, TAG, owner
 from lateen.install.progress import Progress, title
 from lateen.install.rendering.objects import Rendered
 from lateen.install.values.operator import Operator
@@ -60,10 +60,16 @@ async def install(
     if not options.terms.dry_run:
         await _namespaces(api, operator, rendered)
     applied: list[Applied] = []
-    for component in COMPONENTS:
-        chosen = [each.object for each in rendered if each.component == component]
-        if chosen:
-            applied += await _component(api, component, chosen, options, progress)
+    for stage in STAGES:
+        objects = {name: [each.object for each in rendered if each.component == name] for name in stage}
+        outcomes = await asyncio.gather(
+            *(_component(api, name, chosen, options, progress) for name, chosen in objects.items() if chosen),
+            return_exceptions=True,
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            applied += outcome
     removed = await _prune(api, operator, rendered, options.terms, progress)
     return Report(tuple(applied), tuple(removed))
 
