@@ -33,20 +33,22 @@ def compare(sent: Dump, held: Dump) -> Iterator[str]:
 
 
 def _text(resources: list[Json], message: str) -> list[str]:
-    """Sorted by name, and keys by theirs: order says nothing here."""
+    """Sorted by name, and keys by theirs: order says nothing here. Without fields that the control plane cannot read
+    of its own messages, since it shows what it has sent without them."""
     found = sorted(
-        (_comparable(camel(each, message)) for each in resources), key=lambda each: str(each.get("name", ""))
+        (_comparable(camel(each, message, known=True)) for each in resources),
+        key=lambda each: str(each.get("name", "")),
     )
     return json.dumps(found, indent=3, sort_keys=True).splitlines(keepends=True)
 
 
 def _comparable(data: Any) -> Any:
-    """Without what two writers of the same message may differ in: the type of the whole, and fields that are empty."""
+    """Without what two writers of the same message may differ in: fields that are empty, 1 or 1.0."""
     if isinstance(data, dict):
         return {key: _comparable(value) for key, value in data.items() if value not in (None, [], "")}
     if isinstance(data, list):
         return [_comparable(each) for each in data]
-    return data
+    return int(data) if isinstance(data, float) and data.is_integer() else data
 
 
 def _difference(name: str, sent: list[str], held: list[str]) -> str:
