@@ -17,6 +17,7 @@ __all__ = ["BootstrapSettings", "Network", "bootstrap", "runtime_flags", "split"
 _TYPES: Final = "type.googleapis.com/"
 _EXTENSIONS: Final = f"{_TYPES}envoy.extensions."
 _MANY: Final = 100_000
+_MOST_CONNECTIONS: Final = "overload.global_downstream_max_connections"
 _EVICTION: Final = "600s"
 """How long a statistic with labels of its own (of one peer, say) stays that nobody counts any more."""
 
@@ -74,7 +75,7 @@ def runtime_flags(wishes: Mapping[str, str]) -> dict[str, str | bool]:
     Envoy takes numbers as text, but not booleans.
     """
     found: dict[str, str | bool] = {
-        "overload.global_downstream_max_connections": "2147483647",
+        _MOST_CONNECTIONS: "2147483647",
         "re2.max_program_size.error_level": "32768",
         "envoy.reloadable_features.http_reject_path_with_fragment": False,
     }
@@ -88,11 +89,14 @@ def runtime_flags(wishes: Mapping[str, str]) -> dict[str, str | bool]:
 def bootstrap(settings: BootstrapSettings) -> dict[str, Any]:
     """envoy.config.bootstrap.v3.Bootstrap."""
     network = settings.network
+    runtime = dict(settings.runtime)
+    # Envoy wants it as a resource now, and goes on about it in its log otherwise.
+    most = runtime.pop(_MOST_CONNECTIONS, "")
     found: dict[str, Any] = {
         "node": dict(settings.node),
         "layered_runtime": {
             "layers": [
-                {"name": "deprecation", "static_layer": dict(settings.runtime)},
+                {"name": "deprecation", "static_layer": runtime},
                 {"name": "admin", "admin_layer": {}},
             ]
         },
@@ -128,11 +132,22 @@ def bootstrap(settings: BootstrapSettings) -> dict[str, Any]:
             ],
         },
     }  # fmt: skip
+    if most:
+        found["overload_manager"] = _connection_limit(most)
     if settings.statsd:
         found["stats_sinks"] = [_statsd(settings.statsd)]
     if settings.outlier_log:
         found["cluster_manager"] = {"outlier_detection": {"event_log_path": settings.outlier_log}}
     return found
+
+
+def _connection_limit(most: str | bool) -> dict[str, Any]:
+    limit = {
+        "@type": f"{_EXTENSIONS}resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+        "max_active_downstream_connections": most,
+    }
+    name = "envoy.resource_monitors.global_downstream_max_connections"
+    return {"resource_monitors": [{"name": name, "typed_config": limit}]}
 
 
 def _dynamic_resources() -> dict[str, Any]:

@@ -32,7 +32,7 @@ class AgentState:
         self.certificate_expires: float | None = None
         """When, in seconds since 1970; None while there is none."""
         self.envoy = False
-        """Envoy's process is there. Whether it serves, its admin interface says."""
+        """Envoy runs, and its admin interface has answered. Whether it serves now, that says."""
         self.draining = False
         """The end has begun: connections drain."""
         self.obstacle = "starting"

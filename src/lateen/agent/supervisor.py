@@ -20,7 +20,7 @@ from lateen.agent.state import AgentState
 
 __all__ = ["Supervisor"]
 
-_LOOK: Final = 0.1
+_LOOK: Final = 0.05
 """Seconds between two looks whether a new Envoy answers."""
 _LOOK_AT_CONNECTIONS: Final = 1.0
 _ADOPTED_ANSWERS: Final = 1.0
@@ -65,6 +65,11 @@ class Supervisor:
             self._tell(event)
             for action in actions:
                 if isinstance(action, life.Exit):
+                    if action.status:
+                        command = " ".join(self._settings.envoy)
+                        self._log.error(
+                            f"Envoy does not take its bootstrap; its own words are above. It was: {command}"
+                        )
                     return action.status
                 self._do(action)
 
@@ -116,12 +121,12 @@ class Supervisor:
             live = False
         self.send(life.Adopted(live))
         self._watch(envoy)
+        self.state.envoy = live
         if not live:
             self._task(self._until_live())
 
     def _watch(self, envoy: Process) -> None:
         self._envoy = envoy
-        self.state.envoy = True
         self._task(self._until_ended(envoy))
 
     async def _until_ended(self, envoy: Process) -> None:
@@ -140,6 +145,7 @@ class Supervisor:
             except AdminError:
                 await asyncio.sleep(_LOOK)
             else:
+                self.state.envoy = True
                 self.send(life.Live())
                 return
 
@@ -204,13 +210,8 @@ class Supervisor:
         self.state.draining = phase in (life.Phase.DRAINING, life.Phase.STOPPING, life.Phase.ENDED)
         match event:
             case life.EnvoyEnded(status, age):
-                say = self._log.info if self.state.draining and self._lifecycle.live else self._log.error
+                say = self._log.info if self.state.draining else self._log.error
                 say(f"Envoy has ended after {age:.0f} s{_how(status)}")
-                if phase is life.Phase.ENDED and not self._lifecycle.live:
-                    command = " ".join(self._settings.envoy)
-                    self._log.error(
-                        f"Envoy does not take its bootstrap; what it says is above. Its command was: {command}"
-                    )
             case life.End():
                 self._log.info(f"the end is asked for: {phase.value}")
 

@@ -1,0 +1,88 @@
+"""How a pod ends: requests under way are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import ssl
+import time
+
+import aiohttp
+
+
+async def _slow(running, seconds: float) -> int:
+    context = ssl.create_default_context(cadata=running.control_plane.roots_pem())
+    headers = {"x-answer-delay": str(seconds)}
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session,
+        session.get(f"https://localhost:{running.port}/", headers=headers) as answer,
+    ):
+        await answer.read()
+        return answer.status
+
+
+async def _arrived(running) -> None:
+    """The slow request is under way."""
+    await running.until(lambda: _active(running.agent) > 0)
+
+
+def _active(agent) -> int:
+    text = agent.get(agent.admin_port, "/clusters?format=text")[1]
+    return sum(int(line.rpartition("::")[2]) for line in text.splitlines() if "app::" in line and "rq_active" in line)
+
+
+async def test_requests_under_way_are_answered_before_the_end(pod):
+    async with pod(proxy_config={"terminationDrainDuration": "3s"}) as running:
+        await running.ready()
+        request = asyncio.create_task(_slow(running, 1.5))
+        await _arrived(running)
+        began = time.monotonic()
+        running.agent.signal(signal.SIGTERM)
+        await running.until(lambda: running.agent.get(running.agent.status_port, "/healthz/ready")[0] == 503)
+        assert await request == 200
+        assert await asyncio.to_thread(running.agent.ended) == 0
+        assert 2.9 < time.monotonic() - began < 6
+
+
+async def test_with_nobody_connected_it_need_not_wait(pod):
+    environment = {"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true", "MINIMUM_DRAIN_DURATION": "0s"}
+    async with pod(environment=environment, proxy_config={"terminationDrainDuration": "60s"}) as running:
+        await running.ready()
+        request = asyncio.create_task(_slow(running, 2))
+        await _arrived(running)
+        running.agent.signal(signal.SIGTERM)
+        await running.until(lambda: "connections are open still" in running.agent.log())
+        assert await request == 200
+        assert await asyncio.to_thread(running.agent.ended) == 0
+
+
+async def test_a_second_signal_does_not_wait(pod):
+    async with pod(proxy_config={"terminationDrainDuration": "60s"}) as running:
+        await running.ready()
+        running.agent.signal(signal.SIGTERM)
+        await running.until(lambda: "connections drain" in running.agent.log())
+        running.agent.signal(signal.SIGTERM)
+        assert await asyncio.to_thread(running.agent.ended, 10) == 0
+
+
+async def test_an_agent_that_is_killed_while_connections_drain_does_not_prolong_that(pod):
+    async with pod(proxy_config={"terminationDrainDuration": "4s"}) as running:
+        await running.ready()
+        agent = running.agent
+        began = time.monotonic()
+        agent.signal(signal.SIGTERM)
+        await running.until(lambda: "connections drain" in agent.log())
+        await asyncio.sleep(0.5)
+        os.kill(agent.agent, signal.SIGKILL)
+        assert await asyncio.to_thread(agent.ended) == 0
+        assert 3.9 < time.monotonic() - began < 6.5
+        assert agent.envoy == 0
+
+
+async def test_an_application_may_end_its_proxy(pod):
+    async with pod(proxy_config={"terminationDrainDuration": "0s"}) as running:
+        await running.ready()
+        agent = running.agent
+        assert (await asyncio.to_thread(agent.get, agent.status_port, "/quitquitquit", "POST"))[0] == 200
+        assert await asyncio.to_thread(agent.ended) == 0
