@@ -12,6 +12,7 @@ from lateen.translate.endpoints import assignments
 from lateen.translate.listeners import gateway as gateway_listeners
 from lateen.translate.listeners import inbound as inbound_listeners
 from lateen.translate.listeners import outbound as outbound_listeners
+from lateen.translate.listeners.dns import dns_listing
 from lateen.translate.patches.apply import patched
 from lateen.translate.patches.extensions import extensions
 from lateen.translate.resource import Recipe, ResourceType
@@ -46,7 +47,7 @@ def _listing(db: Reader, type_: ResourceType, view: View) -> tuple[Recipe, ...]:
         case ResourceType.EDS, OutboundView() | GatewayView():
             return assignments.listing(db, view)
         case ResourceType.LDS, OutboundView():
-            return outbound_listeners.listing(db, view)
+            return outbound_listeners.listing(db, view) + dns_listing(db, view)
         case ResourceType.LDS, InboundView():
             return inbound_listeners.listing(db, view)
         case ResourceType.LDS, GatewayView():
