@@ -132,6 +132,7 @@ class Certificates:
         first = not self._state.certificate and self._validity is None
         self._validity = validity
         self._state.certificate = True
+        self._state.certificate_expires = None if validity is None else validity.end
         self._state.obstacle = ""
         if first:
             self._on_first()
