@@ -284,6 +284,34 @@ peer_authentications = _object(
         mtls=st.sampled_from(({"mode": "STRICT"}, {"mode": "PERMISSIVE"}, {"mode": "DISABLE"})),
     ),
 )
+authorization_policies = _object(
+    "security.istio.io/v1",
+    "AuthorizationPolicy",
+    _some(
+        {
+            "selector": st.sampled_from(({"matchLabels": {"app": "web"}}, {"matchLabels": {"version": "v2"}})),
+            "action": st.sampled_from(("ALLOW", "DENY")),
+        },
+        rules=st.lists(
+            st.sampled_from(
+                (
+                    {},
+                    {"from": [{"source": {"principals": ["cluster.local/ns/a/sa/web", "*"], "namespaces": ["b*"]}}]},
+                    {"to": [{"operation": {"methods": ["GET"], "paths": ["/a/{*}", "/b*"], "ports": ["8080"]}}]},
+                    {
+                        "when": [
+                            {"key": "request.headers[x]", "notValues": ["1"]},
+                            {"key": "source.ip", "values": ["::1"]},
+                        ]
+                    },
+                    {"from": [{"source": {"requestPrincipals": ["*"]}}]},
+                )
+            ),
+            min_size=1,
+            max_size=2,
+        ),
+    ),
+)
 workload_entries = _object(
     "networking.istio.io/v1",
     "WorkloadEntry",
@@ -323,6 +351,7 @@ objects = st.one_of(
     sidecars,
     gateways,
     peer_authentications,
+    authorization_policies,
     workload_entries,
     envoy_filters,
 )
