@@ -8,6 +8,7 @@ Source: `k8s.io/kubelet/pkg/cri/streaming/portforward`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import socket
 from typing import Final, NamedTuple
@@ -49,7 +50,6 @@ async def ask(client: Client, pod: Pod, port: int, path: str, *, method: str = "
 async def _exchange(client: Client, pod: Pod, port: int, method: str, path: str, body: bytes) -> tuple[int, bytes]:
     ours, theirs = socket.socketpair()
     with theirs:
-        theirs.settimeout(_SECONDS)
         carrying = asyncio.create_task(carry(client, pod, port, *(await asyncio.open_connection(sock=ours))))
         try:
             return await asyncio.to_thread(_speak, theirs, port, method, path, body)
@@ -59,14 +59,17 @@ async def _exchange(client: Client, pod: Pod, port: int, method: str, path: str,
             raise PodUnreachable(await carrying or f"{pod}: port {port}: {problem}") from problem
         finally:
             # A thread that still reads is told that nothing more comes.
-            theirs.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                theirs.shutdown(socket.SHUT_RDWR)
             carrying.cancel()
             await asyncio.gather(carrying, return_exceptions=True)
 
 
 def _speak(connected: socket.socket, port: int, method: str, path: str, body: bytes) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("localhost", port)
-    connection.sock = connected
+    # It closes what it is given.
+    connection.sock = connected.dup()
+    connection.sock.settimeout(_SECONDS)
     connection.request(method, path, body=body or None, headers={"Connection": "close"})
     answer = connection.getresponse()
     content = answer.read(MAX_ANSWER + 1)
