@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from typing import Any
 
 import grpc
@@ -44,6 +45,17 @@ async def test_tcp_echo_prefixes_whole_lines_on_every_port() -> None:
         idle, _ = await asyncio.open_connection(LOOPBACK, ports[0])
         await asyncio.sleep(0.05)
     assert await asyncio.wait_for(idle.read(), 10) == b"", "the end of the server is the end of its connections"
+
+
+async def test_netcat_sends_its_input_and_shows_what_comes_back() -> None:
+    async with listening([0], "one", host=LOOPBACK) as ports:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "lateen.samples.nc", LOOPBACK, str(ports[0])),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await asyncio.wait_for(process.communicate(b"world\n"), 30)
+        assert (process.returncode, out) == (0, b"one world\n")
 
 
 def test_tcp_echo_ports_are_joined_by_commas() -> None:
