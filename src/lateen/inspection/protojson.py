@@ -17,7 +17,7 @@ _AS_IT_IS: Final = frozenset(
 def camel(data: Any, message: str, *, known: bool = False) -> Any:
     """JSON data of a message (its full name) with `lowerCamelCase` names. Keys of maps stay.
 
-    Fields that the installed types lack, which are older than Envoy's, stay as they are; with `known` they are left out.
+    Fields that the installed types lack, which are older than Envoy's, stay as they are; `known` leaves them out.
     """
     found = message_class(message)
     return data if found is None else _Walk(known).message(data, found.DESCRIPTOR)
