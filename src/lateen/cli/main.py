@@ -13,8 +13,10 @@ _COMMANDS: Final = (
     "cluster",
     "crds",
     "dashboard",
+    "experimental",
     "install",
     "istiod",
+    "kube-inject",
     "manifest",
     "profile",
     "proxy-config",
@@ -29,7 +31,14 @@ _COMMANDS: Final = (
 """Each is in the module of its name, with `_` for `-`."""
 
 
-_ALIASES: Final = {"pc": "proxy-config", "ps": "proxy-status", "dash": "dashboard", "d": "dashboard"}
+_ALIASES: Final = {
+    "x": "experimental",
+    "exp": "experimental",
+    "pc": "proxy-config",
+    "ps": "proxy-status",
+    "dash": "dashboard",
+    "d": "dashboard",
+}
 
 
 class _Root(click.Group):
