@@ -71,6 +71,7 @@ def _cluster(port: int) -> dict[str, Any]:
     endpoint = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}}
     return {
         "name": "app",
+        "alt_stat_name": "outbound|80||app.shop.svc.cluster.local;",
         "type": "STATIC",
         "connect_timeout": "1s",
         "load_assignment": {"cluster_name": "app", "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]},
@@ -88,7 +89,7 @@ def _listener(port: int, agent: AgentProcess) -> dict[str, Any]:
     router = {"@type": f"{_EXTENSIONS}filters.http.router.v3.Router"}
     manager = {
         "@type": f"{_EXTENSIONS}filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "inbound;",
+        "stat_prefix": "inbound_0.0.0.0_80;",
         "route_config": {"virtual_hosts": [{"name": "app", "domains": ["*"], "routes": routes}]},
         "http_filters": [{"name": "envoy.filters.http.router", "typed_config": router}],
     }

@@ -30,6 +30,24 @@ async def test_a_pod_becomes_ready(pod):
         assert "envoy_server_live" in text
 
 
+async def test_names_within_statistics_become_labels(pod):
+    matcher = {"inclusionPrefixes": ["cluster.outbound", "http.inbound", "listener."]}
+    async with pod(proxy_config={"proxyStatsMatcher": matcher}) as running:
+        await running.ready()
+        async with running.load() as load:
+            while load.good < 1:
+                await asyncio.sleep(0.02)
+        agent = running.agent
+        _, text = await asyncio.to_thread(agent.get, agent.admin_port, "/stats/prometheus")
+        for expected in (
+            'envoy_cluster_upstream_cx_total{cluster_name="xds-grpc"}',
+            'envoy_cluster_upstream_rq{response_code="200",cluster_name="outbound|80||app.shop.svc.cluster.local"}',
+            'envoy_http_downstream_rq_total{http_conn_manager_prefix="inbound_0.0.0.0_80"}',
+            f'envoy_listener_downstream_cx_total{{listener_address="127.0.0.1_{running.port}"}}',
+        ):
+            assert expected in text
+
+
 async def test_keys_are_rsa_where_that_is_asked_for(pod):
     async with pod(environment={"WORKLOAD_RSA_KEY_SIZE": "3072"}) as running:
         await running.ready()
