@@ -96,7 +96,7 @@ def test_names_that_the_server_makes_and_namespaces_of_the_request(validation: V
         (None, "DELETE"),
         (routes(http="bad"), "DELETE"),
         ("text", "CREATE"),
-        ({"apiVersion": "v1", "kind": "Pod"}, "CREATE"),
+        ({"apiVersion": "example.com/v1", "kind": "Thing"}, "CREATE"),
     ],
 )
 def test_what_is_not_to_be_judged_passes(validation: Validation, obj: Any, operation: str) -> None:
