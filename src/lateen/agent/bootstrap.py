@@ -18,8 +18,9 @@ _TYPES: Final = "type.googleapis.com/"
 _EXTENSIONS: Final = f"{_TYPES}envoy.extensions."
 _MANY: Final = 100_000
 _MOST_CONNECTIONS: Final = "overload.global_downstream_max_connections"
-_EVICTION: Final = "600s"
-"""How long a statistic with labels of its own (of one peer, say) stays that nobody counts any more."""
+_EVICTION: Final = "12600s"
+"""How long a statistic with labels of its own (of one peer, say) stays that nobody counts any more. Envoy wants a
+multiple of the flush interval, which users may set (bootstrapOverride): of all usual ones up to 5 minutes this is one."""
 
 
 class Network(NamedTuple):

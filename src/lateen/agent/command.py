@@ -45,7 +45,8 @@ def main(arguments: list[str]) -> int:
     parsed = parse(arguments)
     log = Log(LogSettings(parsed.level, parsed.as_json))
     try:
-        settings, environment = prepare(parsed, dict(os.environ), os.getcwd(), log)
+        addresses = pod_addresses(os.environ.get("INSTANCE_IP", ""))
+        settings, environment = prepare(parsed, dict(os.environ), addresses, os.getcwd(), log)
     except (ValueError, OSError) as problem:
         log.error(str(problem))
         return 1
@@ -54,9 +55,11 @@ def main(arguments: list[str]) -> int:
 
 
 def prepare(
-    arguments: Arguments, environment: Mapping[str, str], root: str, log: Log
+    arguments: Arguments, environment: Mapping[str, str], addresses: tuple[str, ...], root: str, log: Log
 ) -> tuple[AgentSettings, dict[str, str]]:
-    """Writes the bootstrap; gives what the agent is to know, and its environment. Relative paths start from `root`.
+    """Writes the bootstrap; gives what the agent is to know, and its environment.
+
+    `addresses` are the pod's, its own first. Relative paths start from `root`.
 
     Raises ValueError for settings that make no sense or are not supported, OSError when files cannot be written.
     """
@@ -67,7 +70,7 @@ def prepare(
     refuse(environment)
     if _is_socket(os.path.join(root, _SOCKET)):
         raise ValueError(f"{_SOCKET} is there: identities by an SDS socket are not supported yet by this version")
-    pod = _pod(arguments, environment, root)
+    pod = _pod(arguments, environment, addresses, root)
     config = _annotated(config, arguments, pod.annotations)
     directory = os.path.normpath(os.path.join(root, config.config_path))
     os.makedirs(directory, mode=0o755, exist_ok=True)
@@ -96,8 +99,7 @@ def prepare(
     return settings, {**environment, **own}
 
 
-def _pod(arguments: Arguments, environment: Mapping[str, str], root: str) -> Pod:
-    addresses = pod_addresses(environment.get("INSTANCE_IP", ""))
+def _pod(arguments: Arguments, environment: Mapping[str, str], addresses: tuple[str, ...], root: str) -> Pod:
     if not addresses:
         raise ValueError("INSTANCE_IP is not set, and no interface has an address")
     if not environment.get("POD_NAME") or not environment.get("POD_NAMESPACE"):
