@@ -20,7 +20,7 @@ _MANY: Final = 100_000
 _MOST_CONNECTIONS: Final = "overload.global_downstream_max_connections"
 _EVICTION: Final = "12600s"
 """How long a statistic with labels of its own (of one peer, say) stays that nobody counts any more. Envoy wants a
-multiple of the flush interval, which users may set (bootstrapOverride): of all usual ones up to 5 minutes this is one."""
+multiple of the flush interval, which users may set (bootstrapOverride): this is one of all usual ones to 5 minutes."""
 
 
 class Network(NamedTuple):
