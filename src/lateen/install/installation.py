@@ -168,6 +168,9 @@ def _judge_values(operator: Operator) -> Iterable[Fault]:
     """As injection will: it reads the same values."""
     for fault in parse_values(injector_values(operator))[1]:
         yield msgspec.structs.replace(fault, path=f"values.{fault.path}".rstrip("."))
+    provider = operator.values.global_.pilot_cert_provider
+    if provider != "istiod":
+        yield error("values.global.pilotCertProvider", f"only istiod is supported by this version, got {provider!r}")
     if operator.values.global_.sds.token.aud != "istio-ca":
         yield warning("values.global.sds.token.aud", "the control plane takes tokens for the audience istio-ca")
 

@@ -18,6 +18,10 @@ _PROXY: Final = "values.global.proxy."
 _WITHOUT_EFFECT: Final[Mapping[str, str]] = {
     "unvalidatedValues": "unknown to the model: write what you mean under values",
     "defaultRevision": "write values.defaultRevision",
+    "components.base.namespace": "definitions are in no namespace",
+    "components.base.hub": "definitions have no image",
+    "components.base.tag": "definitions have no image",
+    "components.pilot.namespace": "write spec.namespace",
     "values.profile": "write spec.profile",
     "values.ownerName": "objects are owned by the installation that made them",
     "values.compatibilityVersion": _LATER,
@@ -121,7 +125,7 @@ def _items(value: Mapping[str, Any], path: str, faults: list[Fault]) -> Iterator
         elif where in _WITHOUT_EFFECT:
             if item not in (None, {}, [], "", False):
                 faults.append(warning(where, _WITHOUT_EFFECT[where]))
-        elif isinstance(item, dict) and where.startswith("values") and where.count(".") < 4:
+        elif isinstance(item, dict) and where.startswith(("values", "components")) and where.count(".") < 4:
             yield key, _kept(item, where, faults)
         else:
             yield key, item

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.unit.install.descriptions import Objects, described
 
 from lateen.api.mesh.parse import parse_mesh_config, parse_mesh_networks
 from lateen.api.schema.fault import Severity
@@ -16,6 +15,7 @@ from lateen.injection.configuration import parse_injection
 from lateen.install.cluster.places import STEPS, path_of, place_of
 from lateen.install.names import COMPONENT, COMPONENTS, OWNER, REVISION
 from lateen.install.rendering.objects import render
+from lateen.testing.installations import Objects, described
 
 _DESCRIPTIONS = [
     (),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
+
+import msgspec
 
 from lateen.api.mesh.parse import parse_mesh_config
 from lateen.injection.gateway_pod import GatewayPod, gateway_pod
@@ -10,15 +13,17 @@ from lateen.install.names import INGRESS, owner_labels, pod_labels
 from lateen.install.rendering.mesh import mesh_config_text
 from lateen.install.rendering.scaling import autoscaler, budget
 from lateen.install.values.gateway import Gateway
+from lateen.install.values.kubernetes import ServicePort
 from lateen.install.values.operator import GatewayComponent, Operator
+from lateen.install.values.values import Values
 
 _INGRESS_PORTS: Final = (
-    ("status-port", 15021, 15021),
-    ("http2", 80, 8080),
-    ("https", 443, 8443),
+    ServicePort(name="status-port", port=15021),
+    ServicePort(name="http2", port=80, target_port=8080),
+    ServicePort(name="https", port=443, target_port=8443),
 )
 _READINESS: Final = {"initialDelaySeconds": 1, "periodSeconds": 2, "timeoutSeconds": 1, "failureThreshold": 30}
-_EGRESS_PORTS: Final = (("http2", 80, 8080), ("https", 443, 8443))
+_EGRESS_PORTS: Final = _INGRESS_PORTS[1:]
 
 
 def gateway_objects(
@@ -72,14 +77,13 @@ class _Gateway:
         return found
 
     def _ports(self) -> list[dict[str, Any]]:
-        if self._component.k8s.service is not None and "ports" in self._component.k8s.service:
-            ports = self._component.k8s.service["ports"]
-        else:
-            ports = self._values.ports
+        chosen = self._component.k8s.service
+        ports: Sequence[ServicePort] = self._values.ports
+        if chosen is not None and chosen.ports is not None:
+            ports = chosen.ports
         if not ports:
-            table = _INGRESS_PORTS if self._is_ingress else _EGRESS_PORTS
-            ports = [{"name": name, "port": port, "targetPort": target} for name, port, target in table]
-        return [{"protocol": "TCP", **port} for port in ports]
+            ports = _INGRESS_PORTS if self._is_ingress else _EGRESS_PORTS
+        return [port.render() for port in ports]
 
     def _service(self) -> dict[str, Any]:
         values = self._values
@@ -136,7 +140,7 @@ class _Gateway:
                 network=values.env.get("ISTIO_META_NETWORK", ""),
             ),
             mesh,
-            self._operator.values,
+            self._values_of_images(),
         )
         pod = template["spec"]
         pod["containers"][0]["readinessProbe"] |= _READINESS
@@ -153,11 +157,17 @@ class _Gateway:
         self._mount(pod)
         return template
 
+    def _values_of_images(self) -> Values:
+        component, values = self._component, self._operator.values
+        hub, tag = component.hub or values.global_.hub, component.tag or values.global_.tag
+        return msgspec.structs.replace(values, global_=msgspec.structs.replace(values.global_, hub=hub, tag=tag))
+
     def _container_ports(self) -> list[dict[str, Any]]:
         """What the Service's ports lead to, each once."""
         found: dict[tuple[int, str], None] = {}
         for port in self._ports():
-            target = port.get("targetPort", port["port"])
+            target = port["targetPort"]
+            # A target by name is a port that something else of the pod declares.
             if isinstance(target, int):
                 found[target, port["protocol"]] = None
         return [{"containerPort": number, "protocol": protocol} for number, protocol in found]

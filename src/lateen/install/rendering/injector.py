@@ -14,7 +14,9 @@ from lateen.install.values.operator import Operator
 def injector_values(operator: Operator) -> dict[str, Any]:
     """The values that injection reads, with every default: templates of users read them too."""
     everything = explicit(operator.values)
+    old = {"istio_cni": everything["istio_cni"]} if "istio_cni" in everything else {}
     return {
+        **old,
         "global": everything["global"],
         "sidecarInjectorWebhook": everything["sidecarInjectorWebhook"],
         "revision": everything["revision"],

@@ -19,9 +19,7 @@ def with_settings(objects: list[dict[str, Any]], settings: KubernetesSettings, c
                 _deployment(each["spec"], settings, container)
             case "Service":
                 if settings.service is not None:
-                    each["spec"] = merged(each["spec"], explicit(settings.service))
-                    for port in each["spec"]["ports"]:
-                        port.setdefault("protocol", "TCP")
+                    each["spec"] = merged(each["spec"], settings.service.render())
                 _annotate(each["metadata"], settings.service_annotations)
             case "HorizontalPodAutoscaler":
                 if settings.hpa_spec is not None:

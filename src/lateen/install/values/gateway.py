@@ -6,7 +6,7 @@ import msgspec
 
 from lateen.api.schema.message import AnyStruct, Message
 from lateen.injection.values import GatewaysValues
-from lateen.install.values.kubernetes import ResourceRequirements, Utilization
+from lateen.install.values.kubernetes import ResourceRequirements, ServicePort, Utilization
 
 
 class SecretVolume(Message, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class Gateway(Message, frozen=True, kw_only=True):
     """Of the Deployment and the Service. Default: that of the component."""
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     """Labels of the pods, by which Gateway resources select them; beside `app` and `istio`."""
-    ports: tuple[AnyStruct, ...] = ()
+    ports: tuple[ServicePort, ...] = ()
     """Ports of the Service, all of them. Default: docs/install.md, Gateways."""
     type: str = ""
     """Of the Service. Default: LoadBalancer for ingress, ClusterIP for egress."""

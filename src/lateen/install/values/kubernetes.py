@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from lateen.api.schema.message import AnyStruct, Message
+from lateen.api.schema.message import AnyStruct, Message, PortNumber
 
 
 class ResourceRequirements(Message, frozen=True, kw_only=True):
@@ -26,3 +26,24 @@ class Utilization(Message, frozen=True, kw_only=True):
 
     target_average_utilization: int | None = None
     """Percent of what is requested."""
+
+
+class ServicePort(Message, frozen=True, kw_only=True):
+    """Kubernetes' ServicePort."""
+
+    name: str = ""
+    """Of the port; with more than one port each needs one."""
+    port: PortNumber
+    """On which the Service listens."""
+    target_port: int | str | None = None
+    """Of the pods. Default: the same."""
+    protocol: str = "TCP"
+    """TCP, UDP or SCTP."""
+    node_port: PortNumber | None = None
+    """On every node, for the types NodePort and LoadBalancer."""
+    app_protocol: str = ""
+    """What is spoken there: `http`, `https`, `tcp`."""
+
+    def render(self) -> dict[str, Any]:
+        found: dict[str, Any] = msgspec.to_builtins(self)
+        return {"targetPort": self.port, "protocol": self.protocol, **found}

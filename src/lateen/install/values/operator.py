@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from lateen.api.schema.message import AnyStruct, Message
-from lateen.install.values.kubernetes import ResourceRequirements
+from lateen.api.schema.message import AnyStruct, Message, PortNumber
+from lateen.install.values.kubernetes import ResourceRequirements, ServicePort
 from lateen.install.values.values import Values
 
 API_VERSION: Final = "install.istio.io/v1alpha1"
@@ -34,6 +34,49 @@ class Overlay(Message, frozen=True, kw_only=True):
     """Of the object."""
     patches: tuple[Patch, ...] = ()
     """One after the other."""
+
+
+class ServiceSettings(Message, frozen=True, kw_only=True):
+    """`spec` of a Service, as Kubernetes has it: what is said goes over what is there."""
+
+    ports: tuple[ServicePort, ...] | None = None
+    """All ports: they replace those that are there."""
+    type: str = ""
+    """ClusterIP, NodePort or LoadBalancer."""
+    selector: dict[str, str] = msgspec.field(default_factory=dict)
+    """Further labels of the pods."""
+    cluster_ip: str = msgspec.field(default="", name="clusterIP")
+    """Its address in the cluster."""
+    external_ips: tuple[str, ...] = msgspec.field(default=(), name="externalIPs")
+    """Further addresses."""
+    external_traffic_policy: str = ""
+    """`Local` keeps the clients' addresses."""
+    internal_traffic_policy: str = ""
+    """`Local`: within a node."""
+    health_check_node_port: PortNumber | None = None
+    """With `externalTrafficPolicy: Local`."""
+    ip_families: tuple[str, ...] = ()
+    """IPv4, IPv6."""
+    ip_family_policy: str = ""
+    """SingleStack, PreferDualStack or RequireDualStack."""
+    load_balancer_class: str = ""
+    """Which load balancer."""
+    load_balancer_ip: str = msgspec.field(default="", name="loadBalancerIP")
+    """Its address."""
+    load_balancer_source_ranges: tuple[str, ...] = ()
+    """CIDRs that may come in."""
+    allocate_load_balancer_node_ports: bool | None = None
+    """False: none."""
+    publish_not_ready_addresses: bool = False
+    """Pods that are not ready count too."""
+    session_affinity: str = ""
+    """ClientIP or None."""
+
+    def render(self) -> dict[str, Any]:
+        found: dict[str, Any] = msgspec.to_builtins(self)
+        if self.ports is not None:
+            found["ports"] = [port.render() for port in self.ports]
+        return found
 
 
 class KubernetesSettings(Message, frozen=True, kw_only=True):
@@ -65,8 +108,8 @@ class KubernetesSettings(Message, frozen=True, kw_only=True):
     """Of the component's container; each of requests and limits, by resource, over what is there."""
     security_context: AnyStruct | None = None
     """Of the pods."""
-    service: AnyStruct | None = None
-    """`spec` of the Service, field by field over what is there; `ports` replaces all ports."""
+    service: ServiceSettings | None = None
+    """`spec` of the Service, field by field over what is there."""
     service_annotations: dict[str, str] = msgspec.field(default_factory=dict)
     """Of the Service."""
     strategy: AnyStruct | None = None
@@ -79,13 +122,42 @@ class KubernetesSettings(Message, frozen=True, kw_only=True):
     """Further mounts of the component's container."""
 
 
+class BaseSettings(Message, frozen=True, kw_only=True):
+    """`components.base.k8s`: of definitions there is nothing else to set."""
+
+    overlays: tuple[Overlay, ...] = ()
+    """Changes of any of them."""
+
+
+class BaseComponent(Message, frozen=True, kw_only=True):
+    """The definitions of the mesh's kinds."""
+
+    enabled: bool = False
+    """Whether they are installed."""
+    k8s: BaseSettings = msgspec.field(default=BaseSettings(), name="k8s")
+    """Kubernetes' own settings."""
+
+
+class LaterComponent(Message, frozen=True, kw_only=True):
+    """A component that this version does not have: to enable it is an error."""
+
+    enabled: bool = False
+    """Whether it would be installed."""
+    namespace: str = ""
+    """Where it would be."""
+    hub: str = ""
+    """Of its image."""
+    tag: str = ""
+    """Of its image."""
+    k8s: AnyStruct = msgspec.field(default_factory=dict, name="k8s")
+    """Kubernetes' own settings."""
+
+
 class Component(Message, frozen=True, kw_only=True):
-    """A component of which there is one."""
+    """A component with pods."""
 
     enabled: bool = False
     """Whether it is installed."""
-    namespace: str = ""
-    """Where, if not in the namespace of the control plane."""
     hub: str = ""
     """Where its image is, if not where all are."""
     tag: str = ""
@@ -97,6 +169,8 @@ class Component(Message, frozen=True, kw_only=True):
 class GatewayComponent(Component, frozen=True, kw_only=True):
     """A gateway."""
 
+    namespace: str = ""
+    """Where, if not in the namespace of the control plane."""
     name: str = ""
     """Of its Deployment and Service; gateways of one list are told apart by it and by their namespace."""
     label: dict[str, str] = msgspec.field(default_factory=dict)
@@ -106,15 +180,15 @@ class GatewayComponent(Component, frozen=True, kw_only=True):
 class Components(Message, frozen=True, kw_only=True):
     """`spec.components`."""
 
-    base: Component = Component()
+    base: BaseComponent = BaseComponent()
     """Definitions of kinds, and what a cluster has once."""
     pilot: Component = Component()
     """The control plane."""
-    cni: Component = Component()
+    cni: LaterComponent = LaterComponent()
     """The CNI plugin on nodes."""
-    ztunnel: Component = Component()
+    ztunnel: LaterComponent = LaterComponent()
     """The proxy on nodes."""
-    istiod_remote: Component = Component()
+    istiod_remote: LaterComponent = LaterComponent()
     """What a cluster needs whose control plane is elsewhere."""
     ingress_gateways: tuple[GatewayComponent, ...] = ()
     """Gateways for traffic from outside."""
