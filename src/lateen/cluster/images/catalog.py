@@ -66,6 +66,7 @@ def placeholders() -> dict[str, str]:
     return {
         "{python}": sys.executable,
         "{python_directory}": str(Path(sys.base_prefix) / "bin"),
+        "{commands}": str(Path(sys.executable).parent),
         "{package}": str(Path(__file__).parents[2]),
     }
 
