@@ -25,7 +25,7 @@ for path in glob.glob('/proc/[0-9]*'):
         command = open(path + '/cmdline').read().replace(chr(0), ' ')
         size = sum(int(line.split()[1]) for line in open(path + '/smaps_rollup') if line.startswith('Pss:'))
         fields = open(path + '/stat').read().rpartition(')')[2].split()
-        print('envoy' if 'envoy/_bin' in command else 'agent' if 'pilot_agent' in command else '-',
+        print('envoy' if 'envoy/_bin' in command else 'agent' if 'lateen.agent' in command else '-',
               size, int(fields[11]) + int(fields[12]))
     except (OSError, ValueError):
         pass
@@ -102,8 +102,9 @@ def main() -> int:
 
     print("\nWho called whom, as the servers' proxies have seen it in the clients' certificates:")
     found = peers()
+    width = max((len(source) for source, _, _ in found), default=0)
     for source, destination, security in found:
-        print(f"  {security:12} {source:60} -> {destination}")
+        print(f"  {security:12} {source:{width}} -> {destination}")
 
     print("\nWhat each sidecar takes (memory shared with others counted by share):")
     print(f"  {'pod':34} {'agent':>9} {'Envoy':>9} {'CPU so far':>11}")

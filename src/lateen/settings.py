@@ -111,6 +111,9 @@ class IstiodSettings:
     """`DEFAULT_WORKLOAD_CERT_TTL` (`24h`): of certificates for which nothing is asked."""
     longest_life: timedelta = timedelta(days=90)
     """`MAX_WORKLOAD_CERT_TTL` (`2160h`): more is not issued."""
+    rotation_lag: timedelta = timedelta(days=1)
+    """`LATEEN_ROOT_ROTATION_LAG` (`24h`): how much longer than the longest life of a certificate each step of a root's
+    rotation takes: in that time every replica sees it, or signs no more."""
     run_directory: Path | None = None
     """`LATEEN_RUN_DIRECTORY`: where the sockets and the key of the TLS front are kept, in a new directory that nobody
     else can open. Memory-backed, if it can be. Default: where temporary files are."""
@@ -147,6 +150,7 @@ def read_istiod_settings(environment: Mapping[str, str] | None = None) -> Istiod
         root_life=read("CITADEL_SELF_SIGNED_CA_CERT_TTL", _life, defaults.root_life),
         default_life=read("DEFAULT_WORKLOAD_CERT_TTL", _life, defaults.default_life),
         longest_life=read("MAX_WORKLOAD_CERT_TTL", _life, defaults.longest_life),
+        rotation_lag=read("LATEEN_ROOT_ROTATION_LAG", _life, defaults.rotation_lag),
         run_directory=read("LATEEN_RUN_DIRECTORY", Path, defaults.run_directory),
     )
 

@@ -111,7 +111,7 @@ class MeshIdentity:
                 self.current,
                 namespace=settings.namespace,
                 root=RootTerms(lifetime=settings.root_life),
-                rotation=RotationTerms(longest=settings.longest_life),
+                rotation=RotationTerms(longest=settings.longest_life, lag=settings.rotation_lag),
                 organization=self.trust_domain,
             )
         except ValueError as error:

@@ -52,7 +52,7 @@ def mesh() -> Iterator[LocalMesh]:
             "--set", "profile=demo",
             "--set", f"meshConfig.defaultConfig.proxyMetadata.SECRET_TTL={LEAF_SECONDS}s",
             "--set", f"values.pilot.env.MAX_WORKLOAD_CERT_TTL={LEAF_SECONDS}s",
-            "--set", "values.pilot.env.LATEEN_ROOT_ROTATION_MARGIN=5s",
+            "--set", "values.pilot.env.LATEEN_ROOT_ROTATION_LAG=5s",
         )  # fmt: skip
         found.apply(_STRICT)
         found.kubectl("create", "namespace", NAMESPACE)

@@ -11,7 +11,7 @@ from lateen.testing.local_mesh import LocalMesh
 from lateen.testing.pod_processes import Process, processes
 
 NAMESPACE = "bookinfo"
-_ISTIOD, _AGENT, _ENVOY = "lateen.cli.pilot_discovery", "lateen.cli.pilot_agent proxy", "envoy/_bin/envoy"
+_ISTIOD, _AGENT, _ENVOY = "lateen.cli.pilot_discovery", "lateen.agent.keeper", "envoy/_bin/envoy"
 
 
 def the_process(pod: str, words: str) -> Process:
