@@ -8,9 +8,14 @@ from typing import Final
 from lateen.model.workload_names import canonical_name, canonical_revision
 
 PEER: Final = "peer"
-"""Names facts about the other end: of endpoints in `filter_metadata`, of clients in filter states (`peer.workload`)."""
+"""Names facts about the other end: of endpoints in `filter_metadata` (under `METADATA_KEYS`), of clients in filter
+states (`peer.workload`)."""
 FACTS: Final = ("workload", "namespace", "app", "version", "cluster", "service", "revision")
 """`service` and `revision` are the canonical ones."""
+METADATA_KEYS: Final[Mapping[str, str]] = {fact: fact[0] for fact in FACTS}
+"""What endpoints' metadata calls each fact: there are tens of thousands of endpoints."""
+DERIVED: Final[Mapping[str, tuple[str, ...]]] = {"service": ("app", "workload"), "revision": ("version",)}
+"""A fact that is the same as the first of these that is known is left out of endpoints' metadata."""
 FALLBACKS: Final[Mapping[str, str]] = {"revision": "latest"}
 """What stands for a fact that is not known, where that is not `unknown`."""
 
@@ -32,3 +37,13 @@ def peer_facts(workload: str, namespace: str, cluster: str, labels: Mapping[str,
         "revision": canonical_revision(labels),
     }
     return {fact: value for fact, value in found.items() if value}
+
+
+def endpoint_metadata(facts: Mapping[str, str]) -> dict[str, str]:
+    """What an endpoint's metadata says of `peer_facts`: as little as they can be told from."""
+    return {METADATA_KEYS[fact]: value for fact, value in facts.items() if value != _derived(fact, facts)}
+
+
+def _derived(fact: str, facts: Mapping[str, str]) -> str:
+    found = next((facts[each] for each in DERIVED.get(fact, ()) if each in facts), "")
+    return found or FALLBACKS.get(fact, "")

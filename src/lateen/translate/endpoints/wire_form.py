@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lateen.model.endpoint import Endpoint, Health, Locality
-from lateen.model.peer import PEER, peer_facts
+from lateen.model.peer import PEER, endpoint_metadata, peer_facts
 from lateen.model.proxy import Labels
 from lateen.translate.endpoints.groups import Group, Weighted
 from lateen.translate.wire import embedded, text, unsigned, varint
@@ -131,7 +131,11 @@ def _metadata(endpoint: Endpoint) -> bytes:
         )
     )
     tls = _MUTUAL_TLS if endpoint.mutual_tls else b""
-    return tls + _struct("istio", (("workload", workload),)) + (_struct(PEER, facts.items()) if facts else b"")
+    return (
+        tls
+        + _struct("istio", (("workload", workload),))
+        + (_struct(PEER, endpoint_metadata(facts).items()) if facts else b"")
+    )
 
 
 def _is_known(endpoint: Endpoint) -> bool:

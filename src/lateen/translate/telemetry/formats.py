@@ -18,6 +18,6 @@ def first_of(*commands: tuple[str, str], default: str = UNKNOWN) -> str:
     The default is a time in a form that has no time in it: no other command gives a constant. A matcher on the tag's
     value (`Tag.rules`) would do the same for three times the memory per listener.
     """
-    operators = [{"command": name, "param": argument} if argument else {"command": name} for name, argument in commands]
-    operators.append({"command": "START_TIME", "param": default})
+    constant = ("START_TIME", default)
+    operators = [{"command": name, "param": argument} if argument else name for name, argument in (*commands, constant)]
     return command("COALESCE", json.dumps({"operators": operators}, separators=(",", ":")))

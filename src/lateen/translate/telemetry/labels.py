@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from lateen.model.peer import FACTS, FALLBACKS, PEER, own_variable
+from lateen.model.peer import DERIVED, FACTS, FALLBACKS, METADATA_KEYS, PEER, own_variable
 from lateen.translate.telemetry.formats import UNKNOWN, command, first_of
 from lateen.translate.telemetry.stats_logger import Tag, replaced
 
@@ -46,8 +46,8 @@ def client_tags(*, fallback_to_host_header: bool) -> list[Tag]:
     tags = [Tag("reporter", "source"), *_own("source")]
     tags.append(Tag("source_principal", first_of(("UPSTREAM_LOCAL_URI_SAN", ""))))
     for fact in FACTS:
-        value = first_of(("UPSTREAM_METADATA", f"{PEER}:{fact}"), default=FALLBACKS.get(fact, UNKNOWN))
-        tags.append(Tag(f"destination_{_LABELS[fact]}", value))
+        sources = [("UPSTREAM_METADATA", f"{PEER}:{METADATA_KEYS[each]}") for each in (fact, *DERIVED.get(fact, ()))]
+        tags.append(Tag(f"destination_{_LABELS[fact]}", first_of(*sources, default=FALLBACKS.get(fact, UNKNOWN))))
     tags.append(Tag("destination_principal", first_of(("UPSTREAM_PEER_URI_SAN", ""))))
     header = (("REQ", ":authority"),) if fallback_to_host_header else ()
     for key, label in _SERVICE.items():

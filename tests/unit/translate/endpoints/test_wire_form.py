@@ -67,14 +67,13 @@ def built(name: str, groups: list[Group]) -> Any:
                 canonical = labels.get("app") or each.workload
                 revision = labels.get("version", "latest")
                 text = f"{each.workload};{each.namespace};{canonical};{revision};{each.cluster_id}"
+                # Canonical name and revision follow from these: nothing in these labels says otherwise.
                 facts = {
-                    "workload": each.workload,
-                    "namespace": each.namespace,
-                    "app": labels.get("app"),
-                    "version": labels.get("version"),
-                    "cluster": each.cluster_id,
-                    "service": canonical,
-                    "revision": revision,
+                    "w": each.workload,
+                    "n": each.namespace,
+                    "a": labels.get("app"),
+                    "v": labels.get("version"),
+                    "c": each.cluster_id,
                 }
                 member.metadata.filter_metadata["peer"].update({key: fact for key, fact in facts.items() if fact})
             else:
