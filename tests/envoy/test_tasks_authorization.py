@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -29,6 +30,7 @@ WORKLOADS = {
     "tcp-echo": "127.0.3.6",
 }
 INGRESS = "127.0.3.9"
+AS_AGENTS_DO = ("--drain-strategy", "immediate")
 
 BOOKINFO = """
 apiVersion: v1
@@ -213,7 +215,9 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         await stack.enter_async_context(mesh)
         listening = {"productpage": 2, "reviews": 2, "tcp-echo": 3}
         for name, address in WORKLOADS.items():
-            await mesh.proxy(name, listening.get(name, 1), namespace=namespaces[name], address=address)
+            await mesh.proxy(
+                name, listening.get(name, 1), namespace=namespaces[name], address=address, arguments=AS_AGENTS_DO
+            )
         # The sidecar of `sleep`, at loopback, and the gateway.
         await mesh.proxy("sleep", 3, namespace="foo")
         labels = {"istio": "ingressgateway", "app": "istio-ingressgateway"}
@@ -255,6 +259,24 @@ async def test_http_traffic(world: World) -> None:
     assert await world.book("productpage", "ratings") == 403, "another identity"
     assert await world.book("reviews", "details") == 403
     assert await world.book("reviews", "ratings", "POST") == 403
+
+
+async def test_connections_of_before(world: World) -> None:
+    """A pooled connection is told to close with its next answer: one request more, at most, by the policy of before."""
+    connection = http.client.HTTPConnection(WORKLOADS["productpage"], world.mesh.port("page"), timeout=10)
+
+    def ask() -> tuple[int, str | None]:
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, answer.getheader("connection")
+
+    with contextlib.closing(connection):
+        assert await asyncio.to_thread(ask) == (200, None)
+        world.mesh.apply("policies", policy("allow-nothing", "default", "{}"))
+        await world.until(world.page, 403)
+        assert await asyncio.to_thread(ask) in ((200, "close"), (403, "close"))
+        assert await asyncio.to_thread(ask) == (403, None), "a new connection"
 
 
 async def test_explicit_deny(world: World) -> None:

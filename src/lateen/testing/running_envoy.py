@@ -8,7 +8,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -99,8 +99,8 @@ def ads_bootstrap(
 class RunningEnvoy:
     """One Envoy process. All methods block: from a coroutine use `asyncio.to_thread`.
 
-    Use as a context manager. `environment` is added to a bare one. The bootstrap needs no `admin`; one is added at a
-    port of its own choice.
+    Use as a context manager. `environment` is added to a bare one, `arguments` to the command line. The bootstrap needs
+    no `admin`; one is added at a port of its own choice.
     """
 
     def __init__(
@@ -110,8 +110,10 @@ class RunningEnvoy:
         log_level: str = "info",
         concurrency: int = 1,
         environment: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
     ) -> None:
         self._bootstrap = dict(bootstrap)
+        self._arguments = tuple(arguments)
         self._level = log_level
         self._concurrency = concurrency
         self._environment = {"PATH": os.environ.get("PATH", ""), **(environment or {})}
@@ -131,7 +133,7 @@ class RunningEnvoy:
         command = [
             str(envoy_path()), "-c", str(place / "bootstrap.json"), "--disable-hot-restart", "-l", self._level,
             "--concurrency", str(self._concurrency), "--admin-address-path", str(place / "admin"),
-            "--file-flush-interval-msec", "50",
+            "--file-flush-interval-msec", "50", *self._arguments,
         ]  # fmt: skip
         with (place / "log").open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=self._environment)

@@ -7,7 +7,7 @@ import http.client
 import json
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple, Self
@@ -114,11 +114,12 @@ class TaskMesh:
         locality: Mapping[str, str] | None = None,
         facts: WorkloadFacts | None = None,
         metadata: Mapping[str, Any] | None = None,
+        arguments: Sequence[str] = (),
     ) -> RunningEnvoy:
         """Starts one that intercepts nothing; returns once so many of its listeners listen.
 
         `facts` are what its certificate and its environment say of it, as an authority and an agent do; `metadata` of
-        its node is added to what all have.
+        its node is added to what all have, `arguments` to its command line.
         """
         facts = facts or WorkloadFacts(workload=name, namespace=namespace)
         port = int(self._istiod.addresses["xds"].rpartition(":")[2])
@@ -136,7 +137,8 @@ class TaskMesh:
         node = f"{role}~{address}~{name}.{namespace}~{namespace}.svc.cluster.local"
         bootstrap = ads_bootstrap(node, port, metadata=metadata, locality=locality)
         own = {own_variable(fact): getattr(facts, fact) or FALLBACKS.get(fact, "unknown") for fact in FACTS}
-        envoy = RunningEnvoy({**bootstrap, "stats_flush_interval": "0.1s"}, environment=own)
+        bootstrap = {**bootstrap, "stats_flush_interval": "0.1s"}
+        envoy = RunningEnvoy(bootstrap, environment=own, arguments=arguments)
         await asyncio.to_thread(envoy.start)
         self._envoys.append(envoy)
         await asyncio.to_thread(
