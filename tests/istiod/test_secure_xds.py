@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime
 import ipaddress
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -158,6 +160,27 @@ async def test_streams_end_soon_after_sigterm(tmp_path: Path) -> None:
             # Not as if all had been said: the proxy is to connect again.
             with pytest.raises(grpc.aio.AioRpcError):
                 await until_ended(call)
+
+
+def test_the_front_dies_with_a_control_plane_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    arguments = ["--config-dir", str(tmp_path / "config"), *certificates(tmp_path)]
+    with IstiodProcess(*arguments) as istiod:
+        address = istiod.until_ready()["secure_xds"]
+        istiod.kill()
+        deadline = time.monotonic() + 20
+        while connects(address):
+            assert time.monotonic() < deadline, "it still listens"
+            time.sleep(0.02)
+
+
+def connects(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 async def until_ended(call: Any) -> None:

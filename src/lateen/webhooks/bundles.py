@@ -119,11 +119,14 @@ class WebhookBundles:
             if answer.status != 200:
                 return False
             for found in answer.body.get("items") or ():
+                if not self._ours(found):
+                    continue
                 patch = self._trust(found, bundle)
-                if patch:
-                    whole &= await self._patch(path, found, patch)
-                if path == VALIDATING and self._ours(found):
-                    validating.append(found)
+                trusting = await self._patch(path, found, patch) if patch else found
+                if trusting is None:
+                    whole = False
+                elif path == VALIDATING:
+                    validating.append(trusting)
         return await self._enforce(validating) and whole
 
     # --- trust ---------------------------------------------------------------------------------------------------
@@ -161,7 +164,7 @@ class WebhookBundles:
                 {"op": "add", "path": f"/webhooks/{index}/failurePolicy", "value": "Fail"}
                 for index in self._lenient(found)
             ]
-            whole &= await self._patch(VALIDATING, found, patch)
+            whole &= await self._patch(VALIDATING, found, patch) is not None
         return whole
 
     def _lenient(self, configuration: Mapping[str, Any]) -> list[int]:
@@ -186,16 +189,20 @@ class WebhookBundles:
 
     # --- writing -------------------------------------------------------------------------------------------------
 
-    async def _patch(self, path: str, found: Mapping[str, Any], patch: list[dict[str, Any]]) -> bool:
-        """Of the version that was seen alone: positions are of that version."""
+    async def _patch(
+        self, path: str, found: Mapping[str, Any], patch: list[dict[str, Any]]
+    ) -> Mapping[str, Any] | None:
+        """Of the version that was seen alone: positions are of that version. What it is now; None when it is not."""
         metadata = found["metadata"]
         name = str(metadata["name"])
         test = {"op": "test", "path": "/metadata/resourceVersion", "value": metadata.get("resourceVersion")}
         answer = await self._api.send("PATCH", f"{path}/{name}", body=[test, *patch], content_type=_JSON_PATCH)
         self._report(name, "" if answer.status in (200, 404, 409, 422) else answer.message)
-        if answer.status == 200:
-            _log.info("%s: %s", name, ", ".join(sorted({each["path"].rpartition("/")[2] for each in patch})))
-        return answer.status in (200, 404)
+        if answer.status != 200:
+            return None
+        _log.info("%s: %s", name, ", ".join(sorted({each["path"].rpartition("/")[2] for each in patch})))
+        changed: Mapping[str, Any] = answer.body
+        return changed
 
     def _report(self, what: str, problem: str) -> None:
         """Once for every new problem."""

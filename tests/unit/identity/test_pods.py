@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from lateen.identity.caller import CannotVerify
-from lateen.identity.pods import KubernetesPods
+from lateen.identity.caller import BoundPod, Caller, CannotVerify, Refused
+from lateen.identity.pods import KubernetesPods, facts_about
+from lateen.model.identity import PeerIdentity
 
 
 class Shown(NamedTuple):
@@ -50,3 +51,36 @@ async def test_there_is_none() -> None:
 async def test_who_cannot_be_asked_has_not_said_no(answer: Shown | Exception, said: str) -> None:
     with pytest.raises(CannotVerify, match=said):
         await KubernetesPods(Server(answer)).get("shop", "web-1")
+
+
+@pytest.mark.parametrize(
+    ("address", "stolen"),
+    [
+        ("10.0.0.1", False),  # its own
+        ("10.0.0.2", True),  # of another pod
+        ("192.168.0.1", False),  # of nobody that is known: translated on the way
+        ("", False),
+    ],
+)
+async def test_a_token_that_another_pod_shows_has_been_taken(address: str, stolen: bool) -> None:
+    body = {
+        "metadata": {"name": "web-1", "namespace": "shop", "uid": "u"},
+        "spec": {"serviceAccountName": "web"},
+        "status": {"phase": "Running", "podIP": "10.0.0.1"},
+    }
+    pods = KubernetesPods(Server(Shown(200, body)))
+    caller = Caller(PeerIdentity("shop", "web", "cluster.local"), BoundPod("web-1", "u"))
+    holders = {"10.0.0.1": "shop/web-1", "10.0.0.2": "shop/evil"}
+    attempt = facts_about(caller, pods, "c", address, lambda each: holders.get(each, ""))
+    if stolen:
+        with pytest.raises(Refused, match="comes from shop/evil"):
+            await attempt
+    else:
+        assert (await attempt).workload == "web-1"
+
+
+async def test_a_pod_without_an_address_yet_is_believed() -> None:
+    body = {"metadata": {"name": "web-1", "namespace": "shop", "uid": "u"}, "spec": {"serviceAccountName": "web"}}
+    pods = KubernetesPods(Server(Shown(200, body)))
+    caller = Caller(PeerIdentity("shop", "web", "cluster.local"), BoundPod("web-1", "u"))
+    assert await facts_about(caller, pods, "c", "10.0.0.2", lambda _: "shop/just-deleted")

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from lateen.testing.certificates import Authority
+from lateen.webhooks.server import WebhookLimits, WebhookServer
+
+FIRST, SECOND = Authority("first"), Authority("second")
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+async def echo(request: web.Request) -> web.Response:
+    return web.Response(text=str(len(await request.read())))
+
+
+@asynccontextmanager
+async def serving(handler: Handler = echo, limits: WebhookLimits | None = None) -> AsyncIterator[WebhookServer]:
+    server = WebhookServer("127.0.0.1", 0, [web.post("/inject", handler)], limits)
+    pair = FIRST.issue("127.0.0.1")
+    server.take(pair.certificate, pair.key)
+    async with server:
+        yield server
+
+
+def trusting(authority: Authority) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=authority.root)
+
+
+async def post(server: WebhookServer, body: bytes = b"x", authority: Authority = FIRST) -> tuple[int, str]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"https://127.0.0.1:{server.port}/inject", data=body, ssl=trusting(authority)) as answer,
+    ):
+        return answer.status, await answer.text()
+
+
+async def test_another_certificate_is_shown_to_new_connections_and_ends_none() -> None:
+    async with serving() as server, aiohttp.ClientSession() as session:
+        url, context = f"https://127.0.0.1:{server.port}/inject", trusting(FIRST)
+        async with session.post(url, data=b"12", ssl=context) as answer:
+            assert await answer.text() == "2"
+        pair = SECOND.issue("127.0.0.1")
+        server.take(pair.certificate, pair.key)
+        assert await post(server, authority=SECOND) == (200, "1")
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await post(server, authority=FIRST)
+        # The connection of before goes on.
+        async with session.post(url, data=b"123", ssl=context) as answer:
+            assert await answer.text() == "3"
+
+
+async def test_without_a_certificate_no_handshake_succeeds() -> None:
+    async with WebhookServer("127.0.0.1", 0, []) as server:
+        with pytest.raises(aiohttp.ClientError):
+            await post(server)
+
+
+async def test_what_is_too_large_is_refused() -> None:
+    async with serving(limits=WebhookLimits(largest=1000)) as server:
+        assert (await post(server, b"x" * 1000))[0] == 200
+        assert (await post(server, b"x" * 1001))[0] == 413
+
+
+async def test_what_takes_too_long_is_answered() -> None:
+    async def never(request: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with serving(never, WebhookLimits(seconds=0.1, at_once=1)) as server:
+        # Those that wait for their turn are answered in the same time.
+        assert [status for status, _ in await asyncio.gather(*(post(server) for _ in range(3)))] == [503] * 3
+
+
+async def test_a_fault_of_ours_is_told_without_its_words() -> None:
+    async def broken(request: web.Request) -> web.Response:
+        raise RuntimeError("secret")
+
+    async with serving(broken) as server:
+        status, text = await post(server)
+        assert status == 500
+        assert "secret" not in text
