@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import signal
 import stat
 import sys
 from collections.abc import Mapping
@@ -42,6 +43,8 @@ _KEEPER = "import sys; sys.path.append(sys.argv[1]); from lateen.agent.keeper im
 
 def main(arguments: list[str]) -> int:
     """Returns only when it cannot go on: the exit status."""
+    # The first process of a container loses signals that it neither handles nor blocks. The keeper takes them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
     parsed = parse(arguments)
     log = Log(LogSettings(parsed.level, parsed.as_json))
     try:

@@ -55,7 +55,9 @@ def main(descriptor: int) -> None:
 
 def _contents(descriptor: int) -> str:
     size = os.fstat(descriptor).st_size
-    return os.pread(descriptor, size, 0).decode()
+    text = os.pread(descriptor, size, 0).decode()
+    os.close(descriptor)  # Envoy is not to inherit it
+    return text
 
 
 def _fork(text: str, ends: int) -> int:

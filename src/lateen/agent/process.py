@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Mapping
 
-__all__ = ["Process", "adopt", "spawn", "start_time"]
+__all__ = ["Process", "adopt", "child_of", "spawn", "start_time"]
 
 
 class Process:
@@ -79,11 +79,38 @@ def adopt(pid: int, started: int) -> Process | None:
     return Process(pid, pidfd, child=False)
 
 
+def child_of(parent: int, command: tuple[str, ...]) -> Process | None:
+    """A child of another process that runs this command; None when there is none."""
+    line = b"".join(part.encode() + b"\0" for part in command)
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        pid = int(name)
+        fields = _stat(pid)
+        if fields and int(fields[1]) == parent and _command_line(pid) == line:
+            return adopt(pid, int(fields[19]))
+    return None
+
+
 def start_time(pid: int) -> int | None:
     """When a process began, in clock ticks since boot; None when there is no such process, or it is a zombie."""
+    fields = _stat(pid)
+    return int(fields[19]) if fields else None
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on; none of a process that has ended."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()
     except OSError:
-        return None
-    return None if not fields or fields[0] in ("Z", "X") else int(fields[19])
+        return []
+    return [] if not fields or fields[0] in ("Z", "X") else fields
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""

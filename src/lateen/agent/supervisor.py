@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Coroutine, Mapping
@@ -14,7 +15,7 @@ from lateen.agent.admin import AdminError, ask
 from lateen.agent.connections import open_connections
 from lateen.agent.envoy_record import EnvoyRecord
 from lateen.agent.log import Log
-from lateen.agent.process import Process, adopt, spawn, start_time
+from lateen.agent.process import Process, adopt, child_of, spawn, start_time
 from lateen.agent.settings import AgentSettings
 from lateen.agent.state import AgentState
 
@@ -100,9 +101,7 @@ class Supervisor:
             self.send(life.EnvoyEnded(127, 0.0))
             return
         self._log.info(f"Envoy started, process {envoy.pid}")
-        started = start_time(envoy.pid)
-        if started is not None:
-            envoy_record.write(self._settings.directory, EnvoyRecord(envoy.pid, started))
+        self._record(envoy)
         self._watch(envoy)
         self._task(self._until_live())
 
@@ -110,10 +109,16 @@ class Supervisor:
         record = envoy_record.read(self._settings.directory)
         envoy = adopt(record.pid, record.started) if record is not None else None
         if record is None or envoy is None:
+            # An agent may have ended before it could write anything down.
+            record, envoy = None, child_of(os.getppid(), self._settings.envoy)
+        if envoy is None:
             return
         self._log.info(f"Envoy is running already, process {envoy.pid}; this agent goes on with it")
         self._started = time.monotonic()
-        self._draining_since = record.draining_since
+        if record is not None:
+            self._draining_since = record.draining_since
+        else:
+            self._record(envoy)
         try:
             await ask(self._settings.admin, "/server_info", timeout=_ADOPTED_ANSWERS)
             live = True
@@ -155,7 +160,8 @@ class Supervisor:
         since = self._draining_since
         if since is None:
             since = self._draining_since = now
-            self._note_draining(now)
+            if self._envoy is not None:
+                self._record(self._envoy)
         await self._drain_listeners()
         if not drain.on_zero_connections:
             await asyncio.sleep(max(since + drain.duration - now, 0.0))
@@ -186,10 +192,17 @@ class Supervisor:
             self._log.warn(f"how many connections are open is unknown: {problem}")
             return -1
 
-    def _note_draining(self, now: float) -> None:
-        record = envoy_record.read(self._settings.directory)
-        if record is not None:
-            envoy_record.write(self._settings.directory, record._replace(draining_since=now))
+    def _record(self, envoy: Process) -> None:
+        """For the next agent."""
+        started = start_time(envoy.pid)
+        if started is None:
+            return
+        try:
+            envoy_record.write(self._settings.directory, EnvoyRecord(envoy.pid, started, self._draining_since))
+        except OSError as problem:
+            self._log.warn(
+                f"the next agent will not know what this one does: {self._settings.directory}: {problem.strerror}"
+            )
 
     # --- odds and ends -------------------------------------------------------------------------------------------
 

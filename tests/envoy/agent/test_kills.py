@@ -47,6 +47,16 @@ async def test_an_agent_after_the_first_still_supervises(pod):
         assert not os.path.exists(f"/proc/{first}")
 
 
+async def test_an_envoy_that_nobody_has_written_down_is_found(pod):
+    async with pod() as running:
+        await running.ready()
+        agent = running.agent
+        envoy, killed = agent.envoy, agent.agent
+        (agent.root / "etc/istio/proxy/envoy-process.json").unlink()
+        os.kill(killed, signal.SIGKILL)
+        await running.until(lambda: agent.envoy == envoy and agent.agent != killed and agent.is_ready())
+
+
 async def test_a_killed_envoy_is_started_again_at_once(pod):
     async with pod() as running:
         await running.ready()
