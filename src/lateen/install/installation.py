@@ -23,6 +23,7 @@ from lateen.install.set_flags import SetFlag, apply_set_flag
 from lateen.install.unsupported import without_unsupported
 from lateen.install.values.operator import Operator
 
+_DECODER: Final = Decoder(Operator)
 _NOT_YET: Final[Mapping[str, str]] = {
     "cni": "the CNI plugin on nodes",
     "ztunnel": "the proxy on nodes (ambient mode)",
@@ -53,15 +54,14 @@ def resolve(files: Iterable[OperatorFile] = (), flags: Iterable[SetFlag] = ()) -
         tree = merged(tree, profile(name))
     for file in files:
         tree = merged(tree, file.spec)
-    decoder = Decoder(Operator)
     faults: list[Fault] = []
     for flag in flags:
         try:
-            apply_set_flag(tree, flag, decoder.shape)
+            apply_set_flag(tree, flag, _DECODER.shape)
         except PathError as problem:
             faults.append(error(flag.location, f"--set: {problem}"))
     kept, unsupported = without_unsupported(tree)
-    operator, wrong = decoder.decode(_with_texts(_without_nulls(kept), decoder.shape))
+    operator, wrong = _DECODER.decode(_with_texts(_without_nulls(kept), _DECODER.shape))
     faults += [*unsupported, *wrong]
     if operator is None:
         return Resolved(None, tuple(faults), name)

@@ -148,5 +148,5 @@ def test_changes_what_is_rendered(path: str, value: Any, baselines: list[bytes])
         return
     if path in ("components.base.k8s.overlays", "components.pilot.k8s.overlays"):
         return  # Tested with what they refer to.
-    outcomes = [_rendered(base, _tree(path, value)) for base in _BASES]
+    outcomes = (_rendered(base, _tree(path, value)) for base in _BASES)
     assert any(one != other for one, other in zip(outcomes, baselines, strict=True))

@@ -32,7 +32,7 @@ _each = pytest.mark.parametrize("flags", _DESCRIPTIONS, ids=" ".join)
 
 @_each
 def test_is_plain_yaml_without_aliases(flags: tuple[str, ...]) -> None:
-    text = yaml.safe_dump_all([each.object for each in render(described(*flags))])
+    text = yaml.safe_dump_all(Objects(*flags).all)
     assert "&id" not in text
 
 

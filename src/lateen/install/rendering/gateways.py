@@ -7,10 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-from lateen.api.mesh.parse import parse_mesh_config
+from lateen.api.mesh.mesh_config import MeshConfig
 from lateen.injection.gateway_pod import GatewayPod, gateway_pod
 from lateen.install.names import INGRESS, owner_labels, pod_labels
-from lateen.install.rendering.mesh import mesh_config_text
 from lateen.install.rendering.scaling import autoscaler, budget
 from lateen.install.values.gateway import Gateway
 from lateen.install.values.kubernetes import ServicePort
@@ -27,14 +26,17 @@ _EGRESS_PORTS: Final = _INGRESS_PORTS[1:]
 
 
 def gateway_objects(
-    operator: Operator, component: str, gateway: GatewayComponent, values: Gateway
+    operator: Operator, component: str, gateway: GatewayComponent, values: Gateway, mesh: MeshConfig
 ) -> list[dict[str, Any]]:
-    """In the order of application."""
-    return _Gateway(operator, component, gateway, values).objects()
+    """In the order of application. `mesh`: what the operator says of it."""
+    return _Gateway(operator, component, gateway, values, mesh).objects()
 
 
 class _Gateway:
-    def __init__(self, operator: Operator, component: str, gateway: GatewayComponent, values: Gateway) -> None:
+    def __init__(
+        self, operator: Operator, component: str, gateway: GatewayComponent, values: Gateway, mesh: MeshConfig
+    ) -> None:
+        self._mesh = mesh
         self._operator = operator
         self._shared = operator.values.global_
         self._is_ingress = component == INGRESS
@@ -125,8 +127,6 @@ class _Gateway:
 
     def _template(self) -> dict[str, Any]:
         values, shared = self._values, self._shared
-        mesh, _ = parse_mesh_config(mesh_config_text(self._operator))
-        assert mesh is not None, "an installation is resolved only with a good MeshConfig"
         template = gateway_pod(
             GatewayPod(
                 name=self._name,
@@ -139,7 +139,7 @@ class _Gateway:
                 resources=values.resources.render() or shared.default_resources.render(),
                 network=values.env.get("ISTIO_META_NETWORK", ""),
             ),
-            mesh,
+            self._mesh,
             self._values_of_images(),
         )
         pod = template["spec"]

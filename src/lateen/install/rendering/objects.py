@@ -7,14 +7,16 @@ from typing import Any
 
 import msgspec
 
+from lateen.api.mesh.parse import parse_mesh_config
 from lateen.install.names import BASE, COMPONENTS, EGRESS, INGRESS, PILOT
 from lateen.install.rendering.base import base_objects
 from lateen.install.rendering.control_plane import control_plane_objects
 from lateen.install.rendering.gateways import gateway_objects
+from lateen.install.rendering.mesh import mesh_config_text
 from lateen.install.rendering.overlays import with_overlays
 from lateen.install.rendering.settings import with_settings
 from lateen.install.values.gateway import Gateway
-from lateen.install.values.operator import GatewayComponent, Operator
+from lateen.install.values.operator import Operator
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -40,12 +42,14 @@ def _rendered(operator: Operator) -> Iterator[Rendered]:
         objects = with_settings(control_plane_objects(operator), components.pilot.k8s, "discovery")
         for each in with_overlays(objects, components.pilot.k8s.overlays, "components.pilot"):
             yield Rendered(PILOT, each)
+    mesh, _ = parse_mesh_config(mesh_config_text(operator))
+    assert mesh is not None, "an installation is resolved only with a good MeshConfig"
     for component, kind in ((INGRESS, "ingressGateways"), (EGRESS, "egressGateways")):
         gateways = components.ingress_gateways if component == INGRESS else components.egress_gateways
         for index, gateway in enumerate(gateways):
             if gateway.enabled:
                 objects = with_settings(
-                    gateway_objects(operator, component, gateway, _values(operator, component, gateway)),
+                    gateway_objects(operator, component, gateway, _values(operator, component), mesh),
                     gateway.k8s,
                     "istio-proxy",
                 )
@@ -54,7 +58,7 @@ def _rendered(operator: Operator) -> Iterator[Rendered]:
                     yield Rendered(component, each)
 
 
-def _values(operator: Operator, component: str, gateway: GatewayComponent) -> Gateway:
-    """Values of gateways are those of all of a direction, as in Istio: `values.gateways.istio-ingressgateway`."""
+def _values(operator: Operator, component: str) -> Gateway:
+    """Of all gateways of a direction, as in Istio: `values.gateways.istio-ingressgateway`."""
     gateways = operator.values.gateways
     return gateways.istio_ingressgateway if component == INGRESS else gateways.istio_egressgateway
