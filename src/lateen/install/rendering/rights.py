@@ -22,7 +22,7 @@ def cluster_rules() -> list[dict[str, Any]]:
         # The mesh as users describe it, and what it is made of.
         *_read_kinds(),
         # Which kinds are there.
-        rule(("apiextensions.k8s.io",), ("customresourcedefinitions",), _READ),
+        rule(("apiextensions.k8s.io",), ("customresourcedefinitions",), ("get",)),
         # What became of each resource.
         *_status_of_kinds(),
         # Roots of trust for every namespace.
