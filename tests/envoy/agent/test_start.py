@@ -30,6 +30,15 @@ async def test_a_pod_becomes_ready(pod):
         assert "envoy_server_live" in text
 
 
+async def test_what_is_beside_envoy_is_small(pod):
+    async with pod() as running:
+        await running.ready()
+        agent = running.agent
+        for _ in range(5):
+            await asyncio.to_thread(agent.get, agent.status_port, "/stats/prometheus")
+        assert sum(agent.memory(pid) for pid in (agent.keeper.pid, agent.agent)) < 25 * 2**20
+
+
 async def test_names_within_statistics_become_labels(pod):
     matcher = {"inclusionPrefixes": ["cluster.outbound", "http.inbound", "listener."]}
     async with pod(proxy_config={"proxyStatsMatcher": matcher}) as running:
