@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from lateen.cli.install_options import access
+from lateen.cli.leading_options import moved
 from lateen.inspection.dump import BadDump
 from lateen.inspection.pods import NoPod
 from lateen.inspection.port_forward import PodUnreachable
@@ -87,6 +88,9 @@ def located(command: F) -> F:
 
 class Aliased(click.Group):
     """A group whose commands have other names, too: `aliases` of a command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, moved(args))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         found = super().get_command(ctx, cmd_name)

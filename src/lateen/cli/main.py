@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from lateen import __version__
+from lateen.cli.leading_options import moved
 
 _COMMANDS: Final = (
     "cluster",
@@ -43,6 +44,9 @@ _ALIASES: Final = {
 
 class _Root(click.Group):
     """Loads a command when it is used: `lateen validate` does not wait for what `lateen istiod` imports."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, moved(args))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
