@@ -165,7 +165,7 @@ def _overlay(context: Context, names: Iterable[str], injection: InjectionConfig)
     overlay: Pod = {}
     for name in names:
         try:
-            overlay = merged(overlay, _rendered(name, context, injection))
+            overlay = merged(overlay, _beside(overlay, _rendered(name, context, injection)))
         except BadPatch as problem:
             raise Refused([error("", f"template {name}: {problem}")]) from None
         except TemplateError as problem:
@@ -180,6 +180,18 @@ def _overlay(context: Context, names: Iterable[str], injection: InjectionConfig)
         if each.get("name") in spoken_of
     }
     return overlay, own
+
+
+def _beside(overlay: Pod, further: Pod) -> Pod:
+    """A further template that speaks of the proxy means the one that is there, whichever kind of container it is."""
+    spec = overlay.get("spec") or {}
+    for here, there in (_LISTS[:2], _LISTS[1::-1]):
+        own = further.get("spec") or {}
+        if _has(spec.get(here), PROXY) and _has(own.get(there), PROXY):
+            moved = [each for each in own[there] if each["name"] == PROXY]
+            rest = [each for each in own[there] if each["name"] != PROXY]
+            further = {**further, "spec": {**own, there: rest, here: [*(own.get(here) or ()), *moved]}}
+    return further
 
 
 def _rendered(name: str, context: Context, injection: InjectionConfig) -> Pod:

@@ -24,16 +24,16 @@ def _pod(pod: Any) -> Iterator[Fault]:
         yield error("", "expected an object")
         return
     for name in ("metadata", "spec"):
-        if not isinstance(pod.get(name) or {}, Mapping):
+        if not isinstance(_given(pod, name), Mapping):
             yield error(name, "expected an object")
             return
-    yield from _metadata(pod.get("metadata") or {})
-    yield from _spec(pod.get("spec") or {})
+    yield from _metadata(_given(pod, "metadata"))
+    yield from _spec(_given(pod, "spec"))
 
 
 def _metadata(metadata: Mapping[str, Any]) -> Iterator[Fault]:
     for name in _MAPS:
-        found = metadata.get(name) or {}
+        found = _given(metadata, name)
         if not isinstance(found, Mapping):
             yield error(f"metadata.{name}", "expected an object")
             continue
@@ -52,10 +52,10 @@ def _spec(spec: Mapping[str, Any]) -> Iterator[Fault]:
                 for group in _LISTS_OF_CONTAINERS:
                     yield from _objects(container.get(group), f"spec.{name}[{index}].{group}", named=group == "env")
                 for group in ("lifecycle", "securityContext", "readinessProbe", "livenessProbe", "startupProbe"):
-                    if not isinstance(container.get(group) or {}, Mapping):
+                    if not isinstance(_given(container, group), Mapping):
                         yield error(f"spec.{name}[{index}].{group}", "expected an object")
     for name in ("securityContext", "dnsConfig", "nodeSelector", "os"):
-        if not isinstance(spec.get(name) or {}, Mapping):
+        if not isinstance(_given(spec, name), Mapping):
             yield error(f"spec.{name}", "expected an object")
 
 
@@ -73,3 +73,9 @@ def _objects(found: Any, path: str, named: bool) -> Iterator[Fault]:
             yield error(f"{path}[{index}]", "expected an object")
         elif named and not isinstance(each.get("name"), str):
             yield error(f"{path}[{index}].name", "a name is required")
+
+
+def _given(found: Mapping[str, Any], name: str) -> Any:
+    """Null is absent."""
+    value = found.get(name)
+    return {} if value is None else value

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from lateen.api.mesh.proxy_config import InboundInterceptionMode, ProxyConfig
-from lateen.api.schema.fault import Fault, Severity, error, warning
+from lateen.api.schema.fault import Fault, Severity, warning
 from lateen.injection.values import Values
 
 _SIDECAR: Final = "sidecar.istio.io/"
@@ -380,8 +380,3 @@ def _judge(annotations: Mapping[str, str]) -> Iterator[Fault]:
             yield Fault(path, f"{wrong}, got {text[:100]!r}", Severity.ERROR)
         elif _DEPRECATED.get(name):
             yield warning(path, _DEPRECATED[name])
-    mode = annotations.get(f"{_SIDECAR}interceptionMode")
-    if mode == "NONE" and annotations.get(f"{_TRAFFIC}includeInboundPorts") not in (None, ""):
-        yield error(
-            f"metadata.annotations[{_TRAFFIC}includeInboundPorts]", "nothing is captured where interceptionMode is NONE"
-        )

@@ -62,7 +62,7 @@ class Parser:
             token = self._next()
             if token.sort is Sort.END:
                 if not top:
-                    raise self._error("the text ends within a block: {{end}} is missing")
+                    raise TemplateError("the text ends within a block: {{end}} is missing", self._name, token.line)
                 break
             if token.sort is Sort.TEXT:
                 nodes.append(Text(token.text))

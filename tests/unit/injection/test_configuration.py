@@ -1,0 +1,71 @@
+"""The ConfigMap's two texts."""
+
+from __future__ import annotations
+
+import pytest
+
+from lateen.api.schema.fault import Severity
+from lateen.injection.configuration import parse_injection
+
+
+def _paths(config: str, values: str) -> list[str]:
+    found, faults = parse_injection(config, values)
+    errors = [fault for fault in faults if fault.severity is Severity.ERROR]
+    assert (found is None) == bool(errors)
+    return [fault.path for fault in errors]
+
+
+@pytest.mark.parametrize(
+    ("config", "values", "path"),
+    [
+        ("policy: maybe", "{}", "config.policy"),
+        ("polcy: enabled", "{}", "config.polcy"),
+        ("a: [", "{}", "config"),
+        ("templates: {a: '{{ if }}'}", "{}", "config.templates[a]"),
+        ("templates: {a: '{{ nobody 1 }}'}", "{}", "config.templates[a]"),
+        ("defaultTemplates: [nobody]", "{}", "config.defaultTemplates[0]"),
+        ("aliases: {a: [sidecar, nobody]}", "{}", "config.aliases[a][1]"),
+        ("neverInjectSelector: [{matchExpressions: [{key: a, operator: In}]}]", "{}",
+         "config.neverInjectSelector[0].matchExpressions[0].values"),
+        ("", '{"global": {"proxy": {"logLvl": "x"}}}', "values.global.proxy.logLvl"),
+        ("", '{"globl": {}}', "values.globl"),
+        ("", '{"global": {"proxy": {"autoInject": "on"}}}', "values.global.proxy.autoInject"),
+        ("", '{"global": {"hub": ""}}', "values.global.hub"),
+        ("", '{"global": {"caName": "Gke"}}', "values.global.caName"),
+        ("", '{"global": {"sts": {"servicePort": 1}}}', "values.global.sts.servicePort"),
+        ("", '{"global": {"proxy": {"tracer": "lightstep"}}}', "values.global.proxy.tracer"),
+        ("", '{"global": {"podDNSSearchNamespaces": ["{{"]}}', "values.global.podDNSSearchNamespaces[0]"),
+        ("", "[]", "values"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_where_it_is(config: str, values: str, path: str) -> None:
+    assert _paths(config, values) == [path]
+
+
+def test_values_of_the_installation_are_let_be() -> None:
+    text = """
+    global: {istiod: {enableAnalysis: true}, defaultResources: {}, tag: 1.2, proxy: {excludeInboundPorts: 80}}
+    pilot: {autoscaleMin: 3, env: {A: true, B: 1}}
+    gateways: {istio-ingressgateway: {}, securityContext: {runAsUser: 1}}
+    meshConfig: {}
+    sidecarInjectorWebhook: {injectLabels: {}}
+    """
+    found, faults = parse_injection("", text)
+    assert found is not None, faults
+    assert found.values.global_.tag == "1.2"
+    assert found.values.global_.proxy.exclude_inbound_ports == "80"
+    assert dict(found.values.pilot.env) == {"A": "true", "B": "1"}
+    assert found.raw_values["gateways"]["istio-ingressgateway"] == {}
+
+
+def test_istios_own_text_for_the_template_that_is_not_to_be_used_is_not_complained_about() -> None:
+    config = 'template: "{{ Template_Version_And_Istio_Version_Mismatched_Check_Installation }}"'
+    assert parse_injection(config, "{}")[1] == ()
+
+
+def test_empty_texts_are_the_defaults() -> None:
+    found, faults = parse_injection("", "")
+    assert faults == ()
+    assert found is not None
+    assert found.default_templates == ("sidecar",)
+    assert found.known_templates == ("gateway", "grpc-agent", "grpc-simple", "sidecar")
