@@ -16,7 +16,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from lateen.testing.envoy import accepts
 from lateen.testing.mesh import Mesh, Rejected
-from lateen.testing.random_meshes import Identity, check_references, held, identity_of, objects, proxies
+from lateen.testing.random_meshes import (
+    Identity,
+    check_references,
+    held,
+    identity_of,
+    mesh_configs,
+    objects,
+    proxies,
+)
 from lateen.translate.resource import Resource, ResourceType
 
 
@@ -27,6 +35,7 @@ class MeshMachine(RuleBasedStateMachine):
         super().__init__()
         self.mesh = Mesh()
         self.objects: dict[Identity, dict[str, Any]] = {}
+        self.config = "{}"
         self.proxies = proxies()
         self.given: dict[ResourceType, dict[tuple[str, str], Resource]] = {type_: {} for type_ in ResourceType}
 
@@ -48,6 +57,11 @@ class MeshMachine(RuleBasedStateMachine):
             del self.objects[identity]
             self.mesh.delete(*identity)
 
+    @rule(config=mesh_configs)
+    def configure(self, config: str) -> None:
+        self.mesh.mesh_config(config)
+        self.config = config
+
     @rule(which=st.integers(0, 3))
     def look(self, which: int) -> None:
         """Results that are held between changes are what increments could get wrong."""
@@ -60,6 +74,7 @@ class MeshMachine(RuleBasedStateMachine):
     @invariant()
     def increments_equal_scratch(self) -> None:
         scratch = Mesh()
+        scratch.mesh_config(self.config)
         scratch.apply(*self.objects.values())
         for proxy in self.proxies:
             now = held(self.mesh, proxy)

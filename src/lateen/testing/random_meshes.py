@@ -356,15 +356,25 @@ objects = st.one_of(
     envoy_filters,
 )
 
+mesh_configs = st.sampled_from(
+    (
+        "{}",
+        "accessLogFile: /dev/stdout",
+        "{accessLogFile: /dev/stdout, accessLogEncoding: JSON, disableEnvoyListenerLog: true}",
+        "{accessLogFile: /dev/null, accessLogFormat: '%PROTOCOL%', defaultProviders: {metrics: []}}",
+    )
+)
+"""What may change for all proxies at once."""
+
 Identity = tuple[str, str, str]
 
 
 def proxies() -> tuple[Proxy, ...]:
-    """Sidecars of two namespaces, one of them without traffic capture, and a gateway."""
-    unproxied = Traits(interception=Interception.NONE)
+    """Sidecars of two namespaces, one of them without traffic capture, one with DNS capture, and a gateway."""
+    unproxied, named = Traits(interception=Interception.NONE), Traits(dns_capture=True)
     return (
         Proxy("web-1.a", Role.SIDECAR, "a", (("app", "web"), ("version", "v1")), "web", ("10.0.0.1",)),
-        Proxy("db-1.b", Role.SIDECAR, "b", (("app", "db"), ("version", "v2")), "db", ("10.0.1.11",)),
+        Proxy("db-1.b", Role.SIDECAR, "b", (("app", "db"), ("version", "v2")), "db", ("10.0.1.11",), traits=named),
         Proxy("web-2.b", Role.SIDECAR, "b", (("app", "web"),), "web", ("10.0.1.2",), traits=unproxied),
         Proxy("gw-1.istio-system", Role.ROUTER, "istio-system", (("istio", "ingressgateway"),), "gw", ("10.0.2.9",)),
     )
