@@ -98,7 +98,7 @@ class ProductPage:
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """How requests to the services behind ended, for Prometheus."""
-        lines = ["# HELP request_result Results of requests", "# TYPE request_result counter"]
+        lines = ["# HELP request_result_total Results of requests", "# TYPE request_result_total counter"]
         for (service, status), count in sorted(self._asked.items()):
             lines.append(f'request_result_total{{destination_app="{service}",response_code="{status}"}} {count}')
         return web.Response(text="\n".join(lines) + "\n")
