@@ -73,12 +73,15 @@ class Events:
                 _log.warning("an event on %s: %s", event.subject.get("name"), answer.message)
 
     def _body(self, event: _Event) -> dict[str, Any]:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        moment = datetime.now(UTC)
+        now = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        # As client-go names them.
+        unique = f"{int(moment.timestamp() * 1_000_000):x}"
         return {
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {
-                "generateName": f"{str(event.subject.get('name', ''))[:200]}.",
+                "name": f"{str(event.subject.get('name', ''))[:200]}.{unique}",
                 "namespace": event.subject["namespace"],
             },
             "involvedObject": dict(event.subject),
