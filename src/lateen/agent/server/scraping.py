@@ -92,13 +92,12 @@ class Scraper:
         deadline = _deadline(incoming)
         with self._place():
             async with AsyncExitStack() as stack:
-                answers = await self._open_applications(stack, incoming, deadline)
-                form = exposition.form_of(answers[0].header("content-type")) if answers else exposition.TEXT
+                answers = await self._open_applications(stack, incoming)
+                form = _form(answers[0]) if answers else exposition.TEXT
                 yield form.encode()
                 yield self._metrics.text()
-                async with aclosing(
-                    self._tolerated("envoy", await self._envoy_if_any(stack, incoming, deadline), MAX_ENVOY, deadline)
-                ) as found:
+                envoy = await self._envoy_if_any(stack, incoming, deadline)
+                async with aclosing(self._tolerated("envoy", envoy, MAX_ENVOY, deadline)) as found:
                     async for lines in found:
                         yield exposition.with_istio_names(lines)
                 for answer in answers:
@@ -137,25 +136,30 @@ class Scraper:
             raise OSError(f"Envoy answers {answer.status} to {target}")
         return answer
 
-    async def _open_applications(self, stack: AsyncExitStack, incoming: Request, deadline: float) -> list[Answer]:
-        """One after the other: they are few, and answer when they have what to say."""
-        found: list[Answer] = []
+    async def _open_applications(self, stack: AsyncExitStack, incoming: Request) -> list[Answer]:
+        """Those that begin to answer in half of the time: the rest of it is for Envoy's metrics, come what may."""
         accept = exposition.accepted(incoming.header("accept"))
         if len(self._applications) > 1:
             # Forms cannot be mixed, and text is what everybody has.
             accept = "text/plain;version=0.0.4"
-        for application in self._applications:
+        seconds = _seconds(incoming.header(_TIMEOUT_HEADER)) / 2
+
+        async def opened(application: Scrape) -> Answer | None:
             try:
-                async with asyncio.timeout_at(deadline):
-                    found.append(await self._open(stack, application, incoming, accept))
+                async with asyncio.timeout(seconds):
+                    return await self._open(stack, application, incoming, accept)
             except OSError as error:
                 self._failed(f"application at port {application.port}", error)
-        forms = {exposition.form_of(answer.header("content-type")) for answer in found}
-        if len(forms) > 1:
-            self._failed("application", OSError("its ports answer in different formats; one of them is served"))
-            chosen = exposition.form_of(found[0].header("content-type"))
-            return [answer for answer in found if exposition.form_of(answer.header("content-type")) == chosen]
-        return found
+                return None
+
+        answers = await asyncio.gather(*(opened(each) for each in self._applications))
+        found = [each for each in answers if each is not None]
+        chosen = [each for each in found if _form(each) == _form(found[0])]
+        if len(chosen) < len(found):
+            self._failed(
+                "application", OSError("its ports answer in different formats; those like the first are served")
+            )
+        return chosen
 
     async def _open(self, stack: AsyncExitStack, place: Scrape, incoming: Request, accept: str) -> Answer:
         headers = [("Accept", accept)] if accept else []
@@ -213,6 +217,10 @@ async def _timed(lines: AsyncGenerator[bytes, None], deadline: float) -> AsyncGe
             if piece is None:
                 return
             yield piece
+
+
+def _form(answer: Answer) -> str:
+    return exposition.form_of(answer.header("content-type"))
 
 
 def _encodings(header: str) -> frozenset[str]:

@@ -237,6 +237,11 @@ async def failing(asked: web.Request) -> web.Response:
     return web.Response(status=500)
 
 
+async def silent(asked: web.Request) -> web.Response:
+    await asyncio.sleep(60)
+    raise AssertionError
+
+
 async def endless(asked: web.Request) -> web.StreamResponse:
     answer = web.StreamResponse()
     await answer.prepare(asked)
@@ -254,7 +259,7 @@ async def broken(asked: web.Request) -> web.StreamResponse:
     return answer
 
 
-@pytest.mark.parametrize("page", [failing, endless, broken])
+@pytest.mark.parametrize("page", [failing, silent, endless, broken])
 async def test_an_application_that_fails_does_not_spoil_the_rest(page: Callable[[web.Request], Any]) -> None:
     async with pod(applications=(page, own)) as it:
         status, text, _ = await it.get("/stats/prometheus", X_Prometheus_Scrape_Timeout_Seconds="0.3")
