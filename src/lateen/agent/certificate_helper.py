@@ -47,6 +47,8 @@ def main(action: str, settings: CertificateSettings) -> dict[str, float | str]:
         return {"error": str(problem), "retry_after": problem.retry_after}
     except (BadCredentials, OSError) as problem:
         return {"error": str(problem), "retry_after": 0.0}
+    finally:
+        signal.alarm(0)
     return {"begin": begin, "end": end}
 
 

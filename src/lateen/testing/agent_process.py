@@ -74,11 +74,21 @@ class AgentProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def restart(self, timeout: float = 30.0) -> None:
+        """Another container in the same pod: ends as a kubelet ends one, and starts again. Seconds."""
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
+        self.ended(timeout)
+        self._start()
+
+    def _start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, cwd=self.root, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

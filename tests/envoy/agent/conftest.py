@@ -41,12 +41,12 @@ PodMaker = Callable[..., contextlib.AbstractAsyncContextManager[Pod]]
 
 @pytest.fixture
 def pod() -> PodMaker:
-    """`async with pod(environment=..., proxy_config=...) as running`."""
+    """`async with pod(environment=..., proxy_config=...) as running`; `before` may add to the agent's files."""
     return _pod
 
 
 @contextlib.asynccontextmanager
-async def _pod(**options: Any) -> AsyncIterator[Pod]:
+async def _pod(before: Callable[[AgentProcess], Any] = lambda agent: None, **options: Any) -> AsyncIterator[Pod]:
     port = free_port()
     async with http_backend("app") as backend:
         plane = AgentControlPlane(clusters=[_cluster(backend)], listeners=[])
@@ -57,6 +57,7 @@ async def _pod(**options: Any) -> AsyncIterator[Pod]:
                 **{"roots": control_plane.roots_pem(), **options},
             )
             control_plane.set_listeners([_listener(port, agent)])
+            before(agent)
             await asyncio.to_thread(agent.__enter__)
             try:
                 yield Pod(agent, control_plane, port)
