@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -245,11 +246,40 @@ REQUESTS: Requests = {
 }
 
 
+LOGGED = "%RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS%"
+
+
+class Greeter:
+    """An application that speaks first, and keeps what it hears."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self.heard: list[bytes] = []
+
+    def __enter__(self) -> Greeter:
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                with connection, contextlib.suppress(OSError):
+                    connection.sendall(b"welcome\n")
+                    while said := connection.recv(100):
+                        self.heard.append(said)
+
+
 class Guarded:
-    def __init__(self, guards: Guards, envoy: RunningEnvoy, addresses: dict[str, str]) -> None:
+    def __init__(self, guards: Guards, envoy: RunningEnvoy, addresses: dict[str, str], log: Path) -> None:
         self.guards = guards
         self.envoy = envoy
         self.addresses = addresses
+        self.log = log
 
 
 @pytest.fixture(scope="module")
@@ -260,20 +290,26 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         "strict": (allow(from_(namespaces=["friends"])),),
         "names": (allow(when("connection.sni", "*.Example.com")),),
         "own ports": (),
+        "logged": (allow(from_(namespaces=["friends"])), deny(from_(principals=["*"]), name="no")),
     }
     addresses = {name: f"127.0.{201 + number // 250}.{number % 250 + 1}" for number, name in enumerate(worlds)}
     config = f"{WITHOUT_METRICS}trustDomainAliases: [old]\n"
+    log = tmp_path_factory.mktemp("log") / "access"
+    formatted = f"{config}accessLogFile: {log}\naccessLogFormat: |\n  {LOGGED}\n"
     with Guards(tmp_path_factory.mktemp("guards")) as guards:
         worlds["own ports"] = (allow(to(ports=[str(guards.http_port)])),)
         held = [
             guards.workload(
-                given, addresses[name], config=config, mode="STRICT" if name in ("strict", "names") else "PERMISSIVE"
+                given,
+                addresses[name],
+                config=formatted if name == "logged" else config,
+                mode="STRICT" if name in ("strict", "names") else "PERMISSIVE",
             )
             for name, given in worlds.items()
         ]
         with RunningEnvoy(static_bootstrap(*held)) as envoy:
             envoy.until(lambda: len(envoy.addresses()) >= 2 * len(worlds), "all listeners listen", 60)
-            yield Guarded(guards, envoy, addresses)
+            yield Guarded(guards, envoy, addresses, log)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -329,6 +365,45 @@ def test_plain_text_does_not_reach_a_policy_where_identities_are_demanded(guarde
     assert not guarded.guards.echoes(at, NEIGHBOUR)
     with pytest.raises(OSError):
         guarded.guards.ask(at, PLAIN, Ask())
+
+
+def test_nothing_of_a_refused_client_reaches_a_server_that_speaks_first(tmp_path: Path) -> None:
+    """Who has an identity of the mesh may hear its greeting (docs/security.md); who has none is not let in at all."""
+    address = "127.0.203.1"
+    policies = [allow(from_(namespaces=["friends"]))]
+    with Guards(tmp_path) as guards, Greeter() as greeter:
+        world = guards.workload(policies, address, mode="STRICT", stream=greeter.port)
+        with RunningEnvoy(static_bootstrap(world)) as envoy:
+            envoy.until(lambda: len(envoy.addresses()) >= 2, "all listeners listen")
+            to = (address, guards.tcp_port)
+            with guards.connect(to, NEIGHBOUR, ("istio",)) as stream, contextlib.suppress(ConnectionError):
+                stream.sendall(b"from a neighbour\n")
+                assert set(iter(lambda: stream.recv(100), b"")) <= {b"welcome\n"}
+            with guards.connect(to, PLAIN, ()) as stream, contextlib.suppress(ConnectionError):
+                stream.sendall(b"from nobody\n")
+                assert stream.recv(100) == b""
+            with guards.connect(to, FRIEND, ("istio",)) as stream:
+                stream.sendall(b"from a friend\n")
+                assert stream.recv(100) == b"welcome\n"
+                envoy.until(lambda: greeter.heard, "the friend is heard")
+    assert greeter.heard == [b"from a friend\n"]
+
+
+def test_access_logs_say_which_rule_refused(guarded: Guarded) -> None:
+    at = guarded.addresses["logged"]
+    guarded.guards.ask(at, PLAIN, Ask())
+    guarded.guards.ask(at, NEIGHBOUR, Ask())
+    guarded.guards.echoes(at, NEIGHBOUR)
+
+    def lines() -> set[str]:
+        return set(guarded.log.read_text().splitlines()) if guarded.log.exists() else set()
+
+    expected = {
+        "403 rbac_access_denied_matched_policy[none] -",
+        "403 rbac_access_denied_matched_policy[ns[default]-policy[no]-rule[0]] -",
+        "0 - rbac_access_denied_matched_policy[ns[default]-policy[no]-rule[0]]",
+    }
+    guarded.envoy.until(lambda: expected <= lines(), "all is logged")
 
 
 @pytest.mark.parametrize(

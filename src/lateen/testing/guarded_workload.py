@@ -76,8 +76,12 @@ class Guards:
         *,
         mode: str = "PERMISSIVE",
         config: str = WITHOUT_METRICS,
+        stream: int = 0,
     ) -> tuple[Mesh, Proxy]:
-        """A workload with one HTTP and one TCP port at a loopback address, for `static_bootstrap`."""
+        """A workload with one HTTP and one TCP port at a loopback address, for `static_bootstrap`.
+
+        `stream` is the port of another application behind the TCP port; all workloads of one Envoy have the same.
+        """
         ingress = [
             {
                 "port": {"number": port, "name": name, "protocol": name.upper()},
@@ -85,7 +89,10 @@ class Guards:
                 "captureMode": "NONE",
                 "defaultEndpoint": f"127.0.0.1:{backend}",
             }
-            for name, port, backend in (("http", self.http_port, self._http), ("tcp", self.tcp_port, self._tcp))
+            for name, port, backend in (
+                ("http", self.http_port, self._http),
+                ("tcp", self.tcp_port, stream or self._tcp),
+            )
         ]
         mesh = Mesh(
             {"kind": "Sidecar", "metadata": {"name": "web"}, "spec": {"ingress": ingress}},
