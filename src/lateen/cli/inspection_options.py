@@ -48,8 +48,10 @@ class Place:
             raise click.ClickException(str(problem)) from problem
         except ApiError as problem:
             raise click.ClickException(f"the API server at {found.server} says: {problem}") from problem
-        except OSError as problem:
+        except (ConnectionError, TimeoutError) as problem:
             raise click.ClickException(f"the API server at {found.server} does not answer: {problem}") from problem
+        except OSError as problem:
+            raise click.ClickException(str(problem)) from problem
 
 
 def located(command: F) -> F:

@@ -40,7 +40,7 @@ async def ask_first(client: Client, instances: list[Pod], page: str) -> tuple[Po
         try:
             return each, await ask(client, each, PORT, f"/debug/{page}")
         except PodUnreachable as error:
-            if ": 404 " not in str(error):
+            if error.status != 404:
                 raise
     return None
 

@@ -34,8 +34,13 @@ class Pod(NamedTuple):
         return f"{self.name}.{self.namespace}"
 
 
-class PodUnreachable(OSError):
-    """No answer from a pod's port; says which, and why."""
+class PodUnreachable(Exception):
+    """No answer from a pod's port, or none of use; says which, and why."""
+
+    def __init__(self, words: str, status: int = 0) -> None:
+        super().__init__(words)
+        self.status = status
+        """Of the answer; 0 where there was none."""
 
 
 async def ask(client: Client, pod: Pod, port: int, path: str, *, method: str = "GET", body: bytes = b"") -> bytes:
@@ -43,7 +48,7 @@ async def ask(client: Client, pod: Pod, port: int, path: str, *, method: str = "
     status, content = await _exchange(client, pod, port, method, path, body)
     if status != 200:
         words = content[:500].decode(errors="replace").strip()
-        raise PodUnreachable(f"{pod}: port {port}: {method} {path}: {status} {words}")
+        raise PodUnreachable(f"{pod}: port {port}: {method} {path}: {status} {words}", status)
     return content
 
 
@@ -131,7 +136,7 @@ async def _down(stream: aiohttp.ClientWebSocketResponse, writer: asyncio.StreamW
 
 def _refused(error: ApiError, pod: Pod) -> str:
     if error.status == 403:
-        return f"{pod}: you may not forward ports: a Role with `create` on pods/portforward is needed"
+        return f"{pod}: you may not forward ports: a Role with `get` and `create` on pods/portforward is needed"
     if error.status == 404:
         return f"there is no pod {pod.name} in namespace {pod.namespace}"
     return f"{pod}: the API server refuses to forward ports: {error}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -147,6 +148,18 @@ def test_log(pods: Pods) -> None:
 )  # fmt: skip
 def test_log_refuses_what_makes_no_sense(pods: Pods, arguments: tuple[str, ...]) -> None:
     assert pods.run("pc", "log", *arguments).exit_code == 2
+
+
+def test_what_this_machine_lacks_is_not_blamed_on_the_cluster(pods: Pods, tmp_path: Path) -> None:
+    found = pods.run("ps", "web-1", "--file", str(tmp_path / "absent"))
+    assert found.exit_code == 1
+    assert "No such file" in found.stderr
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        found = pods.run("dashboard", "envoy", "web-1", "--port", str(port))
+    assert found.exit_code == 1
+    assert "address already in use" in found.stderr
+    assert "API server" not in found.stderr
 
 
 def test_an_api_server_that_does_not_answer_is_named(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ async def test_what_keeps_an_answer_away_is_told(pods: FakePods) -> None:
         for pod, asked, words in (
             (Pod("default", "web-1"), 15000, "GET /debug/x: 503 no"),
             (Pod("default", "web-1"), 15001, "failed to connect to localhost:15001"),
-            (Pod("shop", "edge"), 15000, "`create` on pods/portforward is needed"),
+            (Pod("shop", "edge"), 15000, "`get` and `create` on pods/portforward is needed"),
             (Pod("shop", "absent"), 15000, "there is no pod absent in namespace shop"),
         ):
             with pytest.raises(PodUnreachable) as error:

@@ -31,9 +31,10 @@ def with_istio_names(lines: bytes) -> bytes:
 def without_end(lines: bytes) -> bytes:
     """Without the line that ends OpenMetrics, since more may follow, and without empty ones, which it does not know."""
     found = b"\n" + lines.replace(b"\r\n", b"\n")
-    found = found.replace(b"\n# EOF\n", b"\n")
-    while b"\n\n" in found:
-        found = found.replace(b"\n\n", b"\n")
+    for line in (b"# EOF", b""):
+        # Again, since neighbours share an end of line.
+        while b"\n%b\n" % line in found:
+            found = found.replace(b"\n%b\n" % line, b"\n")
     return found[1:]
 
 
