@@ -34,6 +34,7 @@ spec:
   - {name: http, port: $port_http, targetPort: $port_in_http}
   - {name: grpc, port: $port_grpc, targetPort: $port_in_grpc}
   - {name: tcp, port: $port_tcp, targetPort: $port_in_tcp}
+  - {name: closed, port: $port_closed, targetPort: $port_in_closed}
 ---
 apiVersion: v1
 kind: Service
@@ -52,6 +53,14 @@ spec: {mtls: {mode: STRICT}, selector: {matchLabels: {app: shop}}, portLevelMtls
 ---
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
+metadata: {name: closed}
+spec:
+  selector: {matchLabels: {app: shop}}
+  action: DENY
+  rules: [{to: [{operation: {ports: ["$port_in_closed"]}}]}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
 metadata: {name: no-secrets}
 spec:
   selector: {matchLabels: {app: shop}}
@@ -67,6 +76,7 @@ spec:
   - {port: {number: $port_in_http, name: http, protocol: HTTP}, bind: 127.0.0.2, defaultEndpoint: "127.0.0.1:$http"}
   - {port: {number: $port_in_grpc, name: grpc, protocol: GRPC}, bind: 127.0.0.2, defaultEndpoint: "127.0.0.1:$grpc"}
   - {port: {number: $port_in_tcp, name: tcp, protocol: TCP}, bind: 127.0.0.2, defaultEndpoint: "127.0.0.1:$tcp"}
+  - {port: {number: $port_in_closed, name: closed, protocol: TCP}, bind: 127.0.0.2, defaultEndpoint: "127.0.0.1:$tcp"}
   - {port: {number: $port_in_plain, name: plain, protocol: HTTP}, bind: 127.0.0.2, defaultEndpoint: "127.0.0.1:$http"}
   egress: [{hosts: ["./nothing.invalid"]}]
 ---
@@ -125,7 +135,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         mesh.values["http"] = await stack.enter_async_context(http_backend("shop"))
         mesh.values["grpc"] = await stack.enter_async_context(grpc_backend("shop"))
         mesh.values["tcp"] = await stack.enter_async_context(tcp_backend("shop"))
-        ports = {f"in-{name}": mesh.port(f"in_{name}") for name in ("http", "grpc", "tcp", "plain")}
+        ports = {f"in-{name}": mesh.port(f"in_{name}") for name in ("http", "grpc", "tcp", "closed", "plain")}
         shop = pod("shop-v2-abcde", SERVER, ports, app="shop", version="v2")
         shop["metadata"]["labels"]["security.istio.io/tlsMode"] = "istio"
         shop["metadata"]["labels"]["pod-template-hash"] = "5d8f9"
@@ -134,8 +144,8 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         shop["spec"]["serviceAccountName"] = "shop"
         mesh.apply("mesh", MANIFESTS, shop)
         await stack.enter_async_context(mesh)
-        client = await mesh.proxy("sleep", 4, labels={"app": "sleep"}, facts=CALLER)
-        server = await mesh.proxy("shop", 4, labels={"app": "shop"}, address=SERVER, facts=CALLEE)
+        client = await mesh.proxy("sleep", 5, labels={"app": "sleep"}, facts=CALLER)
+        server = await mesh.proxy("shop", 5, labels={"app": "shop"}, address=SERVER, facts=CALLEE)
         gateway = await mesh.proxy("ingress", 1, role="router", labels={"app": "ingress"}, facts=ENTRANCE)
         yield World(mesh, client, server, gateway)
 
@@ -281,6 +291,21 @@ async def test_connections_are_counted_when_they_are_opened(world: World) -> Non
     await world.told(world.server, "istio_tcp_connections_opened_total", sum(opened) + 1)
     assert _matching(world.server, "istio_tcp_connections_closed_total", {}) == before
     writer.close()
+    await world.told(world.server, "istio_tcp_connections_closed_total", sum(each.value for each in before) + 1)
+
+
+async def test_denied_connections(world: World) -> None:
+    """They are opened and closed, as far as those who called can tell."""
+    labels = {"source_workload": "sleep-v1"}
+
+    def counted(name: str) -> float:
+        return sum(each.value for each in _matching(world.server, f"istio_tcp_connections_{name}_total", labels))
+
+    before = counted("opened"), counted("closed")
+    with contextlib.suppress(ConnectionError):
+        assert await tcp_say("127.0.0.1", world.mesh.port("closed"), "hello") == ""
+    expected = before[0] + 1, before[1] + 1
+    await asyncio.to_thread(world.server.until, lambda: (counted("opened"), counted("closed")) == expected, "counted")
 
 
 async def test_connections_that_find_no_server(world: World) -> None:

@@ -37,7 +37,6 @@ def add_peer_facts(chain: Any) -> None:
 
 def _extracted(fact: str, attribute: str) -> bytes:
     value = value_pb2.FilterStateValue(object_key=state_of(fact), factory_key="envoy.string", skip_if_empty=True)
-    value.read_only = True
     # Envoy prints a Subject from its last attribute to its first, separated by commas, which facts have none of.
     subject = "connection.subject_peer_certificate"
     extracted = f're.extract({subject}, "(?:.*,)?{attribute}([^,]*).*", "\\\\1")'
