@@ -1,0 +1,88 @@
+"""Istio's page on authorization of HTTP, typed line by line: nothing is let through, then one service after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lateen.testing.local_mesh import LocalMesh
+
+ALLOW_NOTHING = """kubectl apply -f - <<EOF
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata:
+  name: allow-nothing
+  namespace: default
+spec:
+  {}
+EOF
+"""
+VIEWER = """kubectl apply -f - <<EOF
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata:
+  name: "%(app)s-viewer"
+  namespace: default
+spec:
+  selector:
+    matchLabels:
+      app: %(app)s
+  action: ALLOW
+  rules:
+  - %(source)sto:
+    - operation:
+        methods: ["GET"]
+EOF
+"""
+FROM = """from:
+    - source:
+        principals: ["cluster.local/ns/default/sa/%s"]
+    """
+POLICIES = ("allow-nothing", "productpage-viewer", "details-viewer", "reviews-viewer", "ratings-viewer")
+DENIED = "RBAC: access denied"
+NO_DETAILS, NO_REVIEWS = "Error fetching product details", "Error fetching product reviews"
+NO_RATINGS = "Ratings service is currently unavailable"
+
+
+@pytest.fixture
+def shop(bookinfo: LocalMesh) -> Iterator[LocalMesh]:
+    yield bookinfo
+    bookinfo.shell(f"kubectl delete authorizationpolicy -n default --ignore-not-found {' '.join(POLICIES)}")
+
+
+def test_one_service_after_another_is_let_through(shop: LocalMesh) -> None:
+    url = f"http://{shop.gateway_address()}/productpage"
+
+    def page() -> str:
+        return shop.shell(f"curl -s --max-time 30 {url}")
+
+    def until(*shown: str) -> str:
+        """Pages show all of these, and of all failures no other."""
+        absent = {DENIED, NO_DETAILS, NO_REVIEWS, NO_RATINGS}.difference(shown)
+
+        def look() -> str:
+            text = page()
+            return text if all(each in text for each in shown) and not any(each in text for each in absent) else ""
+
+        return shop.until(look, f"{shown}")
+
+    def allow(app: str, account: str = "") -> None:
+        shop.shell(VIEWER % {"app": app, "source": FROM % account if account else ""})
+
+    shop.shell(ALLOW_NOTHING)
+    assert until(DENIED) == DENIED
+    assert shop.shell(f"curl -s -o /dev/null -w '%{{http_code}}' {url}") == "403"
+    allow("productpage")
+    until(NO_DETAILS, NO_REVIEWS)
+    assert shop.shell(f"curl -s -X POST -o /dev/null -w '%{{http_code}}' {url}") == "403", "GET was allowed, no more"
+    allow("details", "bookinfo-productpage")
+    until(NO_REVIEWS, "PublisherA")
+    allow("reviews", "bookinfo-productpage")
+    until(NO_RATINGS, "Book Reviews")
+    allow("ratings", "bookinfo-reviews")
+    text = until("Book Reviews", "PublisherA", "glyphicon-star")
+    assert "Reviews served by" in text
+    shop.shell("kubectl exec deploy/productpage-v1 -c productpage -- curl -sf details:9080/details/0")
+    other = shop.shell("kubectl exec deploy/reviews-v1 -c reviews -- curl -s details:9080/details/0")
+    assert other == DENIED, "reviews may not ask details"
