@@ -13,7 +13,8 @@ from lateen.agent.server.message import BadRequest, parse_request
 
 _PIECES = st.sampled_from(
     [b"GET", b" ", b"/a?b", b"HTTP/1.1", b"HTTP/1.0", b"\r\n", b"\n", b"\r", b"Host", b": ", b":", b"h",
-     b"Content-Length", b"7", b"-1", b"99999999999", b"Connection", b"close", b"Transfer-Encoding", b"chunked", b"\x00", b"\xff", b"\t"]
+     b"Content-Length", b"7", b"-1", b"99999999999", b"Connection", b"close", b"Transfer-Encoding", b"chunked",
+     b"\x00", b"\xff", b"\t"]
 )  # fmt: skip
 _LINES = st.sampled_from(
     [b"envoy_istio_a 1", b"# TYPE envoy_istio_a counter", b"# HELP envoy_istio_a x", b'a{b="envoy_istio_"} 1', b"",
