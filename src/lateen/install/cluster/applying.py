@@ -94,6 +94,9 @@ async def apply_one(api: KubernetesApi, desired: Mapping[str, Any], terms: Terms
             break
         if number < _TRIES - 1:
             await asyncio.sleep(max(answer.retry_after, _AGAIN_SECONDS))
+    if terms.dry_run and answer.status == 404:
+        # Its namespace would be made first: the server cannot judge what would be in it.
+        return Applied(body, Change.CREATED)
     found = good(answer, f"applying {described(desired)}")
     return Applied(found, _change(live, found))
 
