@@ -60,10 +60,13 @@ class Guards:
         self._certificates = self.authority.workload(directory / "server", _SERVER)
         self._contexts: dict[tuple[str, tuple[str, ...]], ssl.SSLContext] = {}
         self._stack = contextlib.ExitStack()
+        self.http_application = 0
+        """Where it listens at loopback."""
+        self.tcp_application = 0
 
     def __enter__(self) -> Guards:
-        self._http = self._stack.enter_context(_application(_Http))
-        self._tcp = self._stack.enter_context(_application(_Echo))
+        self.http_application = self._stack.enter_context(_application(_Http))
+        self.tcp_application = self._stack.enter_context(_application(_Echo))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -90,8 +93,8 @@ class Guards:
                 "defaultEndpoint": f"127.0.0.1:{backend}",
             }
             for name, port, backend in (
-                ("http", self.http_port, self._http),
-                ("tcp", self.tcp_port, stream or self._tcp),
+                ("http", self.http_port, self.http_application),
+                ("tcp", self.tcp_port, stream or self.tcp_application),
             )
         ]
         mesh = Mesh(
