@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import msgspec
 import yaml
 
 from lateen.cli.inspection_options import ADMIN_PORT, Alias, Aliased, Place, located
@@ -256,6 +256,7 @@ def _print(data: Any, output: str, key: str = "") -> None:
     """With `key`, as a field of that name."""
     shown = {key: data} if key else data
     if output == "json":
-        click.echo(json.dumps(shown, indent=4))
+        # A dump may have many megabytes, for which this is some ten times as fast as the standard library.
+        click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=4))
     else:
         click.echo(yaml.dump(shown, sort_keys=False, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)), nl=False)
