@@ -21,22 +21,35 @@ _MESH: Final = (
     "ca_certificates",
     "certificates",
     "service_scope_configs",
-    "enable_prometheus_merge",
     "verify_certificate_at_client",
     "ca",
     "extension_providers",
 )
 _DEFAULT_PROVIDERS: Final = ("tracing", "access_logging")
-_PROXY_HONOURED: Final = ("gateway_topology", "proxy_headers")
-"""Of the proxies' defaults: what the control plane itself reads. The rest is for agents, which a later version has."""
+_PROXY: Final = (
+    "discovery_refresh_delay",
+    "zipkin_address",
+    "envoy_metrics_service_address",
+    "availability_zone",
+    "custom_config_file",
+    "stat_name_length",
+    "proxy_bootstrap_template_path",
+    "tracing",
+    "sds",
+    "envoy_access_log_service",
+    "envoy_metrics_service",
+    "readiness_probe",
+    "private_key_provider",
+    "stats_compression",
+)
+"""Of the proxies' defaults: what neither injection, nor agents, nor the control plane does."""
 _HEADERS: Final = ("metadata_exchange_headers",)
 
 
 def not_honoured(config: MeshConfig) -> Iterator[Fault]:
     """One warning for each such field that differs from its default."""
     yield from _differing(config, _MESH, "")
-    proxy = tuple(name for name in config.default_config.__struct_fields__ if name not in _PROXY_HONOURED)
-    yield from _differing(config.default_config, proxy, "defaultConfig.")
+    yield from _differing(config.default_config, _PROXY, "defaultConfig.")
     yield from _differing(config.default_providers, _DEFAULT_PROVIDERS, "defaultProviders.")
     yield from _other_metrics(config)
     if config.default_config.proxy_headers is not None:

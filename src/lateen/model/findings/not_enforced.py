@@ -8,7 +8,6 @@ from lateen.api.objects import Key
 from lateen.api.schema.fault import Fault, warning
 from lateen.engine import Reader, Table, query
 from lateen.model.inputs import (
-    PROXY_CONFIGS,
     REQUEST_AUTHENTICATIONS,
     TELEMETRIES,
     TRAFFIC_EXTENSIONS,
@@ -23,7 +22,6 @@ _CONSEQUENCES: Final = {
     "Telemetry": "metrics, access logs and traces stay as they are",
     "WasmPlugin": "the plugin does not run",
     "TrafficExtension": "the extension does not run",
-    "ProxyConfig": "proxies start with the mesh's defaults",
 }
 
 
@@ -51,11 +49,6 @@ def wasm_plugin_findings(db: Reader, key: Key) -> Findings:
 @query
 def traffic_extension_findings(db: Reader, key: Key) -> Findings:
     return _of(db, TRAFFIC_EXTENSIONS, key, "TrafficExtension")
-
-
-@query
-def proxy_config_findings(db: Reader, key: Key) -> Findings:
-    return _of(db, PROXY_CONFIGS, key, "ProxyConfig")
 
 
 def _of(db: Reader, table: Table[Key, Any], key: Key, kind: str) -> Findings:

@@ -243,7 +243,8 @@ def test_what_is_right(text: str) -> None:
         ("accessLogFile: /dev/stdout", []),
         ("accessLogFile: ''", []),
         ("enableTracing: false", ["enableTracing"]),
-        ("defaultConfig: {concurrency: 4}", ["defaultConfig.concurrency"]),
+        ("defaultConfig: {concurrency: 4}", []),
+        ("defaultConfig: {statNameLength: 4}", ["defaultConfig.statNameLength"]),
         ("defaultConfig: {proxyHeaders: {server: {disabled: true}}}", []),
         (
             "defaultConfig: {proxyHeaders: {metadataExchangeHeaders: {mode: IN_MESH}, xForwardedHost: {}}}",

@@ -18,7 +18,6 @@ CASES = [
     ("Telemetry", inputs.TELEMETRIES, not_enforced.telemetry_findings),
     ("WasmPlugin", inputs.WASM_PLUGINS, not_enforced.wasm_plugin_findings),
     ("TrafficExtension", inputs.TRAFFIC_EXTENSIONS, not_enforced.traffic_extension_findings),
-    ("ProxyConfig", inputs.PROXY_CONFIGS, not_enforced.proxy_config_findings),
 ]
 
 
