@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -153,6 +154,28 @@ def read_istiod_settings(environment: Mapping[str, str] | None = None) -> Istiod
         rotation_lag=read("LATEEN_ROOT_ROTATION_LAG", _life, defaults.rotation_lag),
         run_directory=read("LATEEN_RUN_DIRECTORY", Path, defaults.run_directory),
     )
+
+
+_ISTIOD_VARIABLES = frozenset(
+    {
+        "PILOT_CERT_PROVIDER",
+        "PILOT_DEBOUNCE_AFTER",
+        "PILOT_DEBOUNCE_MAX",
+        "PILOT_ENABLE_STATUS",
+        "PILOT_SCOPE_GATEWAY_TO_NAMESPACE",
+        "PILOT_STATUS_QPS",
+        "CITADEL_SELF_SIGNED_CA_CERT_TTL",
+    }
+)
+_OF_SERVICES = re.compile(r".*_(SERVICE_(HOST|PORT)(_.*)?|PORT(_[0-9]+_.*)?)\Z")
+"""What Kubernetes adds for each Service of a Pod's namespace."""
+
+
+def unknown_istiod_variables(environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Variables by which Istio's control plane could be told something, and this one cannot."""
+    env = os.environ if environment is None else environment
+    asked = (name for name in env if name.startswith(("PILOT_", "CITADEL_")) and not _OF_SERVICES.match(name))
+    return tuple(sorted(set(asked) - _ISTIOD_VARIABLES))
 
 
 def _seconds(text: str) -> float:

@@ -6,6 +6,8 @@ import asyncio
 import datetime
 import ipaddress
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,6 +174,19 @@ def test_the_front_dies_with_a_control_plane_that_is_killed(tmp_path: Path) -> N
         while connects(address):
             assert time.monotonic() < deadline, "it still listens"
             time.sleep(0.02)
+
+
+def test_an_address_that_is_taken_is_one_line_and_an_exit_status(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        command = [sys.executable, "-m", "lateen.cli.main", "istiod", "--config-dir", str(tmp_path / "config")]
+        command += [*certificates(tmp_path), "--secure-xds-address", f"127.0.0.1:{taken.getsockname()[1]}"]
+        for option in ("--http-address", "--xds-address", "--monitoring-address"):
+            command += [option, "127.0.0.1:0"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("Error: cannot serve TLS at 127.0.0.1:")
+    assert "Traceback" not in done.stderr
 
 
 def connects(address: str) -> bool:

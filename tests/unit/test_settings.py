@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lateen.settings import SettingError, read_istiod_settings, read_settings
+from lateen.settings import SettingError, read_istiod_settings, read_settings, unknown_istiod_variables
 
 NOBODY = pwd.getpwnam("nobody")
 
@@ -76,3 +76,32 @@ def test_istiods_variables_have_istios_names_and_forms() -> None:
 def test_a_variable_that_cannot_be_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=name):
         read_istiod_settings({name: value})
+
+
+def test_variables_of_istio_that_have_no_effect_are_named() -> None:
+    environment = {
+        "PILOT_ENABLE_AMBIENT": "true",
+        "CITADEL_X": "1",
+        "PILOT_DEBOUNCE_MAX": "1s",
+        "PILOT_SERVICE_HOST": "10.0.0.1",
+        "PILOT_PORT_15010_TCP_ADDR": "10.0.0.1",
+        "PILOT_PORT": "tcp://10.0.0.1:15010",
+        "PATH": "/bin",
+    }
+    assert unknown_istiod_variables(environment) == ("CITADEL_X", "PILOT_ENABLE_AMBIENT")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PILOT_CERT_PROVIDER", "kubernetes"), ("MAX_WORKLOAD_CERT_TTL", "90d"), ("DEFAULT_WORKLOAD_CERT_TTL", "0s")],
+)
+def test_what_certificates_cannot_be(name: str, value: str) -> None:
+    with pytest.raises(SettingError, match=name):
+        read_istiod_settings({name: value})
+
+
+def test_settings_of_certificates() -> None:
+    found = read_istiod_settings({"ISTIOD_CUSTOM_HOST": "a.example, b.example,", "MAX_WORKLOAD_CERT_TTL": "1h30m"})
+    assert found.custom_hosts == ("a.example", "b.example")
+    assert found.longest_life.total_seconds() == 5400
+    assert found.token_audiences == ("istio-ca",)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
-# What we start is another program at once: gRPC has nothing to get ready for, and would say so each time. It looks when
-# it is imported.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-
 import asyncio
 import dataclasses
+import resource
 import signal
 from pathlib import Path
 from typing import Any
@@ -118,8 +113,9 @@ def istiod(
     """The control plane: reads the mesh from Kubernetes, from files or from both, and configures its Envoys.
 
     What the same object says in files counts, where a cluster has it too. Settings that are not options here are read
-    from the environment (PILOT_DEBOUNCE_AFTER, PILOT_DEBOUNCE_MAX, PILOT_ENABLE_STATUS, PILOT_STATUS_QPS,
-    PILOT_SCOPE_GATEWAY_TO_NAMESPACE, LATEEN_SHUTDOWN_SECONDS).
+    from the environment: PILOT_DEBOUNCE_AFTER, PILOT_DEBOUNCE_MAX, PILOT_ENABLE_STATUS, PILOT_STATUS_QPS,
+    PILOT_SCOPE_GATEWAY_TO_NAMESPACE, LATEEN_SHUTDOWN_SECONDS, LATEEN_RUN_DIRECTORY; for certificates TOKEN_AUDIENCES,
+    ISTIOD_CUSTOM_HOST, ROOT_CA_DIR, CITADEL_SELF_SIGNED_CA_CERT_TTL, DEFAULT_WORKLOAD_CERT_TTL, MAX_WORKLOAD_CERT_TTL.
 
     \b
     Examples:
@@ -165,6 +161,9 @@ def istiod(
 
 def serve(configuration: Configuration) -> None:
     """Until SIGTERM or SIGINT. Raises ClickException when it cannot."""
+    # Proxies are connections: as many files as we may have, and the front after us.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
         uvloop.run(_serve(configuration))
     except (AccessError, ConfigurationError, OSError) as error:

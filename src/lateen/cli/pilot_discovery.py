@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,7 +16,9 @@ from lateen.api.schema.duration import parse_duration
 from lateen.cli.istiod import ADDRESS, serve
 from lateen.istiod.configuration import Address, Certificates, Cluster, Configuration, parse_address
 from lateen.istiod.logs import set_up_logs
-from lateen.settings import SettingError, read_istiod_settings
+from lateen.settings import SettingError, read_istiod_settings, unknown_istiod_variables
+
+_log = logging.getLogger(__name__)
 
 _LEVELS: Final = {"none": "error", "error": "error", "warn": "warn", "info": "info", "debug": "debug"}
 _LONGEST_AGE: Final = 10 * 365 * 86400.0
@@ -195,6 +198,8 @@ def discovery(
     except SettingError as error:
         raise click.ClickException(str(error)) from error
     set_up_logs(level, as_json=as_json)
+    for name in unknown_istiod_variables():
+        _log.warning("the variable %s is not supported by this version and has no effect", name)
     serve(
         Configuration(
             settings=settings,

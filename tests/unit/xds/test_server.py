@@ -76,6 +76,17 @@ async def test_a_client_gets_what_it_asks_for_and_follows_changes() -> None:
     assert here.server.connections() == ()
 
 
+async def test_a_stream_that_is_old_is_ended_and_its_proxy_comes_again() -> None:
+    async with running(Limits(stream_age=0.2)) as here:
+        here.mesh.put(CDS, "out", "a", b"")
+        async with AdsClient(here.address, NODE, follow=False) as client:
+            await client.has(CDS, "a")
+            with ended(grpc.StatusCode.UNAVAILABLE, "stream is old"):
+                await client.until(lambda: False)
+            await client.connect()
+            await client.has(CDS, "a")
+
+
 async def test_when_the_last_client_has_gone_nothing_is_observed() -> None:
     async with running() as here:
         here.mesh.put(CDS, "out", "a", b"")
@@ -254,7 +265,7 @@ async def test_streams_that_have_not_said_who_they_are_count_too() -> None:
 
 
 async def test_a_proxy_that_comes_again_and_again_waits_and_is_served_then() -> None:
-    limits = Limits(arrivals_per_second=20, arrival_burst=2, arrival_wait=0.1)
+    limits = Limits(arrivals_per_second=0.1, arrival_burst=2, arrival_wait=0.1)
     async with running(limits) as here:
         here.mesh.put(CDS, "out", "a", b"")
         for _ in range(5):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import shutil
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -16,6 +14,7 @@ import msgspec
 from lateen.envoy_binary import envoy_path
 from lateen.istiod.configuration import Address
 from lateen.istiod.front.bootstrap import FrontPlan, bootstrap
+from lateen.istiod.front.directory import FrontDirectory
 from lateen.istiod.front.process import FrontFailed, running
 from lateen.istiod.front.secrets import TlsMaterial, write_secrets
 
@@ -35,9 +34,8 @@ class Front:
     def __init__(self, listen: Address, *, place: Path | None = None, json_logs: bool = False) -> None:
         """`place`: where its directory is made."""
         self._listen = listen
-        self._place = place
         self._json_logs = json_logs
-        self._directory: Path | None = None
+        self._directory = FrontDirectory(place)
         self._verifies = False
         self._started = asyncio.Event()
         self.up = False
@@ -47,18 +45,17 @@ class Front:
         self.pid = 0
 
     def __enter__(self) -> Self:
-        self._directory = Path(tempfile.mkdtemp(prefix="lateen-front-", dir=self._place))
+        self._directory.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        shutil.rmtree(self.directory, ignore_errors=True)
+        self._directory.__exit__(kind, error, trace)
 
     @property
     def directory(self) -> Path:
-        assert self._directory is not None, "not entered"
-        return self._directory
+        return self._directory.path
 
     @property
     def grpc_socket(self) -> Path:
@@ -91,7 +88,7 @@ class Front:
                 await self._once()
             except FrontFailed as failure:
                 if not self.starts:
-                    raise
+                    raise FrontFailed(f"cannot serve TLS at {self._listen}: {failure}; it said why") from failure
                 _log.error("the TLS front does not come up: %s", failure)
             if asyncio.get_running_loop().time() - began > _STEADY_SECONDS:
                 pause = _FIRST_SECONDS
