@@ -25,6 +25,10 @@ _READINESS_TIME: Final = 3.0
 """Seconds in which Envoy's admin interface has to answer."""
 _PROXY_ADDRESSES: Final = frozenset({"127.0.0.6", "::6"})
 """Whence Envoy calls its application: not from this pod, whatever it looks like."""
+_NOT_SUPPORTED: Final = (
+    "ENABLE_PROBE_KEEPALIVE_CONNECTIONS", "ISTIO_ENABLE_HTTP2_PROBING", "PROXY_READINESS_PROBE_TIMEOUT",
+)  # fmt: skip
+"""Variables of Istio's agent about this server."""
 
 
 async def serve(state: AgentState, settings: AgentSettings, environment: Mapping[str, str]) -> None:
@@ -45,6 +49,9 @@ class Pages:
         self._log = log
         self._metrics = AgentMetrics(state, __version__)
         self._was_ready = False
+        for name in _NOT_SUPPORTED:
+            if name in environment:
+                log.warn(f"{name} is not supported yet by this version; it changes nothing")
         self._metrics_for_all = not _flag(environment, "METRICS_LOCALHOST_ACCESS_ONLY")
         address = settings.addresses[0] if settings.addresses else "127.0.0.1"
         loopbacks = ("::1", "127.0.0.1") if ":" in address else ("127.0.0.1", "::1")
