@@ -24,7 +24,7 @@ PATH = "/app-health/web/readyz"
 
 
 async def probe(action: dict[str, Any], *headers: tuple[str, str], host: str = "127.0.0.1", **more: Any) -> Response:
-    probes = parse_probes(json.dumps({PATH: {**action, **more}}))
+    probes = parse_probes(json.dumps({PATH: {"timeoutSeconds": 30, **action, **more}}))
     prober = Prober(probes, host, 15020, Log(LogSettings(level="none")))
     given = headers if any(name == "Host" for name, _ in headers) else (("Host", "10.0.0.9:15020"), *headers)
     return await prober.answer(Request("GET", PATH, "", given, "10.0.0.1"))

@@ -262,12 +262,12 @@ async def broken(asked: web.Request) -> web.StreamResponse:
 @pytest.mark.parametrize("page", [failing, silent, endless, broken])
 async def test_an_application_that_fails_does_not_spoil_the_rest(page: Callable[[web.Request], Any]) -> None:
     async with pod(applications=(page, own)) as it:
-        status, text, _ = await it.get("/stats/prometheus", X_Prometheus_Scrape_Timeout_Seconds="0.3")
+        status, text, _ = await it.get("/stats/prometheus", X_Prometheus_Scrape_Timeout_Seconds="2")
         assert status == 200
         assert "istio_requests_total{} 5\n" in text
         assert "half" not in text
         assert "mine 1\n" in text
-        _, text, _ = await it.get("/stats/prometheus", X_Prometheus_Scrape_Timeout_Seconds="0.3")
+        _, text, _ = await it.get("/stats/prometheus", X_Prometheus_Scrape_Timeout_Seconds="2")
         failures = next(x for x in text.splitlines() if x.startswith('istio_agent_scrape_failures_total{type="appl'))
         assert int(failures.split()[1]) >= 1
 
@@ -398,7 +398,14 @@ async def test_serve_listens_until_it_is_cancelled() -> None:
 async def test_wait_ends_when_it_is_ready(capsys: pytest.CaptureFixture[str]) -> None:
     async with pod() as it:
         it.state.certificate = False
-        arguments = ["--url", f"http://127.0.0.1:{it.port}/healthz/ready", "--periodMillis", "10"]
+        arguments = [
+            "--url",
+            f"http://127.0.0.1:{it.port}/healthz/ready",
+            "--periodMillis",
+            "10",
+            "--requestTimeoutMillis",
+            "5000",
+        ]
         late = await asyncio.to_thread(wait.main, [*arguments, "--timeoutSeconds", "1"])
         assert late == 1
         assert "no certificate yet" in capsys.readouterr().err
