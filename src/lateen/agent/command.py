@@ -38,7 +38,10 @@ _DEFAULT_BINARY = "/usr/local/bin/envoy"
 _SIDECAR_THREADS = 2
 """Where no CPU limit is known."""
 _PR_SET_CHILD_SUBREAPER = 36
-_KEEPER = "import sys; sys.path.append(sys.argv[1]); from lateen.agent.keeper import main; main(int(sys.argv[2]))"
+_KEEPER = (
+    "import sys; sys.path.append(sys.argv[1]); "
+    "from lateen.agent.keeper import main; main(int(sys.argv[2]), bool(sys.argv[3:]))"
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -263,4 +266,5 @@ def _become_the_keeper(settings: AgentSettings, environment: Mapping[str, str]) 
     environment = {"MALLOC_ARENA_MAX": "1", **environment}
     # -S: none of what is installed is needed, and looking for it takes memory.
     sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, "-I", "-S", "-c", _KEEPER, source, str(descriptor)], environment)
+    form = ["--log_as_json"] if settings.log.as_json else []
+    os.execve(sys.executable, [sys.executable, "-I", "-S", "-c", _KEEPER, source, str(descriptor), *form], environment)

@@ -14,8 +14,7 @@ import sys
 import time
 
 from lateen.agent.lifecycle_status import AGENT_FAILED, FINAL
-from lateen.agent.log import Log
-from lateen.agent.settings import AgentSettings
+from lateen.agent.log import write
 
 __all__ = ["main"]
 
@@ -26,11 +25,9 @@ _STEADY = 60.0
 _LONGEST_WAIT = 30.0
 
 
-def main(descriptor: int) -> None:
-    """Ends the process. The settings are in an open file."""
+def main(descriptor: int, as_json: bool) -> None:
+    """Ends the process. The agent's settings are in an open file; `as_json` is the form of the log."""
     text = _contents(descriptor)
-    settings = AgentSettings.from_json(text)
-    log = Log(settings.log, "keeper")
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED)
     gc.freeze()
     ends = 0
@@ -49,7 +46,8 @@ def main(descriptor: int) -> None:
             os._exit(status)
         failures = 1 if time.monotonic() - began >= _STEADY else failures + 1
         wait = min(2.0 ** (failures - 2), _LONGEST_WAIT) if failures > 1 else 0.0
-        log.error(f"the agent has ended ({_how(status)}); Envoy goes on, another agent starts in {wait:g} s")
+        words = f"the agent has ended ({_how(status)}); Envoy goes on, another agent starts in {wait:g} s"
+        write("error", "keeper", words, as_json)
         ends += _wait(wait)
 
 

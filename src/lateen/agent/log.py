@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import time
 
-from lateen.agent.settings import LogSettings
+# The keeper imports this, and does without `typing`, which takes a megabyte.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lateen.agent.settings import LogSettings
 
-__all__ = ["LEVELS", "Log"]
+__all__ = ["LEVELS", "Log", "write"]
 
 LEVELS = ("none", "error", "warn", "info", "debug")
 """As `--log_output_level` has them; each says what those before it do, too."""
@@ -36,11 +39,16 @@ class Log:
     def _write(self, level: str, message: str) -> None:
         if LEVELS.index(level) > self._level:
             return
-        line = _line(_now(), level, self._scope, message, self._as_json)
-        try:
-            os.write(1, line.encode("utf-8", "replace"))
-        except OSError:
-            return  # who reads the log has gone; that is no reason to end a proxy
+        write(level, self._scope, message, self._as_json)
+
+
+def write(level: str, scope: str, message: str, as_json: bool) -> None:
+    """One line, whatever the level."""
+    line = _line(_now(), level, scope, message, as_json)
+    try:
+        os.write(1, line.encode("utf-8", "replace"))
+    except OSError:
+        return  # who reads the log has gone; that is no reason to end a proxy
 
 
 def _line(now: str, level: str, scope: str, message: str, as_json: bool) -> str:

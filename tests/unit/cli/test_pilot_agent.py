@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,8 +47,13 @@ def test_without_a_name_there_is_no_proxy():
 
 def test_imports_stay_apart():
     code = (
-        "import sys, lateen.agent.keeper; "
-        "print(sorted({'asyncio', 'ssl', 'argparse', 'subprocess', 'logging', 'cryptography'} & set(sys.modules)))"
+        "import sys; sys.path.append(sys.argv[1]); import lateen.agent.keeper; "
+        "print(sorted({'asyncio', 'ssl', 'argparse', 'json', 'typing', 'cryptography'} & set(sys.modules)))"
     )
-    ran = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, str(Path(lateen.__file__).parents[1])],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert ran.stdout.strip() == "[]"
