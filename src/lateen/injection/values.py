@@ -85,8 +85,11 @@ class ProxyValues(Message, frozen=True):
     privileged: bool = False
     """The proxy's container is privileged."""
     readiness_failure_threshold: UInt32 = 4
+    """Failed probes in a row that make a proxy unready."""
     readiness_initial_delay_seconds: UInt32 = 0
+    """Seconds before the first readiness probe."""
     readiness_period_seconds: UInt32 = 15
+    """Seconds between readiness probes."""
     resources: AnyStruct = msgspec.field(default_factory=lambda: dict(_RESOURCES))
     """Resources of the proxy's container."""
     seccomp_profile: AnyStruct = {}
@@ -195,8 +198,11 @@ class WebhookValues(Message, frozen=True):
     """`sidecarInjectorWebhook`."""
 
     never_inject_selector: tuple[LabelSelector, ...] = ()
+    """Pods that are never injected."""
     always_inject_selector: tuple[LabelSelector, ...] = ()
+    """Pods that are always injected, whatever the policy."""
     injected_annotations: dict[str, str] = {}
+    """Annotations that injected pods get."""
     enable_namespaces_by_default: bool = False
     """Namespaces without a label are injected."""
     reinvocation_policy: str = "Never"
@@ -204,7 +210,9 @@ class WebhookValues(Message, frozen=True):
     rewrite_app_http_probe: bool = msgspec.field(default=True, name="rewriteAppHTTPProbe")
     """Probes of applications go by the agent."""
     templates: dict[str, str] = {}
+    """Users' own templates, by name."""
     default_templates: tuple[str, ...] = ()
+    """Of pods that name none; `sidecar` when empty."""
 
 
 class CniValues(Message, frozen=True):
