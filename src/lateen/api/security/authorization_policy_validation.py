@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -23,6 +24,8 @@ _Fields = tuple[tuple[str, tuple[str, ...], Judge], ...]
 
 _LONGEST: Final = 2048
 """Characters of a value: as many as a SPIFFE ID may have. Some become regular expressions, whose size Envoys limit."""
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+"""What YAML can say and no message can carry."""
 _PEER_CONDITIONS: Final = ("source.namespace", "source.serviceAccount", "source.principal")
 
 
@@ -118,6 +121,8 @@ def _values(values: Sequence[str], judge: Judge, path: str) -> Iterator[Fault]:
         wrong = judge(value) if value else "expected a value, got an empty string"
         if len(value) > _LONGEST:
             wrong = f"expected a value of at most {_LONGEST} characters, got {len(value)}"
+        if _SURROGATE.search(value):
+            wrong = f"expected characters of Unicode, got {value!r}"
         if wrong:
             yield error(f"{path}[{index}]", wrong)
 
@@ -125,6 +130,9 @@ def _values(values: Sequence[str], judge: Judge, path: str) -> Iterator[Fault]:
 def _condition(condition: Condition, path: str) -> Iterator[Fault]:
     if not condition.key:
         yield error(f"{path}.key", "expected the name of an attribute, got an empty string")
+        return
+    if _SURROGATE.search(condition.key):
+        yield error(f"{path}.key", f"expected characters of Unicode, got {condition.key!r}")
         return
     if not condition.values and not condition.not_values:
         yield error(path, f"values or notValues must be set for {condition.key}")

@@ -151,3 +151,31 @@ def test_rules_that_deny_all_of_tcp_are_warned_about(fields: dict[str, Any], war
     found = faults({"action": "DENY", **rule(**fields)}, Severity.WARNING)
     assert [path for path, _ in found] == (["spec.rules[0]"] if warned else [])
     assert faults({"action": "ALLOW", **rule(**fields)}, Severity.WARNING) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "path", "message"),
+    [
+        (operation(paths=["a/{*}"]), f"{OPERATION}.paths[0]", "expected a template that begins with /"),
+        (operation(paths=["/a//{*}"]), f"{OPERATION}.paths[0]", "expected segments of a path in the template, got ''"),
+        (operation(paths=["/a b/{*}"]), f"{OPERATION}.paths[0]", "expected segments of a path in the template"),
+        (operation(paths=["/{*}" + "/a" * 200]), f"{OPERATION}.paths[0]", "expected a template of at most 256"),
+        (source(ipBlocks=["fe80::1%eth0"]), f"{SOURCE}.ipBlocks[0]", "expected an IP address"),
+        (source(principals=["a" * 2049]), f"{SOURCE}.principals[0]", "expected a value of at most 2048 characters"),
+        (source(principals=["\ud800"]), f"{SOURCE}.principals[0]", "expected characters of Unicode"),
+        (when("request.headers[a b]", "c"), f"{WHEN}.key", "expected request.headers[NAME] with the name of a header"),
+        (when("request.headers[a\n]", "c"), f"{WHEN}.key", "expected request.headers[NAME] with the name of a header"),
+        (when("request.headersx[a]", "c"), f"{WHEN}.key", "unknown attribute"),
+        (when("experimental.envoy.filters.a[\udfff]", "c"), f"{WHEN}.key", "expected characters of Unicode"),
+    ],
+)
+def test_what_envoy_would_refuse_or_not_survive(spec: dict[str, Any], path: str, message: str) -> None:
+    """An Envoy that refuses a listener keeps the old one, without the policy."""
+    ((where, what),) = faults(spec)
+    assert where == path
+    assert what.startswith(message)
+
+
+@pytest.mark.parametrize("path", ["/a/{*}", "/{**}", "/{**}/b", "/a/{*}/", "/a%2F/{*}/{**}", "/", "/a*", "*"])
+def test_good_paths(path: str) -> None:
+    assert faults(operation(paths=[path])) == []
