@@ -113,8 +113,9 @@ class IstiodSettings:
     longest_life: timedelta = timedelta(days=90)
     """`MAX_WORKLOAD_CERT_TTL` (`2160h`): more is not issued."""
     rotation_lag: timedelta = timedelta(days=1)
-    """`LATEEN_ROOT_ROTATION_LAG` (`24h`): how much longer than the longest life of a certificate each step of a root's
-    rotation takes: in that time every replica sees it, or signs no more."""
+    """`LATEEN_ROTATION_LAG` (`24h`), at least 30 seconds: how long a replica may take to see a step of a root's
+    rotation; one that has not seen the root for so long signs nothing. Steps are `MAX_WORKLOAD_CERT_TTL` and this
+    apart."""
     run_directory: Path | None = None
     """`LATEEN_RUN_DIRECTORY`: where the sockets and the key of the TLS front are kept, in a new directory that nobody
     else can open. Memory-backed, if it can be. Default: where temporary files are."""
@@ -151,11 +152,13 @@ def read_istiod_settings(environment: Mapping[str, str] | None = None) -> Istiod
         root_life=read("CITADEL_SELF_SIGNED_CA_CERT_TTL", _life, defaults.root_life),
         default_life=read("DEFAULT_WORKLOAD_CERT_TTL", _life, defaults.default_life),
         longest_life=read("MAX_WORKLOAD_CERT_TTL", _life, defaults.longest_life),
-        rotation_lag=read("LATEEN_ROOT_ROTATION_LAG", _life, defaults.rotation_lag),
+        rotation_lag=read("LATEEN_ROTATION_LAG", _lag, defaults.rotation_lag),
         run_directory=read("LATEEN_RUN_DIRECTORY", Path, defaults.run_directory),
     )
 
 
+_SHORTEST_LAG = timedelta(seconds=30)
+"""The root is looked at every ten seconds."""
 _ISTIOD_VARIABLES = frozenset(
     {
         "PILOT_CERT_PROVIDER",
@@ -187,6 +190,13 @@ def _seconds(text: str) -> float:
 
 def _life(text: str) -> timedelta:
     return timedelta(seconds=_positive(str(_seconds(text))))
+
+
+def _lag(text: str) -> timedelta:
+    found = _life(text)
+    if found < _SHORTEST_LAG:
+        raise ValueError(f"expected at least {_SHORTEST_LAG.total_seconds():.0f}s")
+    return found
 
 
 def _provider(text: str) -> str:

@@ -93,7 +93,12 @@ def test_variables_of_istio_that_have_no_effect_are_named() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PILOT_CERT_PROVIDER", "kubernetes"), ("MAX_WORKLOAD_CERT_TTL", "90d"), ("DEFAULT_WORKLOAD_CERT_TTL", "0s")],
+    [
+        ("PILOT_CERT_PROVIDER", "kubernetes"),
+        ("MAX_WORKLOAD_CERT_TTL", "90d"),
+        ("DEFAULT_WORKLOAD_CERT_TTL", "0s"),
+        ("LATEEN_ROTATION_LAG", "29s"),
+    ],
 )
 def test_what_certificates_cannot_be(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=name):

@@ -44,6 +44,8 @@ class MeshIdentity:
         changed: Callable[[], None],
     ) -> None:
         """`synced` returns when MeshConfig is known. Raises ConfigurationError for times that do not go together."""
+        if settings.default_life > settings.longest_life:
+            raise ConfigurationError("DEFAULT_WORKLOAD_CERT_TTL must not be longer than MAX_WORKLOAD_CERT_TTL")
         self._api = api
         self._engine = engine
         self._settings = settings
@@ -115,7 +117,8 @@ class MeshIdentity:
                 organization=self.trust_domain,
             )
         except ValueError as error:
-            raise ConfigurationError(f"CITADEL_SELF_SIGNED_CA_CERT_TTL, MAX_WORKLOAD_CERT_TTL: {error}") from error
+            names = "CITADEL_SELF_SIGNED_CA_CERT_TTL, MAX_WORKLOAD_CERT_TTL, LATEEN_ROTATION_LAG"
+            raise ConfigurationError(f"{names}: {error}") from error
 
 
 def mesh_trust_domains(engine: Engine) -> tuple[str, ...]:

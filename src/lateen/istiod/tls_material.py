@@ -48,7 +48,8 @@ class TlsKeeper:
         self._tell: list[Callable[[TlsMaterial], None]] = []
         self._stirred = asyncio.Event()
         self._there = asyncio.Event()
-        self._issued: tuple[Authority, ServingCertificate] | None = None
+        self._issued: tuple[Authority, ServingCertificate, datetime] | None = None
+        """By whom, what, and until when it is good enough: half of its life, however short that is."""
         self._reported = ""
         self.material: TlsMaterial | None = None
         """None until there is some."""
@@ -112,8 +113,9 @@ class TlsKeeper:
         now = self._now()
         held = self._issued
         # Roots come and go in a rotation before another one signs.
-        if held is None or held[0].certificate != authority.certificate or held[1].not_after - now < LIFE / 2:
-            held = authority, serving_certificate(authority, self._names, now=now, life=LIFE)
+        if held is None or held[0].certificate != authority.certificate or now >= held[2]:
+            issued = serving_certificate(authority, self._names, now=now, life=LIFE)
+            held = authority, issued, now + (issued.not_after - now) / 2
         self._issued = held
         return held[1]
 

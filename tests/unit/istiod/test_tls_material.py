@@ -9,7 +9,7 @@ from cryptography import x509
 from lateen.identity.current import CurrentAuthority
 from lateen.identity.plugged import Loaded
 from lateen.identity.rotation import RootState, RotationTerms, advance, begin
-from lateen.identity.self_signed import self_signed
+from lateen.identity.self_signed import RootTerms, self_signed
 from lateen.istiod.configuration import Certificates
 from lateen.istiod.front.secrets import TlsMaterial
 from lateen.istiod.tls_material import LIFE, TlsKeeper, read_files, serving_names
@@ -74,6 +74,18 @@ def test_a_certificate_is_replaced_in_half_of_its_life(world: World) -> None:
     keeper.look()
     assert len(world.told) == 2
     assert world.told[0].roots == world.told[1].roots
+
+
+def test_an_authority_near_its_end_is_not_asked_all_the_time(world: World) -> None:
+    world.offer(RootState(self_signed(NOW, RootTerms(lifetime=timedelta(hours=4)))))
+    keeper = world.keeper()
+    for minutes in (0, 30, 60, 119):
+        world.now = NOW + timedelta(minutes=minutes)
+        keeper.look()
+        assert len(world.told) == 1
+    world.now = NOW + timedelta(minutes=121)
+    keeper.look()
+    assert len(world.told) == 2
 
 
 def test_a_rotation_of_the_root_step_by_step(world: World) -> None:
