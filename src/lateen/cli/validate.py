@@ -13,11 +13,10 @@ import msgspec
 from lateen.api.kind import Kind
 from lateen.api.kubernetes.config_map import ConfigMap
 from lateen.api.mesh.parse import parse_mesh_config, parse_mesh_networks
-from lateen.api.objects import Key, Object
+from lateen.api.objects import Key
 from lateen.api.parse import Parsed, parse
 from lateen.api.schema.fault import Fault, Severity, error, warning
-from lateen.api.security.authorization_policy import AuthorizationPolicy
-from lateen.api.security.authorization_support import unsupported
+from lateen.api.security.authorization_support import unsupported_in
 from lateen.cli.output import print_data
 from lateen.model.findings.not_enforced import not_enforced
 from lateen.sources.files.field_lines import FieldLines
@@ -154,7 +153,7 @@ def _judge_object(file: str, manifest: Manifest, lines: FieldLines, report: Repo
         *parsed.faults,
         *_mesh_faults(parsed.value),
         *(not_enforced(parsed.kind.kind) if parsed.kind is not None else ()),
-        *_unsupported(parsed.value),
+        *unsupported_in(parsed.value),
         *_repeated(parsed, f"{file}:{manifest.line}", report),
     )
     if any(fault.severity is Severity.ERROR for fault in faults):
@@ -171,12 +170,6 @@ def _repeated(parsed: Parsed, place: str, report: Report) -> Iterator[Fault]:
         first = report.places.setdefault((parsed.kind, parsed.key), place)
         if first != place:
             yield warning("metadata.name", f"the same object as at {first}: only one of them can be applied")
-
-
-def _unsupported(value: Any) -> Iterator[Fault]:
-    """What would be in force and yet not be evaluated."""
-    if isinstance(value, Object) and isinstance(value.spec, AuthorizationPolicy):
-        yield from unsupported(value)
 
 
 def _mesh_faults(value: Any) -> Iterator[Fault]:

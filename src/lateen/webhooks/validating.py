@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
 
-from lateen.api.objects import Object, ObjectRef
+from lateen.api.objects import ObjectRef
 from lateen.api.parse import Parsed, parse
 from lateen.api.schema.fault import Fault, Severity
-from lateen.api.security.authorization_policy import AuthorizationPolicy
-from lateen.api.security.authorization_support import unsupported
+from lateen.api.security.authorization_support import unsupported_in
 from lateen.engine import Engine, QueryError, Table, Transaction
 from lateen.model.inputs import REJECTED, REJECTED_GENERATIONS, WARNINGS
 from lateen.model.tables import TABLES
@@ -55,7 +54,7 @@ class Validation:
         if asked.operation not in ("CREATE", "UPDATE") or not isinstance(asked.object, Mapping):
             return allowed(asked)
         parsed = parse(_placed(asked))
-        faults = (*parsed.faults, *_unsupported(parsed.value))
+        faults = (*parsed.faults, *unsupported_in(parsed.value))
         errors = [fault for fault in faults if fault.severity is Severity.ERROR]
         if errors:
             self.outcomes["failed"] += 1
@@ -86,12 +85,6 @@ class Validation:
             _log.error("no findings on %s: %s", ref, error)
             return ()
         return found.faults if found is not None else ()
-
-
-def _unsupported(value: Any) -> Iterator[Fault]:
-    """What would be in force and yet not be evaluated: to let it in would be to ignore it."""
-    if isinstance(value, Object) and isinstance(value.spec, AuthorizationPolicy):
-        yield from unsupported(value)
 
 
 def _placed(asked: AdmissionRequest) -> Mapping[str, Any]:

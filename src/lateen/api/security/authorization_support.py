@@ -30,6 +30,12 @@ _RULES: Final = {
 }
 
 
+def unsupported_in(value: object) -> Iterator[Fault]:
+    """The same of any object: nothing of other kinds, or of None. To let it in would be to ignore it."""
+    if isinstance(value, Object) and isinstance(value.spec, AuthorizationPolicy):
+        yield from unsupported(value)
+
+
 def unsupported(policy: Object[AuthorizationPolicy]) -> Iterator[Fault]:
     """An error for each part that cannot be evaluated, with what happens instead."""
     spec = policy.spec
