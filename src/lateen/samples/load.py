@@ -1,4 +1,7 @@
-"""Requests to one URL, over a number of connections, at a pace or as fast as it goes."""
+"""Requests to one URL, over a number of connections, at a pace or as fast as it goes.
+
+A client as people use them: a GET on a kept connection that the server closes before any answer is sent once more.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,19 @@ def test_the_mesh_finds_nothing_wrong(name: str) -> None:
     done = CliRunner().invoke(validate, ["-f", str(SAMPLES / name)])
     assert done.exit_code == 0, done.output
     assert "0 errors, 0 warnings" in done.output
+
+
+def test_cleaning_up_removes_the_rules_and_the_shop_of_the_namespace_named(tmp_path: Path) -> None:
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text('#!/bin/sh\necho "$@" >> "$(dirname "$0")/calls"\n')
+    kubectl.chmod(0o755)
+    script = SAMPLES / "bookinfo/platform/kube/cleanup.sh"
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    for given, answer in (({"NAMESPACE": "shop"}, ""), ({}, "shop\n")):
+        subprocess.run([script], env={**environment, **given}, input=answer, text=True, check=True, capture_output=True)
+        calls = (tmp_path / "calls").read_text().splitlines()
+        (tmp_path / "calls").unlink()
+        assert all(" -n shop --ignore-not-found" in call for call in calls)
+        assert "delete -f bookinfo.yaml -n shop --ignore-not-found" in calls
+        assert "delete gateways.networking.istio.io bookinfo-gateway -n shop --ignore-not-found" in calls
+        assert sum("virtualservices" in call for call in calls) == 5
