@@ -109,7 +109,7 @@ class IstiodSettings:
     root_life: timedelta = timedelta(days=3650)
     """`CITADEL_SELF_SIGNED_CA_CERT_TTL` (`87600h`): of a root of our own making."""
     default_life: timedelta = timedelta(hours=24)
-    """`DEFAULT_WORKLOAD_CERT_TTL` (`24h`): of certificates for which nothing is asked."""
+    """`DEFAULT_WORKLOAD_CERT_TTL` (`24h`): of certificates for which nothing is asked; never more than the longest."""
     longest_life: timedelta = timedelta(days=90)
     """`MAX_WORKLOAD_CERT_TTL` (`2160h`): more is not issued."""
     rotation_lag: timedelta = timedelta(days=1)

@@ -44,8 +44,6 @@ class MeshIdentity:
         changed: Callable[[], None],
     ) -> None:
         """`synced` returns when MeshConfig is known. Raises ConfigurationError for times that do not go together."""
-        if settings.default_life > settings.longest_life:
-            raise ConfigurationError("DEFAULT_WORKLOAD_CERT_TTL must not be longer than MAX_WORKLOAD_CERT_TTL")
         self._api = api
         self._engine = engine
         self._settings = settings
@@ -67,7 +65,7 @@ class MeshIdentity:
             self.callers,
             KubernetesPods(api),
             cluster=settings.cluster_id,
-            validity=Validity(settings.default_life, settings.longest_life),
+            validity=Validity(min(settings.default_life, settings.longest_life), settings.longest_life),
             holder=PodAddresses(engine).holder,
         )
 
