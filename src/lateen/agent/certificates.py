@@ -96,21 +96,21 @@ class Certificates:
         failures = 0
         action = "request" if self._settings.source == "authority" else "mounted"
         while True:
+            seen = self._inputs()
             try:
                 self._have(await self._helped(action))
             except _Failed as problem:
                 failures += 1
                 self._complain(str(problem))
-                await self._wait(failures, problem.retry_after)
+                await self._wait(seen, failures, problem.retry_after)
             else:
                 return
 
-    async def _wait(self, failures: int, retry_after: float) -> None:
-        """Before the next try; not as long once something has been mounted anew."""
+    async def _wait(self, seen: object, failures: int, retry_after: float) -> None:
+        """Before the next try; not as long once something has been mounted anew since `seen`."""
         longest = _LONGEST_FIRST_WAIT if self._validity is None else LONGEST_WAIT
         deadline = time.monotonic() + retry_wait(failures, retry_after, _chance(), longest=longest)
-        seen = (self._mounted(), _identity(self._settings.token))
-        while (left := deadline - time.monotonic()) > 0 and (self._mounted(), _identity(self._settings.token)) == seen:
+        while (left := deadline - time.monotonic()) > 0 and self._inputs() == seen:
             await asyncio.sleep(min(left, _LOOK))
 
     async def _roots_changed(self, now: float, renewal: float) -> float:
@@ -162,6 +162,10 @@ class Certificates:
                 os.path.join(self._settings.mounted, name) for name in ("cert-chain.pem", "key.pem", "root-cert.pem")
             ]
         return tuple(map(_identity, paths))
+
+    def _inputs(self) -> object:
+        """Changes when another try may end another way."""
+        return self._mounted(), _identity(self._settings.token)
 
     async def _helped(self, action: str) -> _Validity:
         """Has the helper do something. Raises _Failed."""

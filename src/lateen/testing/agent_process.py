@@ -189,7 +189,7 @@ class AgentProcess:
         """As the kubelet asks: through Envoy."""
         return self.get(self.health_port, "/healthz/ready")[0] == 200
 
-    def until(self, holds: Callable[[], Any], timeout: float = 40.0) -> None:
+    def until(self, holds: Callable[[], Any], timeout: float = 60.0) -> None:
         """Waits for a condition; while something does not answer it does not hold. Seconds."""
         deadline = time.monotonic() + timeout
         while True:
