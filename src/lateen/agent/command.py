@@ -15,7 +15,15 @@ from lateen import __version__
 from lateen.agent.addresses import pod_addresses
 from lateen.agent.arguments import Arguments, parse
 from lateen.agent.bootstrap import BootstrapSettings, Network, bootstrap, runtime_flags, split
-from lateen.agent.environment import certificate_settings, drain_settings, flag, number, refuse, server_name
+from lateen.agent.environment import (
+    certificate_settings,
+    drain_settings,
+    flag,
+    number,
+    refuse,
+    server_name,
+    without_effect,
+)
 from lateen.agent.envoy_command import EnvoyOptions, command_line
 from lateen.agent.log import Log
 from lateen.agent.node import Pod, labels_of, metadata, node, parse_downward
@@ -70,9 +78,9 @@ def prepare(
     Raises ValueError for settings that make no sense or are not supported, OSError when files cannot be written.
     """
     config, given, warnings = parse_proxy_config(environment.get("PROXY_CONFIG", ""))
-    for warning in warnings:
-        log.warn(warning)
     environment = {**config.proxy_metadata, **environment}
+    for warning in (*warnings, *without_effect(environment)):
+        log.warn(warning)
     refuse(environment)
     if _is_socket(os.path.join(root, _SOCKET)):
         raise ValueError(f"{_SOCKET} is there: identities by an SDS socket are not supported yet by this version")

@@ -8,7 +8,9 @@ from typing import Final
 from lateen.agent.proxy_config import BadProxyConfig, ProxyConfig, duration
 from lateen.agent.settings import CertificateSettings, DrainSettings, KeyKind
 
-__all__ = ["BadEnvironment", "certificate_settings", "drain_settings", "flag", "number", "refuse"]
+__all__ = [
+    "BadEnvironment", "certificate_settings", "drain_settings", "flag", "number", "refuse", "server_name", "without_effect",
+]  # fmt: skip
 
 _ONLY: Final = {
     "PILOT_CERT_PROVIDER": ("istiod",),
@@ -26,6 +28,19 @@ _ONLY: Final = {
     "COMPLIANCE_POLICY": (),
 }
 """Variables of Istio's agent of which this one knows only these values, or none."""
+_WITHOUT_EFFECT: Final = {
+    "FILE_DEBOUNCE_DURATION": "mounted files are looked at every second",
+    "DNS_PROXY_ADDR": "Envoy answers DNS, where the control plane tells it to",
+    "DNS_FORWARD_PARALLEL": "Envoy answers DNS",
+    "WASM_INSECURE_REGISTRIES": "Envoy fetches modules",
+    "WASM_MODULE_EXPIRY": "Envoy fetches modules",
+    "WASM_PURGE_INTERVAL": "Envoy fetches modules",
+    "WASM_HTTP_REQUEST_TIMEOUT": "Envoy fetches modules",
+    "WASM_HTTP_REQUEST_MAX_RETRIES": "Envoy fetches modules",
+    "WORKLOAD_IDENTITY_SOCKET_FILE": "identities by an SDS socket are not supported yet by this version",
+    "CREDENTIAL_IDENTITY_PROVIDER": "tokens are Kubernetes' own",
+    "GRPC_XDS_BOOTSTRAP": "proxyless gRPC is not supported yet by this version",
+}
 _ROOTS: Final = "./var/run/secrets/istio/root-cert.pem"
 _TOKEN: Final = "./var/run/secrets/tokens/istio-token"
 _CURVES: Final = ("P256", "P384", "P521")
@@ -42,6 +57,13 @@ def refuse(environment: Mapping[str, str]) -> None:
         if value and value not in known:
             expected = f"; {' or '.join(known)} is" if known else ""
             raise BadEnvironment(f"{name}={value} is not supported yet by this version{expected}")
+    if environment.get("CA_ROOT_CA") == "SYSTEM":
+        raise BadEnvironment("CA_ROOT_CA=SYSTEM is not supported yet by this version; the name of a file is")
+
+
+def without_effect(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Variables of Istio's agent that are set and do nothing here, in words for people."""
+    return tuple(f"{name} has no effect: {why}" for name, why in _WITHOUT_EFFECT.items() if environment.get(name))
 
 
 def certificate_settings(

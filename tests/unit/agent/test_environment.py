@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lateen.agent.environment import BadEnvironment, certificate_settings, drain_settings, flag, refuse
+from lateen.agent.environment import BadEnvironment, certificate_settings, drain_settings, flag, refuse, without_effect
 from lateen.agent.proxy_config import ProxyConfig
 from lateen.agent.settings import KeyKind
 
@@ -67,6 +67,16 @@ def test_values_that_make_no_sense(environment, words):
 def test_what_is_not_supported_is_refused_by_name(name):
     with pytest.raises(BadEnvironment, match=f"{name}=something is not supported yet"):
         refuse({name: "something"})
+
+
+def test_what_has_no_effect_is_said():
+    found = without_effect({"WASM_MODULE_EXPIRY": "24h", "DNS_PROXY_ADDR": "", "POD_NAME": "x"})
+    assert found == ("WASM_MODULE_EXPIRY has no effect: Envoy fetches modules",)
+
+
+def test_roots_of_the_system_are_refused():
+    with pytest.raises(BadEnvironment, match="CA_ROOT_CA=SYSTEM"):
+        refuse({"CA_ROOT_CA": "SYSTEM"})
 
 
 def test_what_injection_sets_is_taken():
