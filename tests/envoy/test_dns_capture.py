@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from dnslib import AAAA, QTYPE, RR, A, DNSRecord
 from envoy.config.listener.v3 import listener_pb2
-from envoy.extensions.filters.udp.dns_filter.v3 import dns_filter_pb2
 from envoy.extensions.network.dns_resolver.cares.v3 import cares_dns_resolver_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 
@@ -20,6 +19,7 @@ from lateen.model.proxy import Traits
 from lateen.testing.mesh import Mesh, endpoint_slice
 from lateen.testing.running_envoy import RunningEnvoy
 from lateen.translate.listeners.dns import DNS
+from lateen.translate.newer_types import DnsFilterConfig
 from lateen.translate.resource import ResourceType
 
 SERVICES = """
@@ -97,7 +97,7 @@ class World:
         listener = listener_pb2.Listener.FromString(self.mesh.resources(ResourceType.LDS, proxy)[DNS].body)
         listener.address.socket_address.port_value = self.port
         config = listener.listener_filters[0].typed_config
-        found = dns_filter_pb2.DnsFilterConfig.FromString(config.value)
+        found = DnsFilterConfig.FromString(config.value)
         chosen = found.client_config.typed_dns_resolver_config.typed_config
         resolver = cares_dns_resolver_pb2.CaresDnsResolverConfig.FromString(chosen.value)
         address = resolver.resolvers.add().socket_address

@@ -16,6 +16,7 @@ from envoy.config.route.v3 import route_pb2
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 from google.protobuf import any_pb2, descriptor_pool, json_format, message_factory
 
+from lateen.translate.newer_types import PACKAGES
 from lateen.translate.resource import Resource, ResourceType
 
 MESSAGES: Final[Mapping[ResourceType, Any]] = {
@@ -49,6 +50,8 @@ def message_class(full_name: str) -> Any | None:
 
 def _load(package: str) -> None:
     """Imports the generated modules of a proto package, which lie in the folder of its name."""
+    if package in PACKAGES:
+        return
     try:
         folder = importlib.import_module(package)
     except ImportError:

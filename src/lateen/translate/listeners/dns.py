@@ -10,7 +10,6 @@ from typing import Final
 
 from envoy.config.core.v3 import address_pb2, base_pb2
 from envoy.config.listener.v3 import listener_pb2
-from envoy.extensions.filters.udp.dns_filter.v3 import dns_filter_pb2
 from envoy.extensions.network.dns_resolver.cares.v3 import cares_dns_resolver_pb2
 
 from lateen.engine import Reader, query
@@ -24,6 +23,7 @@ from lateen.model.streams import BLACK_HOLE, to_cluster
 from lateen.translate.filters.listener_filters import add_original_destination
 from lateen.translate.filters.network import Forwarding, add_terminal
 from lateen.translate.listeners.addresses import set_addresses
+from lateen.translate.newer_types import DnsFilterConfig
 from lateen.translate.resource import Recipe, Resource, resource, resource_of_bytes
 from lateen.translate.wire import any_type, embedded, text, unsigned
 
@@ -77,7 +77,7 @@ def dns_listener(db: Reader, scope: ScopeKey, namespace: str, form: ListenForm) 
     for address in (message.address, *(each.address for each in message.additional_addresses)):
         address.socket_address.protocol = address_pb2.SocketAddress.UDP
     config = text(1, DNS) + embedded(2, embedded(1, table)) + embedded(3, _client()) + unsigned(5, 1)
-    any_config = any_type(dns_filter_pb2.DnsFilterConfig.DESCRIPTOR.full_name) + embedded(2, config)
+    any_config = any_type(DnsFilterConfig.DESCRIPTOR.full_name) + embedded(2, config)
     body = bytes(message.SerializeToString(deterministic=True))
     return resource_of_bytes(DNS, body + embedded(9, text(1, "envoy.filters.udp.dns_filter") + embedded(3, any_config)))
 
@@ -100,7 +100,7 @@ def _domain(name: str, addresses: tuple[str, ...]) -> bytes:
 
 def _client() -> bytes:
     """Asks the servers of /etc/resolv.conf, for names as they are: the workload's resolver has appended to them."""
-    client = dns_filter_pb2.DnsFilterConfig.ClientContextConfig(max_pending_lookups=_PENDING)
+    client = DnsFilterConfig.ClientContextConfig(max_pending_lookups=_PENDING)
     client.resolver_timeout.seconds = _TIMEOUT
     resolver = cares_dns_resolver_pb2.CaresDnsResolverConfig()
     resolver.dns_resolver_options.no_default_search_domain = True

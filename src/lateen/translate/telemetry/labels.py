@@ -82,7 +82,11 @@ def server_tags(destination: Destination, *, authenticated: bool) -> list[Tag]:
 def http_tags() -> list[Tag]:
     """What is said of each request besides."""
     return [
-        Tag("request_protocol", command("REQ", "content-type"), replaced(prefixes={_GRPC: "grpc"}, otherwise="http")),
+        Tag(
+            "request_protocol",
+            command("REQ", "content-type"),
+            replaced({_GRPC: "grpc"}, by_prefix=True, otherwise="http"),
+        ),
         Tag("response_code", command("RESPONSE_CODE")),
         Tag("grpc_response_status", command("GRPC_STATUS_NUMBER"), replaced({"-": ""})),
         Tag("response_flags", command("RESPONSE_FLAGS")),

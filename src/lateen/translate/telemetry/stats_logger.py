@@ -1,7 +1,4 @@
-"""The access logger that counts (envoy.extensions.access_loggers.stats.v3), on the wire.
-
-The installed protobuf classes lack its newest fields, `stats_scope` and `Tag.rules`.
-"""
+"""The access logger that counts (envoy.extensions.access_loggers.stats.v3), on the wire."""
 
 from __future__ import annotations
 
@@ -9,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from envoy.config.accesslog.v3 import accesslog_pb2
-from envoy.extensions.access_loggers.stats.v3 import stats_pb2
 from xds.type.matcher.v3 import matcher_pb2
 
+from lateen.translate.newer_types import StatsLoggerConfig
 from lateen.translate.wire import any_type, embedded, text, unsigned
 
 NAME: Final = "envoy.access_loggers.stats"
-Unit = stats_pb2.Config.Histogram.Unit
+Unit = StatsLoggerConfig.Histogram.Unit
 
 # Numbers of fields. Config: histograms 3, counters 4, stats_scope 6. Scope: max_counters 1, max_histograms 3,
 # enable_eviction 4, prefix 5, sharing_name 6. Histogram: stat 1, unit 2, value_format 3. Counter: stat 1,
@@ -80,24 +77,22 @@ def stats_logger(
         ]
     )
     log = accesslog_pb2.AccessLog(name=NAME)
-    log.typed_config.type_url = f"type.googleapis.com/{stats_pb2.Config.DESCRIPTOR.full_name}"
+    log.typed_config.type_url = f"type.googleapis.com/{StatsLoggerConfig.DESCRIPTOR.full_name}"
     log.typed_config.value = config
     if filter is not None:
         log.filter.CopyFrom(filter)
     return bytes(log.SerializeToString(deterministic=True))
 
 
-def replaced(
-    exactly: Mapping[str, str] | None = None, prefixes: Mapping[str, str] | None = None, otherwise: str | None = None
-) -> bytes:
-    """Rules that replace a tag's value: by the value itself or by what it begins with, and all others."""
+def replaced(values: Mapping[str, str], *, by_prefix: bool = False, otherwise: str | None = None) -> bytes:
+    """Rules that replace a tag's values: these, or those that begin with these; and all others, if told so."""
     matcher = matcher_pb2.Matcher()
     tree = matcher.matcher_tree
     tree.input.name = "value"
     tree.input.typed_config.type_url = f"type.googleapis.com/{_INPUT}"
-    for values, found in ((tree.exact_match_map, exactly or {}), (tree.prefix_match_map, prefixes or {})):
-        for value, replacement in found.items():
-            _replace(values.map[value].action, replacement)
+    replacements = tree.prefix_match_map if by_prefix else tree.exact_match_map
+    for value, replacement in values.items():
+        _replace(replacements.map[value].action, replacement)
     if otherwise is not None:
         _replace(matcher.on_no_match.action, otherwise)
     return bytes(matcher.SerializeToString(deterministic=True))

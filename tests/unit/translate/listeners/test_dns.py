@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from envoy.config.listener.v3 import listener_pb2
-from envoy.extensions.filters.udp.dns_filter.v3 import dns_filter_pb2
 
 from lateen.model.proxy import Interception, Traits
 from lateen.testing.envoy import accepts
 from lateen.testing.mesh import Mesh, endpoint_slice
 from lateen.translate.listeners.dns import DNS, DNS_OVER_TCP
+from lateen.translate.newer_types import DnsFilterConfig
 from lateen.translate.resource import Resource, ResourceType
 
 SERVICES = """
@@ -59,7 +59,7 @@ def made(mesh: Mesh, namespace: str = "shop", **traits: Any) -> dict[str, Resour
 
 def table(mesh: Mesh, namespace: str = "shop", **traits: Any) -> dict[str, tuple[str, ...]]:
     listener = listener_pb2.Listener.FromString(made(mesh, namespace, **traits)[DNS].body)
-    config = dns_filter_pb2.DnsFilterConfig.FromString(listener.listener_filters[0].typed_config.value)
+    config = DnsFilterConfig.FromString(listener.listener_filters[0].typed_config.value)
     domains = config.server_config.inline_dns_table.virtual_domains
     assert len({domain.name for domain in domains}) == len(domains)
     return {domain.name: tuple(domain.endpoint.address_list.address) for domain in domains}
