@@ -21,7 +21,9 @@ _log = logging.getLogger(__name__)
 class WebhookLimits(msgspec.Struct, frozen=True):
     largest: int = 8 * 1024 * 1024
     """Bytes of a body. An update holds an object twice, of at most 3 MiB each."""
-    at_once: int = 64
+    read_at_once: int = 64
+    """Bodies that are read at a time. Who sends slowly keeps others from being read, not from being answered."""
+    at_once: int = 16
     """Requests that are dealt with at a time; further ones wait..."""
     seconds: float = 10.0
     """...and all are answered within so long."""
@@ -38,6 +40,7 @@ class WebhookServer:
         self.port = port
         """0 takes a free one."""
         self._limits = limits or WebhookLimits()
+        self._reads = asyncio.Semaphore(self._limits.read_at_once)
         self._turns = asyncio.Semaphore(self._limits.at_once)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -69,8 +72,12 @@ class WebhookServer:
         @web.middleware
         async def bounded(request: web.Request, handler: Handler) -> web.StreamResponse:
             try:
-                async with asyncio.timeout(self._limits.seconds), self._turns:
-                    return await handler(request)
+                async with asyncio.timeout(self._limits.seconds):
+                    async with self._reads:
+                        # The request keeps it for its handler.
+                        await request.read()
+                    async with self._turns:
+                        return await handler(request)
             except TimeoutError:
                 return web.Response(status=503, text=f"not within {self._limits.seconds:.0f} s\n")
             except web.HTTPException:

@@ -78,6 +78,19 @@ async def test_what_takes_too_long_is_answered() -> None:
         assert [status for status, _ in await asyncio.gather(*(post(server) for _ in range(3)))] == [503] * 3
 
 
+async def test_who_sends_slowly_keeps_nobody_from_being_answered() -> None:
+    async with serving(limits=WebhookLimits(at_once=1, read_at_once=3)) as server:
+        slow = []
+        for _ in range(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=trusting(FIRST))
+            writer.write(b"POST /inject HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx")
+            await writer.drain()
+            slow.append((reader, writer))
+        assert (await post(server))[0] == 200
+        for _, writer in slow:
+            writer.close()
+
+
 async def test_a_fault_of_ours_is_told_without_its_words() -> None:
     async def broken(request: web.Request) -> web.Response:
         raise RuntimeError("secret")
