@@ -8,6 +8,7 @@ import signal
 from collections.abc import Mapping
 
 from lateen.agent.certificates import Certificates
+from lateen.agent.lifecycle_status import FAILED
 from lateen.agent.log import Log
 from lateen.agent.server import serve
 from lateen.agent.settings import AgentSettings
@@ -18,6 +19,10 @@ __all__ = ["live"]
 
 class _Ended(Exception):
     """Envoy's life is over; what goes on besides is cancelled."""
+
+
+class _Refused(Exception):
+    """The server has been told what makes no sense; says what."""
 
 
 async def live(settings: AgentSettings, environment: Mapping[str, str], ends: int) -> int:
@@ -31,15 +36,25 @@ async def live(settings: AgentSettings, environment: Mapping[str, str], ends: in
     status = 0
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(serve(supervisor.state, settings, environment))
+            tasks.create_task(_serve(supervisor, settings, environment))
             tasks.create_task(_end_with_the_keeper(supervisor))
             tasks.create_task(certificates.keep())
             status = await supervisor.run(tasks, ends)
             raise _Ended
     except* _Ended:
         pass
+    except* _Refused as refused:
+        log.error(str(refused.exceptions[0]))
+        status = FAILED
     log.info("the agent ends")
     return status
+
+
+async def _serve(supervisor: Supervisor, settings: AgentSettings, environment: Mapping[str, str]) -> None:
+    try:
+        await serve(supervisor.state, settings, environment)
+    except ValueError as problem:
+        raise _Refused(str(problem)) from None
 
 
 def _take_signals(supervisor: Supervisor) -> None:

@@ -9,7 +9,8 @@ from lateen.agent.proxy_config import BadProxyConfig, ProxyConfig, duration
 from lateen.agent.settings import CertificateSettings, DrainSettings, KeyKind
 
 __all__ = [
-    "BadEnvironment", "certificate_settings", "drain_settings", "flag", "number", "refuse", "server_name", "without_effect",
+    "BadEnvironment", "certificate_settings", "drain_settings", "flag", "number", "refuse", "server_name",
+    "without_effect",
 ]  # fmt: skip
 
 _ONLY: Final = {

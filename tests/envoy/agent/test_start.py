@@ -102,6 +102,15 @@ async def test_what_an_authority_asks_for_is_honoured(pod):
         await running.ready()
 
 
+async def test_probes_that_cannot_be_made_are_refused_by_name(pod):
+    probers = '{"/app-health/app/readyz": {"httpGet": {"port": "none"}}}'
+    async with pod(environment={"ISTIO_KUBE_APP_PROBERS": probers}) as running:
+        assert await asyncio.to_thread(running.agent.ended) == 1
+        log = running.agent.log()
+        assert "/app-health/app/readyz" in log
+        assert "Traceback" not in log
+
+
 async def test_a_bootstrap_that_envoy_refuses_ends_the_container_with_its_words(pod):
     async with pod(
         proxy_config={"runtimeValues": {"a": "b"}}, arguments=("--proxyComponentLogLevel=nonsense:debug",)
