@@ -8,11 +8,14 @@ from typing import Any, Final
 import msgspec
 
 from lateen.api.mesh.mesh_config import MeshConfig
+from lateen.api.mesh.proxy_config import ProxyConfig
+from lateen.api.schema.fault import Fault, Severity
 from lateen.injection.context import Context
 from lateen.injection.environment import overridden
 from lateen.injection.names import CANONICAL_NAME, CANONICAL_REVISION, NETWORK, PROXY_ID, REVISION
-from lateen.injection.pod_settings import pod_settings
+from lateen.injection.pod_settings import pod_settings, wrong_annotations
 from lateen.injection.proxy_container import Role, proxy_container
+from lateen.injection.proxy_settings import with_annotations
 from lateen.injection.values import Values
 from lateen.injection.volumes import proxy_volumes
 from lateen.injection.workload import Workload
@@ -43,8 +46,23 @@ class GatewayPod(msgspec.Struct, frozen=True, kw_only=True):
     """Runs as root, to listen on ports below 1024 on old kernels. Otherwise without any capability."""
 
 
+def gateway_faults(annotations: Mapping[str, str], default: ProxyConfig) -> tuple[Fault, ...]:
+    """What is wrong with annotations of a gateway's pods, with paths from `metadata.annotations`."""
+    found = wrong_annotations(annotations)
+    if any(fault.severity is Severity.ERROR for fault in found):
+        return found
+    return (*found, *with_annotations(default, annotations)[1])
+
+
 def gateway_pod(gateway: GatewayPod, mesh: MeshConfig, values: Values) -> dict[str, Any]:
-    """`{"metadata": ..., "spec": ...}`: the template of a gateway's pods. Raises nothing for valid values."""
+    """`{"metadata": ..., "spec": ...}`: the template of a gateway's pods. Raises ValueError for annotations that
+    `gateway_faults` finds errors in."""
+    wrong = [
+        fault for fault in gateway_faults(gateway.annotations, mesh.default_config) if fault.severity is Severity.ERROR
+    ]
+    proxy, _ = (None, ()) if wrong else with_annotations(mesh.default_config, gateway.annotations)
+    if proxy is None:
+        raise ValueError("; ".join(f"{fault.path}: {fault.message}" for fault in wrong))
     labels = _labels(gateway, values)
     pod = {
         "metadata": {"labels": labels, "annotations": dict(gateway.annotations)},
@@ -54,8 +72,8 @@ def gateway_pod(gateway: GatewayPod, mesh: MeshConfig, values: Values) -> dict[s
         pod=pod,
         workload=Workload(gateway.name, gateway.namespace, "apps/v1", gateway.kind),
         mesh=mesh,
-        proxy=mesh.default_config,
-        settings=pod_settings(gateway.annotations, mesh.default_config, values),
+        proxy=proxy,
+        settings=pod_settings(gateway.annotations, proxy, values),
         values=values,
         network=gateway.network,
     )
@@ -68,7 +86,7 @@ def gateway_pod(gateway: GatewayPod, mesh: MeshConfig, values: Values) -> dict[s
     if values.global_.image_pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in values.global_.image_pull_secrets]
     annotations = {
-        "prometheus.io/port": str(mesh.default_config.status_port),
+        "prometheus.io/port": str(proxy.status_port),
         "prometheus.io/scrape": "true",
         "prometheus.io/path": "/stats/prometheus",
         **gateway.annotations,

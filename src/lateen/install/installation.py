@@ -11,6 +11,7 @@ from lateen.api.mesh.parse import parse_mesh_config, parse_mesh_networks
 from lateen.api.schema.decode import Decoder
 from lateen.api.schema.fault import Fault, Severity, error, warning
 from lateen.api.schema.shape import Entries, Items, MessageShape, Shape, Text
+from lateen.injection.gateway_pod import gateway_faults
 from lateen.injection.values import parse_values
 from lateen.install.merge import merged
 from lateen.install.names import is_name
@@ -173,6 +174,17 @@ def _judge_values(operator: Operator) -> Iterable[Fault]:
         yield error("values.global.pilotCertProvider", f"only istiod is supported by this version, got {provider!r}")
     if operator.values.global_.sds.token.aud != "istio-ca":
         yield warning("values.global.sds.token.aud", "the control plane takes tokens for the audience istio-ca")
+    mesh, _ = parse_mesh_config(mesh_config_text(operator))
+    if mesh is None:
+        return
+    gateways = operator.values.gateways
+    for name, gateway in (
+        ("istio-ingressgateway", gateways.istio_ingressgateway),
+        ("istio-egressgateway", gateways.istio_egressgateway),
+    ):
+        for fault in gateway_faults(gateway.pod_annotations, mesh.default_config):
+            where = f"values.gateways.{name}.podAnnotations{fault.path.removeprefix('metadata.annotations')}"
+            yield msgspec.structs.replace(fault, path=where)
 
 
 def _judge_mesh(operator: Operator) -> Iterable[Fault]:
