@@ -314,8 +314,9 @@ def test_telemetry_is_what_the_mesh_is_told() -> None:
         return yaml.safe_load(data["mesh"]).get("defaultProviders")
 
     assert providers() == {"metrics": ["prometheus"]}
-    assert providers("values.telemetry.enabled=false") is None
-    assert providers("values.telemetry.v2.prometheus.enabled=false") is None
+    # The control plane takes `prometheus` for granted unless it is told otherwise.
+    assert providers("values.telemetry.enabled=false") == {"metrics": []}
+    assert providers("values.telemetry.v2.prometheus.enabled=false") == {"metrics": []}
     assert providers("meshConfig.defaultProviders.metrics=[]") == {"metrics": []}
 
 

@@ -29,8 +29,8 @@ def mesh_config(operator: Operator) -> dict[str, Any]:
         "defaultConfig": defaults,
     }
     telemetry = operator.values.telemetry
-    if telemetry.enabled and telemetry.v2.enabled and telemetry.v2.prometheus.enabled:
-        mesh["defaultProviders"] = {"metrics": ["prometheus"]}
+    has_metrics = telemetry.enabled and telemetry.v2.enabled and telemetry.v2.prometheus.enabled
+    mesh["defaultProviders"] = {"metrics": ["prometheus"] if has_metrics else []}
     result: dict[str, Any] = merged(mesh, operator.mesh_config)
     return result
 
