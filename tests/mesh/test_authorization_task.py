@@ -86,3 +86,26 @@ def test_one_service_after_another_is_let_through(shop: LocalMesh) -> None:
     shop.shell("kubectl exec deploy/productpage-v1 -c productpage -- curl -sf details:9080/details/0")
     other = shop.shell("kubectl exec deploy/reviews-v1 -c reviews -- curl -s details:9080/details/0")
     assert other == DENIED, "reviews may not ask details"
+
+
+def test_reviews_for_productpage_only(shop: LocalMesh) -> None:
+    """The sample that the demo proposes."""
+
+    def answers() -> list[str]:
+        """Of six requests, by which every version is asked."""
+        loop = "for i in 1 2 3 4 5 6; do curl -s reviews:9080/reviews/0; echo; done"
+        return shop.exec("default", "deploy/ratings-v1", "ratings", "sh", "-c", loop).splitlines()
+
+    def all_let_in() -> bool:
+        return all('"podname"' in answer for answer in answers())
+
+    assert all_let_in()
+    shop.shell("kubectl apply -f samples/bookinfo/policy/productpage-only.yaml")
+    try:
+        shop.until(lambda: answers() == [DENIED] * 6, "ratings turned away by every reviews")
+        page = shop.shell(f"curl -s --max-time 30 http://{shop.gateway_address()}/productpage")
+        assert "Reviews served by" in page
+        assert NO_REVIEWS not in page
+    finally:
+        shop.shell("kubectl delete -f samples/bookinfo/policy/productpage-only.yaml")
+    shop.until(all_let_in, "ratings let in again")
