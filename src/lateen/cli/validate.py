@@ -18,6 +18,7 @@ from lateen.api.parse import Parsed, parse
 from lateen.api.schema.fault import Fault, Severity, error, warning
 from lateen.api.security.authorization_support import unsupported_in
 from lateen.cli.output import print_data
+from lateen.injection.configuration import CONFIG_KEY, VALUES_KEY, parse_injection
 from lateen.model.findings.not_enforced import not_enforced
 from lateen.sources.files.field_lines import FieldLines
 from lateen.sources.files.manifests import Manifest, ManifestError, Misfit, read_manifests
@@ -173,13 +174,16 @@ def _repeated(parsed: Parsed, place: str, report: Report) -> Iterator[Fault]:
 
 
 def _mesh_faults(value: Any) -> Iterator[Fault]:
-    """Of the mesh's own configuration, if the object is the ConfigMap that holds it."""
+    """Of the mesh's own configuration, or injection's, if the object is the ConfigMap that holds it."""
     if not isinstance(value, ConfigMap) or value.metadata.name.partition("-")[0] != "istio":
         return
     for key, read in (("mesh", parse_mesh_config), ("meshNetworks", parse_mesh_networks)):
         if key in value.data:
             for fault in read(value.data[key])[1]:
                 yield msgspec.structs.replace(fault, path=f"data.{key}.{fault.path}".rstrip("."))
+    if value.metadata.name.startswith("istio-sidecar-injector"):
+        for fault in parse_injection(value.data.get(CONFIG_KEY, ""), value.data.get(VALUES_KEY, ""))[1]:
+            yield msgspec.structs.replace(fault, path=f"data.{fault.path}")
 
 
 def _add(report: Report, file: str, line: int, parsed: Parsed | None, kind: str, faults: Iterable[Fault]) -> None:

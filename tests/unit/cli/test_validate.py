@@ -152,6 +152,23 @@ data:
     assert run("-f", "-", stdin=text.replace("name: istio,", "name: other,")).exit_code == 0
 
 
+def test_injections_configuration_is_judged_where_it_lies() -> None:
+    text = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio-sidecar-injector-canary, namespace: istio-system}
+data:
+  config: |
+    policy: sometimes
+  values: |
+    {"global": {"proxy": {"logLvl": "info"}}}
+"""
+    result = run("-f", "-", stdin=text)
+    assert result.exit_code == 1
+    assert "data.config.policy: expected one of" in result.output
+    assert "data.values.global.proxy.logLvl: unknown field" in result.output
+
+
 def test_an_object_that_is_there_twice_is_warned_about() -> None:
     other = GOOD.replace("name: good", "name: other")
     result = run("-f", "-", stdin=f"{GOOD}---\n{other}---\n{GOOD.replace('/v1', '/v1beta1')}")
