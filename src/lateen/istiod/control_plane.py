@@ -130,12 +130,15 @@ class ControlPlane:
                     tasks.append(group.create_task(self._run_front(self._front, reachable), name="front"))
                 serving = group.create_task(self._serve(bound, reachable))
                 await self._stopped.wait()
-                self._serving = False
                 _log.info("stopping")
+                if not self._serving:
+                    serving.cancel()
+                self._serving = False
+                # Streams end first: nobody is served from a state that is no longer kept up to date. Webhooks and
+                # certificates are served meanwhile: it takes a moment until callers have learnt to go elsewhere. The
+                # front ends last, and with it the connections on which proxies would come again.
+                await self.server.stop(given.settings.shutdown)
                 serving.cancel()
-                # Streams end first: nobody is served from a state that is no longer kept up to date. The front ends
-                # after them, and with it the connections on which their proxies would come again.
-                await self.server.stop(self._configuration.settings.shutdown)
                 for task in tasks:
                     task.cancel()
         _log.info("stopped")
@@ -256,7 +259,8 @@ class ControlPlane:
             _tell("ready", bound)
             if given.ready_file is not None:
                 _write_whole(given.ready_file, json.dumps({name: str(address) for name, address in bound.items()}))
-            await self._stopped.wait()
+            # Until cancelled.
+            await asyncio.Event().wait()
 
     def _behind(self, front: Front) -> Listener:
         """What is served to the front."""
