@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 from lateen.engine import Engine
 from lateen.identity.watched_api import WatchedApi
@@ -20,7 +21,9 @@ from lateen.webhooks.injection_configuration import InjectionConfiguration
 from lateen.webhooks.server import WebhookServer
 from lateen.webhooks.validating import Validation
 
-_LEASE = "istio-webhooks-leader"
+_LEASE: Final = "istio-webhooks-leader"
+_PATIENCE_SECONDS: Final = 3.0
+_POLL_SECONDS: Final = 0.02
 
 
 class Webhooks:
@@ -50,10 +53,18 @@ class Webhooks:
     async def serving(self) -> AsyncIterator[Address]:
         """Raises OSError when the address cannot be had."""
         await self._tls.known()
+        await self._configured()
         self._tls.tell(self._take)
         async with self._server as server:
             self._listening.set()
             yield Address(server.host, server.port)
+
+    async def _configured(self) -> None:
+        """Pods are refused while it is not known how to inject: that is waited for, unless nobody has said how."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                while self.injection.current is None:
+                    await asyncio.sleep(_POLL_SECONDS)
 
     @property
     def parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
