@@ -150,6 +150,8 @@ def _judge(operator: Operator, tree: Mapping[str, Any]) -> Iterable[Fault]:
     for index, tag in enumerate(operator.values.revision_tags):
         if not is_name(tag):
             yield error(f"values.revisionTags[{index}]", f"expected a name, got {tag!r}")
+        elif tag == (operator.revision or "default") or tag in operator.values.revision_tags[:index]:
+            yield error(f"values.revisionTags[{index}]", f"{tag!r} is a name of this revision already")
     yield from _judge_values(operator)
     yield from _judge_mesh(operator)
 

@@ -64,16 +64,31 @@ def test_install(mesh: LocalMesh, before: set[str]) -> None:
         assert webhook["clientConfig"]["caBundle"]
 
 
-def test_what_is_installed_is_there_for_others(mesh: LocalMesh) -> None:
-    # The definitions are served, and the validating webhook is reached.
-    good = {
-        "apiVersion": "networking.istio.io/v1",
-        "kind": "ServiceEntry",
-        "metadata": {"name": "good", "namespace": "default"},
-        "spec": {"hosts": ["example.org"], "ports": [{"number": 80, "name": "http"}], "resolution": "DNS"},
-    }
-    mesh.apply(json.dumps(good))
-    mesh.kubectl("delete", "serviceentry", "good", "-n", "default")
+def test_what_is_installed_works(mesh: LocalMesh) -> None:
+    # Definitions are served and bad resources refused; pods are injected.
+    policy = "{.webhooks[0].failurePolicy}=Fail"
+    mesh.wait_for(policy, "validatingwebhookconfiguration", "istiod-default-validator")
+    head = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}
+    route = {"destination": {"host": "nowhere"}}
+    spec = {"hosts": ["example.org"], "http": [{"route": [route]}]}
+    mesh.apply(json.dumps({**head, "metadata": {"name": "good", "namespace": "default"}, "spec": spec}))
+    bad = {"hosts": ["example.org"], "http": [{"route": [{**route, "weight": 5}, {**route, "weight": -5}]}]}
+    refused = mesh.try_kubectl(
+        "apply", "-f", "-",
+        stdin=json.dumps({**head, "metadata": {"name": "bad", "namespace": "default"}, "spec": bad}),
+    )  # fmt: skip
+    assert refused.returncode != 0
+    assert "weight" in refused.stderr
+    mesh.wait_for("{.status.conditions}", "virtualservice", "good", "-n", "default")
+    mesh.kubectl("delete", "virtualservice", "good", "-n", "default")
+
+    mesh.kubectl("create", "namespace", "shop")
+    mesh.label_for_injection("shop")
+    mesh.kubectl("run", "web", "-n", "shop", "--image=busybox", "--restart=Never", "--", "sleep", "600")
+    pod = mesh.get("pod", "web", "-n", "shop")
+    containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]
+    assert "istio-proxy" in {each["name"] for each in containers}
+    mesh.kubectl("wait", "--for=condition=Ready", "pod/web", "-n", "shop", "--timeout=60s")
 
 
 def test_the_control_plane_asks_for_nothing_that_it_may_not(mesh: LocalMesh) -> None:
@@ -84,6 +99,8 @@ def test_the_control_plane_asks_for_nothing_that_it_may_not(mesh: LocalMesh) -> 
     metrics = mesh.kubectl("get", "--raw", "/metrics")
     refused = [line for line in metrics.splitlines() if 'code="403"' in line]
     assert refused == []
+    mesh.kubectl("delete", "pod", "web", "-n", "shop", "--grace-period=1")
+    mesh.kubectl("delete", "namespace", "shop")
 
 
 def test_verify_install(mesh: LocalMesh) -> None:

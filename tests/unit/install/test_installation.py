@@ -75,6 +75,8 @@ def test_the_revision_default_is_that_without_a_name() -> None:
         ("values.global.meshNetworks.n.endpoints=3", "values.global.meshNetworks"),
         ("components.ingressGateways[3].name=x", "components.ingressGateways[3].name: --set"),
         ("values.global.proxy.autoInject=maybe", "values.global.proxy.autoInject: expected one of"),
+        ("values.revisionTags[0]=default", "values.revisionTags[0]: 'default' is a name of this revision already"),
+        ("values.revisionTags[0]=Prod", "values.revisionTags[0]: expected a name"),
         ("values.sidecarInjectorWebhook.defaultTemplates=x", "values.sidecarInjectorWebhook.defaultTemplates"),
     ],
 )

@@ -11,7 +11,7 @@ import msgspec
 
 from lateen.api.kubernetes.requests import KubernetesApi
 from lateen.install.cluster.places import DEFINITION, STEPS, VALIDATION, described, path_of, place_of
-from lateen.install.cluster.requests import InstallError, good, read, send
+from lateen.install.cluster.requests import InstallError, good, read, send, together
 from lateen.install.names import FIELD_MANAGER
 
 _AT_A_TIME: Final = 8
@@ -53,7 +53,7 @@ async def apply_all(
     limit = asyncio.Semaphore(_AT_A_TIME)
     for step in STEPS:
         chosen = [each for each in pending if place_of(each) in step]
-        outcomes = await asyncio.gather(*(_bounded(limit, api, each, terms) for each in chosen))
+        outcomes = await together(_bounded(limit, api, each, terms) for each in chosen)
         problems = [each for each in outcomes if isinstance(each, InstallError)]
         if problems:
             raise InstallError("\n".join(str(each) for each in problems))
@@ -154,7 +154,7 @@ async def established(api: KubernetesApi, names: Sequence[str], *, seconds: floa
     pending = list(names)
     deadline = asyncio.get_running_loop().time() + seconds
     while pending:
-        found = await asyncio.gather(*(read(api, DEFINITION.object_path("", name)) for name in pending))
+        found = await together(read(api, DEFINITION.object_path("", name)) for name in pending)
         pending = [name for name, each in zip(pending, found, strict=True) if not is_established(each)]
         if not pending:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from lateen.install.cluster.places import (
 )
 from lateen.install.cluster.readiness import waiting_for
 from lateen.install.cluster.removal import remove
-from lateen.install.cluster.requests import ClusterApi, InstallError, good, listed, read, send
+from lateen.install.cluster.requests import ClusterApi, InstallError, good, listed, read, send, together
 from lateen.install.names import BASE, COMPONENT, MANAGED, OWNER, REVISION, STAGES, TAG, owner
 from lateen.install.progress import Progress, title
 from lateen.install.rendering.objects import Rendered
@@ -31,6 +32,8 @@ from lateen.install.values.operator import Operator
 
 _LOOK_SECONDS: Final = 0.25
 _DEFAULT_TAG: Final = "default"
+_OLDEST_MINOR: Final = 25
+"""Of Kubernetes 1: rules (CEL) in definitions, autoscaling/v2, the sysctl by which gateways listen below 1024."""
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -62,20 +65,22 @@ async def install(
     applied: list[Applied] = []
     for stage in STAGES:
         objects = {name: [each.object for each in rendered if each.component == name] for name in stage}
-        outcomes = await asyncio.gather(
-            *(_component(api, name, chosen, options, progress) for name, chosen in objects.items() if chosen),
-            return_exceptions=True,
+        outcomes = await together(
+            _attempt(api, name, chosen, options, progress) for name, chosen in objects.items() if chosen
         )
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-            applied += outcome
+        problems = [str(each) for each in outcomes if isinstance(each, InstallError)]
+        if problems:
+            raise InstallError("\n".join(problems))
+        applied += [each for outcome in outcomes if isinstance(outcome, list) for each in outcome]
     removed = await _prune(api, operator, rendered, options.terms, progress)
     return Report(tuple(applied), tuple(removed))
 
 
 async def preflight(api: ClusterApi, operator: Operator) -> None:
-    """What must not be installed beside what is there. Raises InstallError."""
+    """Whether it can be installed here, beside what is there. Raises InstallError."""
+    version = good(await send(api, "GET", "/version"), "asking for the cluster's version")
+    if why := too_old(str(version.get("major", "")), str(version.get("minor", ""))):
+        raise InstallError(why)
     if _DEFAULT_TAG not in operator.values.revision_tags or not operator.revision:
         return
     for each in await listed(api, INJECTION):
@@ -86,6 +91,14 @@ async def preflight(api: ClusterApi, operator: Operator) -> None:
                 f"labelled istio-injection=enabled; the tag default of {operator.revision} would as well. "
                 "Uninstall it first (lateen uninstall --revision default), or leave the tag out"
             )
+
+
+def too_old(major: str, minor: str) -> str:
+    """Why a cluster of this version cannot have the mesh; empty if it can, or does not say what it is."""
+    found = re.match(r"\d+", minor)
+    if major != "1" or found is None or int(found[0]) >= _OLDEST_MINOR:
+        return ""
+    return f"the cluster is Kubernetes {major}.{found[0]}; the mesh needs 1.{_OLDEST_MINOR} or newer"
 
 
 async def needs_default_tag(api: ClusterApi, operator: Operator) -> bool:
@@ -116,6 +129,16 @@ async def _namespaces(api: ClusterApi, operator: Operator, rendered: Iterable[Re
             body = {"metadata": {"labels": {"topology.istio.io/network": network}}}
             kind = "application/merge-patch+json"
             good(await send(api, "PATCH", path, body=body, content_type=kind), f"labelling the namespace {name}")
+
+
+async def _attempt(
+    api: ClusterApi, component: str, objects: Sequence[Mapping[str, Any]], options: Options, progress: Progress
+) -> list[Applied] | InstallError:
+    """So that of components that fail together each is explained."""
+    try:
+        return await _component(api, component, objects, options, progress)
+    except InstallError as problem:
+        return problem
 
 
 async def _component(
@@ -167,7 +190,7 @@ async def _prune(
     """What an earlier installation of this revision has made and this one does not have. Definitions stay always."""
     keep = {path_of(each.object) for each in rendered}
     selector = f"{OWNER}={owner(operator.revision)},{COMPONENT},{COMPONENT}!={BASE}"
-    found = await asyncio.gather(*(listed(api, place, selector) for place in OWNED))
+    found = await together(listed(api, place, selector) for place in OWNED)
     gone = [each for each in (item for items in found for item in items) if path_of(each) not in keep]
     if not operator.revision and operator.components.pilot.enabled:
         gone += await _default_tags_of_others(api)
@@ -186,7 +209,7 @@ async def _prune(
 async def _default_tags_of_others(api: ClusterApi) -> list[dict[str, Any]]:
     """The default revision takes over what a named one has done for it."""
     places: tuple[Place, ...] = (INJECTION, VALIDATION)
-    found = await asyncio.gather(*(listed(api, place, f"{TAG}={_DEFAULT_TAG}") for place in places))
+    found = await together(listed(api, place, f"{TAG}={_DEFAULT_TAG}") for place in places)
     return [each for items in found for each in items]
 
 

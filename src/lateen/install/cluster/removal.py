@@ -19,7 +19,7 @@ from lateen.install.cluster.places import (
     path_of,
     place_of,
 )
-from lateen.install.cluster.requests import InstallError, good, read, send
+from lateen.install.cluster.requests import InstallError, good, read, send, together
 
 _LOOK_SECONDS: Final = 0.2
 _ORDER: Final[tuple[tuple[Place, ...], ...]] = (
@@ -43,7 +43,7 @@ async def remove(
     there after `seconds`."""
     for step in _ORDER:
         chosen = [each for each in objects if place_of(each) in step]
-        await asyncio.gather(*(_delete(api, each) for each in chosen))
+        await together(_delete(api, each) for each in chosen)
         await _gone(api, [path_of(each) for each in chosen], seconds)
         for each in chosen:
             said(each)
@@ -61,7 +61,7 @@ async def _gone(api: KubernetesApi, paths: Sequence[str], seconds: float) -> Non
     pending = list(paths)
     deadline = asyncio.get_running_loop().time() + seconds
     while pending:
-        found = await asyncio.gather(*(read(api, path) for path in pending))
+        found = await together(read(api, path) for path in pending)
         pending = [path for path, each in zip(pending, found, strict=True) if each is not None]
         if pending:
             if asyncio.get_running_loop().time() > deadline:

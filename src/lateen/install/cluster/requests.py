@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from lateen.api.kubernetes.requests import Answer, KubernetesApi
 from lateen.install.cluster.places import Place
+
+T = TypeVar("T")
 
 
 class ClusterApi(KubernetesApi, Protocol):
@@ -18,6 +21,16 @@ class ClusterApi(KubernetesApi, Protocol):
 
 class InstallError(Exception):
     """An installation that did not come about; the message says what, why, and what helps."""
+
+
+async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """All at the same time, outcomes in order. When one fails the others are cancelled, and its error is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in work]
+    except ExceptionGroup as problems:
+        raise problems.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 async def read(api: KubernetesApi, path: str) -> dict[str, Any] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -20,7 +19,7 @@ from lateen.install.cluster.places import (
     place_of,
 )
 from lateen.install.cluster.removal import remove
-from lateen.install.cluster.requests import ClusterApi, good, listed, read, send
+from lateen.install.cluster.requests import ClusterApi, good, listed, read, send, together
 from lateen.install.names import BASE, COMPONENT, MANAGED, OWNER, OWNER_NAMESPACE, owner
 from lateen.install.progress import Progress
 from lateen.install.rendering.objects import Rendered
@@ -74,7 +73,7 @@ async def of_revision(api: ClusterApi, revision: str) -> Removal:
 async def of_description(api: ClusterApi, rendered: Iterable[Rendered], revision: str) -> Removal:
     """What an installation describes, as far as it is there; definitions stay."""
     desired = [each.object for each in rendered if each.component != BASE]
-    found = await asyncio.gather(*(read(api, path_of(each)) for each in desired))
+    found = await together(read(api, path_of(each)) for each in desired)
     objects = tuple(each for each, live in zip(desired, found, strict=True) if live is not None)
     return Removal(objects, injected=await _injected(api, revision or "default"))
 
@@ -91,7 +90,7 @@ async def uninstall(api: ClusterApi, removal: Removal, progress: Progress) -> No
     if removal.purge:
         namespaces = removal.namespaces
         left = await _left_by_the_control_plane(api, namespaces)
-        await asyncio.gather(*(_delete(api, each) for each in left))
+        await together(_delete(api, each) for each in left)
         for each in left:
             progress.note(f"{described(each)}: removed")
         for name in namespaces:
@@ -111,7 +110,7 @@ async def resources_of_users(api: ClusterApi) -> int:
 
 
 async def _listed(api: ClusterApi, places: Sequence[Place], selector: str) -> list[dict[str, Any]]:
-    found = await asyncio.gather(*(listed(api, place, selector) for place in places))
+    found = await together(listed(api, place, selector) for place in places)
     return [each for items in found for each in items]
 
 

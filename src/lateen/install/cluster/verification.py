@@ -9,7 +9,7 @@ from typing import Any
 from lateen.install.cluster.applying import Change, Terms, apply_one, is_established
 from lateen.install.cluster.places import DEFINITION, DEPLOYMENT, OWNED, described, path_of, place_of
 from lateen.install.cluster.readiness import waiting_for
-from lateen.install.cluster.requests import ClusterApi, InstallError, listed, read
+from lateen.install.cluster.requests import ClusterApi, InstallError, listed, read, together
 from lateen.install.names import BASE, COMPONENT, OWNER, PILOT
 from lateen.install.rendering.objects import Rendered
 
@@ -23,20 +23,19 @@ async def verify(api: ClusterApi, rendered: Iterable[Rendered]) -> int:
         async with limit:
             return await _difference(api, desired)
 
-    found = await asyncio.gather(*(bounded(each) for each in objects))
+    found = await together(bounded(each) for each in objects)
     return _outcome(objects, found)
 
 
 async def verify_installed(api: ClusterApi, owner: str = "") -> list[dict[str, Any]]:
     """What is installed (of one owner, or of all) and ready. Raises InstallError with all that is not."""
     chosen = OWNER if not owner else f"{OWNER}={owner}"
-    lists = await asyncio.gather(
-        listed(api, DEFINITION, f"{OWNER},{COMPONENT}={BASE}"), *(listed(api, place, chosen) for place in OWNED)
-    )
+    queries = [(DEFINITION, f"{OWNER},{COMPONENT}={BASE}"), *((place, chosen) for place in OWNED)]
+    lists = await together(listed(api, place, selector) for place, selector in queries)
     objects = [each for items in lists for each in items]
     if not any(_is_control_plane(each) for each in objects):
         raise InstallError("no control plane is installed here: `lateen install` makes one")
-    found = await asyncio.gather(*(_unready(api, each) for each in objects))
+    found = await together(_unready(api, each) for each in objects)
     _outcome(objects, found)
     return objects
 
