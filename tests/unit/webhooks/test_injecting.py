@@ -13,6 +13,7 @@ import pytest
 from lateen.api.objects import Key
 from lateen.api.parse import parse
 from lateen.engine import Engine
+from lateen.injection.values import AutoInject
 from lateen.model.inputs import PROXY_CONFIGS
 from lateen.testing.injected_pods import pod
 from lateen.testing.memory_api import MemoryApi
@@ -160,6 +161,33 @@ async def test_a_change_of_the_config_map_counts_for_the_next_pod() -> None:
     assert asked.configuration.version == (1, 28)
     response = await asked.about(pod())
     assert any(each["path"] == "/spec/containers/1" for each in _patch(response)), "a classic sidecar"
+
+
+async def test_a_change_is_seen_by_the_watch() -> None:
+    changed = asyncio.Event()
+
+    class _Watched(_Api):
+        async def watch(self, path: str, parameters: Mapping[str, str]) -> Any:
+            assert parameters == {"fieldSelector": "metadata.name=istio-sidecar-injector-blue"}
+            yield ()
+            await changed.wait()
+            yield ("an event",)
+            await asyncio.Event().wait()
+
+    api = _Watched()
+    path = "/api/v1/namespaces/istio-system/configmaps/istio-sidecar-injector-blue"
+    api.put(path, {"data": {"config": "policy: disabled"}})
+    configuration = InjectionConfiguration(api, namespace="istio-system", revision="blue")
+    task = asyncio.create_task(configuration.run())
+    async with asyncio.timeout(10):
+        while configuration.current is None:
+            await asyncio.sleep(0)
+        assert configuration.current.policy is AutoInject.DISABLED
+        api.put(path, {"data": {"config": "policy: enabled"}})
+        changed.set()
+        while configuration.current.policy is AutoInject.DISABLED:
+            await asyncio.sleep(0)
+    task.cancel()
 
 
 async def test_events_are_bounded() -> None:
