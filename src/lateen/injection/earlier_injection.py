@@ -10,6 +10,7 @@ import msgspec
 
 from lateen.api.schema.fault import Fault, error
 from lateen.injection import probes, prometheus
+from lateen.injection.misshapen import misshapen_pod
 from lateen.injection.names import OVERRIDES, PROXY, STATUS
 
 _GROUPS: Final = ("initContainers", "containers")
@@ -62,13 +63,9 @@ def _read(text: Any) -> dict[str, Any] | None:
 def _wrong(overrides: Mapping[str, Any]) -> list[Fault]:
     path = f"metadata.annotations[{OVERRIDES}]"
     found = [error(f"{path}.{key}", "expected initContainers or containers") for key in overrides if key not in _GROUPS]
-    for group in _GROUPS:
-        listed = overrides.get(group) or []
-        good = isinstance(listed, list) and all(
-            isinstance(each, dict) and isinstance(each.get("name"), str) for each in listed
-        )
-        if not good:
-            found.append(error(f"{path}.{group}", "expected a list of containers with names"))
+    given = {group: overrides[group] for group in _GROUPS if group in overrides}
+    for fault in misshapen_pod({"spec": given}):
+        found.append(msgspec.structs.replace(fault, path=f"{path}.{fault.path.removeprefix('spec.')}"))
     return found
 
 

@@ -23,10 +23,10 @@ _TRUE: Final = frozenset(("1", "t", "T", "true", "TRUE", "True"))
 _FALSE: Final = frozenset(("0", "f", "F", "false", "FALSE", "False"))
 _LEVELS: Final = frozenset(("trace", "debug", "info", "warning", "warn", "error", "critical", "off"))
 _AGENT_LEVELS: Final = frozenset(("debug", "info", "warn", "error", "fatal", "none"))
-_QUANTITY: Final = re.compile(r"[0-9]*\.?[0-9]+(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei|e[0-9]+)?")
+_QUANTITY: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei|e[0-9]+)?")
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _IMAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
-_PREFIX_LIST: Final = re.compile(r"[^\s\"]+(\s*,\s*[^\s\"]+)*")
+_PREFIX_LIST: Final = re.compile(r"[^\s\",]+(?:\s*,\s*[^\s\",]+)*")
 _LONGEST: Final = 65_536
 """Characters of one annotation; Kubernetes allows 256 KiB for all of them."""
 
@@ -193,12 +193,12 @@ def _boolean(text: str) -> str:
 
 
 def _unsigned(text: str) -> str:
-    good = text.isascii() and text.isdecimal() and int(text) < 2**32
+    good = text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) < 2**32
     return "" if good else "expected a whole number of 0 or more"
 
 
 def _port(text: str) -> str:
-    good = text.isascii() and text.isdecimal() and int(text) <= 65535
+    good = text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65535
     return "" if good else "expected a port from 0 to 65535"
 
 

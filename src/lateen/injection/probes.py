@@ -97,7 +97,7 @@ def _port(port: Any, container: Mapping[str, Any]) -> int | None:
     if isinstance(port, int):
         return port
     text = str(port or "")
-    if text.isascii() and text.isdecimal():
+    if text.isascii() and text.isdecimal() and len(text) <= 5:
         return int(text)
     return next((each.get("containerPort") for each in container.get("ports") or () if each.get("name") == text), None)
 

@@ -12,6 +12,7 @@ from lateen.api.networking.proxy_config import ProxyConfig
 from lateen.api.objects import Object
 from lateen.api.parse import parse
 from lateen.injection.inject import Refused
+from lateen.injection.pod_settings import _CHECKS, wrong_annotations
 from lateen.testing.injected_pods import configuration, container, injected, names, pod, result, variables
 
 _PROBE = {"httpGet": {"path": "/ready", "port": 8080}}
@@ -471,6 +472,8 @@ def test_users_own_sidecar_template_counts_over_the_built_in() -> None:
         ({"proxy.istio.io/config": "concurrency: -1"}, "metadata.annotations[proxy.istio.io/config].concurrency"),
         ({"proxy.istio.io/config": "{"}, "metadata.annotations[proxy.istio.io/config]"),
         ({"proxy.istio.io/overrides": "{\"pods\": []}"}, "metadata.annotations[proxy.istio.io/overrides].pods"),
+        ({"proxy.istio.io/overrides": '{"containers": [{"name": "a", "env": "x"}]}'},
+         "metadata.annotations[proxy.istio.io/overrides].containers[0].env"),
         ({"inject.istio.io/templates": "nobody"}, "metadata.annotations[inject.istio.io/templates]"),
         ({"sidecar.istio.io/userVolume": "[1]"}, "metadata.annotations[sidecar.istio.io/userVolume]"),
         ({"status.sidecar.istio.io/port": "70000"}, "metadata.annotations[status.sidecar.istio.io/port]"),
@@ -482,6 +485,14 @@ def test_bad_annotations_are_refused_where_they_are(annotations: dict[str, str],
     with pytest.raises(Refused) as refused:
         injected(pod(annotations))
     assert [fault.path for fault in refused.value.faults] == [path]
+
+
+@pytest.mark.parametrize("name", sorted(_CHECKS))
+@pytest.mark.parametrize("filler", ["1", "a,", "a:", "1-", "[", "a ,", "-", "{", "10.0.0.0/8,", '"', "x"])
+def test_no_annotation_takes_long_to_be_judged(name: str, filler: str) -> None:
+    text = filler * (60_000 // len(filler))
+    for hostile in (text, f"{text}!", f'{text}"'):
+        wrong_annotations({name: hostile})
 
 
 def test_what_is_taken_with_a_warning() -> None:
