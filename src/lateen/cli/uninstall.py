@@ -61,7 +61,7 @@ async def _uninstall(
     api: ClusterApi, operator: Operator | None, revision: str, purge: bool, yes: bool, dry_run: bool
 ) -> None:
     removal = await _removal(api, operator, revision, purge)
-    if not removal.objects:
+    if not removal.objects and not removal.managed:
         what = "installed here" if purge else f"of revision {revision}" if operator is None else "of what is described"
         click.echo(f"There is nothing {what}.")
         return

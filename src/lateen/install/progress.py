@@ -23,29 +23,29 @@ class Progress:
     def __init__(self, write: Callable[[str, bool], None], *, is_terminal: bool) -> None:
         self._write = write
         self._is_terminal = is_terminal
-        self._last = ""
+        self._last: dict[str, str] = {}
+        """By component: nothing is said twice."""
 
     def working(self, component: str, what: str) -> None:
         """A line that the next one takes the place of; nothing new is not told again."""
         text = f"{title(component)}: {what}"
-        if text == self._last:
+        if text == self._last.get(component):
             return
-        self._last = text
+        self._last[component] = text
         if self._is_terminal:
             self._write(f"- {text}", False)
         else:
             self._write(text, True)
 
     def done(self, component: str, what: str) -> None:
-        self._last = ""
+        self._last.pop(component, None)
         mark = "✔ " if self._is_terminal else ""
         self._write(f"{mark}{title(component)}: {what}", True)
 
     def failed(self, component: str, what: str) -> None:
-        self._last = ""
+        self._last.pop(component, None)
         mark = "✘ " if self._is_terminal else ""
         self._write(f"{mark}{title(component)}: {what}", True)
 
     def note(self, text: str) -> None:
-        self._last = ""
         self._write(text, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -213,4 +214,22 @@ def test_purge_leaves_what_others_have_put_into_the_namespace(mesh: LocalMesh, b
     assert "Namespace istio-system stays: it has Secret mine" in said
     mesh.kubectl("delete", "namespace", "istio-system")
     mesh.until_gone("namespace/istio-system")
+    assert _objects(mesh) == before
+
+
+def test_what_a_file_describes_is_taken_away_by_it(mesh: LocalMesh, before: set[str], tmp_path: Path) -> None:
+    file = tmp_path / "mesh.yaml"
+    file.write_text(
+        "apiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\nspec:\n  profile: demo\n"
+        "  components:\n    ingressGateways: [{name: internal, namespace: edge, enabled: true}]\n"
+    )
+    said = mesh.install("-f", str(file), "--verify")
+    assert "Ingress gateways: installed (8 created)" in said
+    for name, namespace in (("istio-ingressgateway", "istio-system"), ("internal", "edge")):
+        found = mesh.get("deployment", name, "-n", namespace)
+        assert found["status"]["readyReplicas"] == 1
+    mesh.command("uninstall", "-f", str(file), "-y")
+    assert mesh.get("deployments", "-A", "-l", "operator.istio.io/component")["items"] == []
+    assert mesh.get("crd", "virtualservices.networking.istio.io")
+    mesh.command("uninstall", "--purge", "-y")
     assert _objects(mesh) == before

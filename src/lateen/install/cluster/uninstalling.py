@@ -55,12 +55,15 @@ class Removal(msgspec.Struct, frozen=True):
     injected: tuple[str, ...] = ()
     """Pods, as namespace/name, that have a proxy of what is taken away."""
 
+    managed: tuple[str, ...] = ()
+    """Namespaces that installations have made."""
+
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """That what is installed is in."""
+        """That what is installed is in, or was."""
         labels = (each["metadata"].get("labels") or {} for each in self.objects)
         names = {each["metadata"].get("namespace", "") for each in self.objects}
-        return tuple(sorted({*names, *(label.get(OWNER_NAMESPACE, "") for label in labels)} - {""}))
+        return tuple(sorted({*self.managed, *names, *(label.get(OWNER_NAMESPACE, "") for label in labels)} - {""}))
 
 
 async def of_revision(api: ClusterApi, revision: str) -> Removal:
@@ -81,7 +84,8 @@ async def of_description(api: ClusterApi, rendered: Iterable[Rendered], revision
 async def of_everything(api: ClusterApi) -> Removal:
     """All revisions, and the definitions with every resource of the mesh."""
     found = await _listed(api, (*OWNED, DEFINITION), OWNER)
-    return Removal(tuple(found), purge=True, injected=await _injected(api, ""))
+    managed = [each["metadata"]["name"] for each in await listed(api, NAMESPACE, f"{MANAGED}=Reconcile")]
+    return Removal(tuple(found), purge=True, injected=await _injected(api, ""), managed=tuple(managed))
 
 
 async def uninstall(api: ClusterApi, removal: Removal, progress: Progress) -> None:
