@@ -6,7 +6,7 @@ the file that Envoy watches, and nowhere else. Actions:
 - `request`: make a key, have it certified, write the files.
 - `mounted`: take the key and the certificate from mounted files, write the files.
 - `roots`: write the file of the roots anew, from what is known of them.
-- `current`: look at the certificate that is there.
+- `current`: look at the certificate that is there, from before this agent.
 
 Prints one line of JSON: `{"begin": s, "end": s}` of the certificate that is in force (seconds since 1970), or
 `{"error": "...", "retry_after": s}`.
@@ -42,6 +42,8 @@ def main(action: str, settings: CertificateSettings) -> dict[str, float | str]:
             credentials.take_mounted(settings)
         elif action == "roots":
             credentials.write_roots(settings)
+        elif action == "current" and settings.source == "authority":
+            credentials.check_root(settings)
         begin, end = credentials.validity(settings)
     except NotCertified as problem:
         return {"error": str(problem), "retry_after": problem.retry_after}

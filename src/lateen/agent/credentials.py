@@ -10,12 +10,13 @@ import os
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 
 from lateen.agent.replaced_file import replace
 from lateen.agent.settings import CertificateSettings
 
-__all__ = ["BadCredentials", "presentable", "take", "take_mounted", "validity", "write_roots"]
+__all__ = ["BadCredentials", "check_root", "presentable", "take", "take_mounted", "validity", "write_roots"]
 
 _TYPE = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
 _MOST = 1 << 20
@@ -71,6 +72,26 @@ def validity(settings: CertificateSettings) -> tuple[float, float]:
     _, chain = _current(settings)
     leaf = _certificates("the certificate in force", chain)[0]
     return leaf.not_valid_before_utc.timestamp(), leaf.not_valid_after_utc.timestamp()
+
+
+def check_root(settings: CertificateSettings) -> None:
+    """Raises BadCredentials when the certificate in force is of no root that is mounted now: the mesh has moved on
+    while nobody looked. Raises OSError."""
+    try:
+        roots = _certificates(settings.roots, _read(settings.roots))
+    except FileNotFoundError:
+        return
+    top = _certificates("the certificate in force", _current(settings)[1])[-1]
+    if not any(_issued(top, root) for root in roots):
+        raise BadCredentials(f"it is of {top.issuer.rfc4514_string()}, which is no root in {settings.roots}")
+
+
+def _issued(certificate: x509.Certificate, root: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(root)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def presentable(settings: CertificateSettings, now: float) -> str:

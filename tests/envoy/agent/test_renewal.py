@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
+
+from lateen.testing.certificates import Authority
 
 
 def _serial(agent):
@@ -80,6 +83,22 @@ async def test_roots_of_an_answer_are_trusted_as_well_as_those_that_are_mounted(
         await running.ready()
         running.control_plane.rotate_root()
         await running.until(lambda: len(running.agent.roots()) == 2)
+
+
+async def test_a_certificate_of_before_that_the_mesh_does_not_know_any_more_is_replaced(pod):
+    """A server that asks for certificates refuses a connection with it; then it is tried with the token alone."""
+
+    def leave(agent):
+        agent.sds.mkdir(parents=True)
+        found = Authority("forgotten").workload(agent.root / "made", "spiffe://cluster.local/ns/default/sa/app")
+        (agent.sds / "default.yaml").write_text(Path(found.workload).read_text())
+
+    async with pod(before=leave) as running:
+        await running.ready()
+        assert "it is of CN=forgotten, which is no root" in running.agent.log()
+        assert running.agent.certificate().issuer == running.control_plane.root.certificate.subject
+        assert running.control_plane.tokens == ["token"]
+        assert running.control_plane.shown == [False]
 
 
 def _print(certificate):

@@ -81,6 +81,16 @@ def test_a_bad_answer_changes_nothing(settings):
     assert good.certificate.strip() in before
 
 
+def test_a_certificate_of_a_root_that_is_mounted(settings, tmp_path):
+    authority = Authority("mine")
+    pair = authority.issue("spiffe://x")
+    credentials.take(settings, pair.key, (pair.certificate,), (authority.root,))
+    with pytest.raises(BadCredentials, match="it is of CN=mine, which is no root"):
+        credentials.check_root(settings)
+    (tmp_path / "root-cert.pem").write_text(Authority("other").root + authority.root)
+    credentials.check_root(settings)
+
+
 def test_an_expired_certificate_is_not_shown(settings):
     authority = Authority()
     pair = authority.issue("spiffe://x")
@@ -120,5 +130,7 @@ def test_what_the_helper_says_when_it_fails(settings, tmp_path):
     assert "127.0.0.1:9: " in main("request", settings)["error"]
     (tmp_path / "root-cert.pem").write_text("no roots")
     assert f"the roots {tmp_path}/root-cert.pem" in main("request", settings)["error"]
+    assert "cannot be read" in main("current", settings)["error"]
+    (tmp_path / "root-cert.pem").unlink()
     assert "No such file" in main("current", settings)["error"]
     assert "No such file" in main("mounted", settings)["error"]
