@@ -66,7 +66,10 @@ class IstiodProcess:
         return any(words in str(line.get("msg", "")) for line in self.log)
 
     def until_ready(self, timeout: float = 60.0) -> dict[str, str]:
-        """Waits until proxies are served: the addresses (`http`, `monitoring`, `xds`; where it has them `secure_xds`, `webhooks`)."""
+        """Waits until proxies are served: the addresses.
+
+        `http`, `monitoring` and `xds`; where there is such a thing `secure_xds` and `webhooks`.
+        """
         self.until(self._ready_file.exists, timeout)
         return self.addresses
 
