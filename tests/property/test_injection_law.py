@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lateen.injection.decision import decide
+from lateen.injection.inject import Refused
 from lateen.injection.json_patch import json_patch
 from lateen.injection.strategic_merge import merged
 from lateen.testing.injected_pods import configuration, injected, pod
@@ -158,6 +161,56 @@ def test_a_patch_makes_any_value_of_any_other(before: Any, after: Any) -> None:
     result = _applied(before, json_patch(before, after))
     assert json_patch(result, after) == []
     assert result == after
+
+
+_RICH = {
+    "metadata": {
+        "name": "w",
+        "labels": {"app": "a"},
+        "annotations": {"prometheus.io/port": "1", "proxy.istio.io/overrides": '{"containers": []}'},
+        "ownerReferences": [{"kind": "ReplicaSet", "name": "r", "controller": True}],
+    },
+    "spec": {
+        "nodeSelector": {"a": "b"},
+        "os": {"name": "linux"},
+        "dnsConfig": {"searches": ["s"]},
+        "initContainers": [{"name": "i", "image": "i", "restartPolicy": "Always"}],
+        "containers": [
+            {
+                "name": "app",
+                "ports": [{"name": "web", "containerPort": 80}],
+                "env": [{"name": "A", "value": "1"}],
+                "readinessProbe": {"httpGet": {"path": "/", "port": "web", "httpHeaders": []}},
+                "lifecycle": {"preStop": {"httpGet": {"path": "/", "port": 80}}},
+                "securityContext": {"runAsUser": 1},
+            },
+            {"name": "istio-proxy", "image": "auto", "securityContext": {"runAsUser": 5}},
+        ],
+        "volumes": [{"name": "v", "emptyDir": {}}],
+        "imagePullSecrets": [{"name": "s"}],
+    },
+}
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = [path] if path else []
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        found += _paths(inner, (*path, key))
+    return found
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.sampled_from(_paths(_RICH)), _JSON, st.sampled_from(_CONFIGURATIONS))
+def test_what_is_no_pod_is_refused_and_breaks_nothing(path: tuple[Any, ...], value: Any, config: Any) -> None:
+    broken = json.loads(json.dumps(_RICH))
+    target = broken
+    for key in path[:-1]:
+        target = target[key]
+    target[path[-1]] = value
+    with suppress(Refused):
+        injected(broken, config)
+        decide(broken, "shop", config)
 
 
 _ITEMS = st.lists(st.sampled_from("abcd"), unique=True, max_size=4).flatmap(

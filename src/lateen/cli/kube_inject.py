@@ -18,6 +18,7 @@ from lateen.injection.configuration import CONFIG_KEY, VALUES_KEY, InjectionConf
 from lateen.injection.decision import decide
 from lateen.injection.inject import Facts, Refused, inject
 from lateen.injection.manifests import ManifestError, inject_manifests
+from lateen.injection.misshapen import misshapen_pod
 from lateen.injection.values import AutoInject
 from lateen.injection.workload import Workload
 from lateen.sources.kubernetes.client import Client
@@ -104,8 +105,11 @@ class _Injector:
 
     def inject(self, pod: Mapping[str, Any], workload: Workload, namespace: str) -> Mapping[str, Any] | None:
         where = namespace or self._namespace or "default"
-        decision = decide(pod, where, self._injection)
         subject = f"{workload.kind} {workload.name}"
+        misshapen = misshapen_pod(pod)
+        if misshapen:
+            raise ManifestError(f"{subject}: {_words(misshapen[0])}")
+        decision = decide(pod, where, self._injection)
         if not decision.inject:
             click.echo(f"{subject} is not injected: {decision.reason}", err=True)
             return None

@@ -10,6 +10,7 @@ from lateen.api.schema.fault import Fault, error
 _MAPS: Final = ("labels", "annotations")
 _NAMED: Final = ("initContainers", "containers", "volumes", "imagePullSecrets")
 _LISTS_OF_CONTAINERS: Final = ("env", "ports", "volumeMounts")
+_PROBES: Final = ("readinessProbe", "livenessProbe", "startupProbe")
 _MOST: Final = 1000
 """Items of one list."""
 
@@ -41,6 +42,8 @@ def _metadata(metadata: Mapping[str, Any]) -> Iterator[Fault]:
             if not isinstance(value, str):
                 yield error(f"metadata.{name}[{key}]", f"expected a string, got {value!r}: put it in quotes")
 
+    yield from _objects(metadata.get("ownerReferences"), "metadata.ownerReferences", named=True)
+
 
 def _spec(spec: Mapping[str, Any]) -> Iterator[Fault]:
     for name in _NAMED:
@@ -51,12 +54,31 @@ def _spec(spec: Mapping[str, Any]) -> Iterator[Fault]:
             if isinstance(container, Mapping):
                 for group in _LISTS_OF_CONTAINERS:
                     yield from _objects(container.get(group), f"spec.{name}[{index}].{group}", named=group == "env")
-                for group in ("lifecycle", "securityContext", "readinessProbe", "livenessProbe", "startupProbe"):
-                    if not isinstance(_given(container, group), Mapping):
-                        yield error(f"spec.{name}[{index}].{group}", "expected an object")
+                yield from _parts(container, f"spec.{name}[{index}]")
     for name in ("securityContext", "dnsConfig", "nodeSelector", "os"):
         if not isinstance(_given(spec, name), Mapping):
             yield error(f"spec.{name}", "expected an object")
+
+
+def _parts(container: Mapping[str, Any], path: str) -> Iterator[Fault]:
+    for group in (*_PROBES, "lifecycle", "securityContext"):
+        found = _given(container, group)
+        if not isinstance(found, Mapping):
+            yield error(f"{path}.{group}", "expected an object")
+        elif group in _PROBES:
+            yield from _actions(found, f"{path}.{group}")
+        elif group == "lifecycle":
+            for moment in found:
+                if not isinstance(_given(found, moment), Mapping):
+                    yield error(f"{path}.lifecycle.{moment}", "expected an object")
+                else:
+                    yield from _actions(_given(found, moment), f"{path}.lifecycle.{moment}")
+
+
+def _actions(probe: Mapping[str, Any], path: str) -> Iterator[Fault]:
+    for action in ("httpGet", "tcpSocket", "grpc"):
+        if not isinstance(_given(probe, action), Mapping):
+            yield error(f"{path}.{action}", "expected an object")
 
 
 def _objects(found: Any, path: str, named: bool) -> Iterator[Fault]:

@@ -99,7 +99,8 @@ def _port(port: Any, container: Mapping[str, Any]) -> int | None:
     text = str(port or "")
     if text.isascii() and text.isdecimal() and len(text) <= 5:
         return int(text)
-    return next((each.get("containerPort") for each in container.get("ports") or () if each.get("name") == text), None)
+    named = [each.get("containerPort") for each in container.get("ports") or () if each.get("name") == text]
+    return named[0] if named and isinstance(named[0], int) else None
 
 
 def _redirected(probe: Mapping[str, Any], path: str, agent_port: int) -> dict[str, Any]:

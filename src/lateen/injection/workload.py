@@ -36,7 +36,8 @@ def workload_of(pod: Mapping[str, Any], namespace: str) -> Workload:
     owner = next((each for each in metadata.get("ownerReferences") or () if each.get("controller")), None)
     if owner is None or not owner.get("name"):
         return Workload(name or generated.rstrip("-"), namespace)
-    found = Workload(owner["name"], namespace, owner.get("apiVersion") or "", owner.get("kind") or "")
+    version, kind = (str(owner.get(key) or "") for key in ("apiVersion", "kind"))
+    found = Workload(str(owner["name"]), namespace, version, kind)
     if found.kind == "ReplicaSet":
         return _of_replica_set(found, labels)
     if found.kind == "ReplicationController" and labels.get("deploymentconfig"):
