@@ -98,12 +98,14 @@ class Certificates:
         while True:
             seen = self._inputs()
             try:
-                self._have(await self._helped(action))
+                found = await self._helped(action)
             except _Failed as problem:
                 failures += 1
                 self._complain(str(problem))
                 await self._wait(seen, failures, problem.retry_after)
             else:
+                # Certificates begin before they are made, since clocks differ. Of a short life that would be most.
+                self._have(found._replace(begin=max(found.begin, time.time())))
                 return
 
     async def _wait(self, seen: object, failures: int, retry_after: float) -> None:

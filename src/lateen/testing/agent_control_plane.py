@@ -48,6 +48,8 @@ class AgentControlPlane:
         """All that an answer tells to trust."""
         self.lifetime = timedelta(hours=1)
         """Of certificates, whatever is asked for."""
+        self.head_start = timedelta()
+        """How long before they are made certificates begin, as those of istiod do."""
         self.refusal: tuple[int, dict[str, str]] | None = None
         """Status and headers of every answer instead of a certificate."""
         self.tokens: list[str] = []
@@ -133,7 +135,7 @@ class AgentControlPlane:
             .issuer_name(self.root.certificate.subject)
             .public_key(request.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(seconds=1))
+            .not_valid_before(now - timedelta(seconds=1) - self.head_start)
             .not_valid_after(now + self.lifetime)
             .add_extension(
                 x509.SubjectAlternativeName([

@@ -132,3 +132,16 @@ def described(mesh: LocalMesh, namespaces: Sequence[str]) -> str:
         parts.append(mesh.try_kubectl("get", "pods", "-n", namespace, "-o", "wide").stdout)
         parts.append(mesh.try_kubectl("get", "events", "-n", namespace).stdout)
     return "\n".join(parts)
+
+
+def failed_requests(mesh: LocalMesh, namespaces: Sequence[str], lines: int = 8) -> str:
+    """What the access logs of all proxies say of requests that were not answered with 200; the last ones of each."""
+    parts = []
+    for namespace in namespaces:
+        for each in mesh.get("pods", "-n", namespace)["items"]:
+            name = each["metadata"]["name"]
+            log = mesh.try_kubectl("logs", "-n", namespace, name, "-c", "istio-proxy", "--tail=5000").stdout
+            found = [line for line in log.splitlines() if line.startswith("[") and '" 200 ' not in line]
+            if found:
+                parts += [f"--- {namespace}/{name}", *found[-lines:]]
+    return "\n".join(parts)

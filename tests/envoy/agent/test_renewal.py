@@ -32,6 +32,17 @@ async def test_certificates_are_renewed_before_their_end_and_no_request_fails(po
         assert running.control_plane.shown[1:] == [True] * (len(running.control_plane.shown) - 1), "by certificate, too"
 
 
+async def test_a_short_life_that_began_long_ago_is_no_reason_to_renew_at_once(pod):
+    async with pod(environment={"SECRET_GRACE_PERIOD_RATIO_JITTER": "0"}) as running:
+        running.control_plane.lifetime = timedelta(seconds=8)
+        running.control_plane.head_start = timedelta(minutes=2)
+        await running.ready()
+        first = running.agent.certificate().not_valid_after_utc
+        await running.control_plane.until_asked(2)
+        await running.until(lambda: running.agent.certificate().not_valid_after_utc != first)
+        assert running.agent.certificate().not_valid_after_utc - first >= timedelta(seconds=3)
+
+
 async def test_the_last_good_certificate_stays_when_there_is_no_new_one(pod):
     async with pod() as running:
         running.control_plane.lifetime = timedelta(seconds=20)

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from lateen.testing.load import Load
-from lateen.testing.local_mesh import LocalMesh, described
+from lateen.testing.local_mesh import LocalMesh, described, failed_requests
 
 NAMESPACE = "bookinfo"
 LEAF_SECONDS = 40
@@ -52,7 +52,7 @@ def mesh() -> Iterator[LocalMesh]:
             "--set", "profile=demo",
             "--set", f"meshConfig.defaultConfig.proxyMetadata.SECRET_TTL={LEAF_SECONDS}s",
             "--set", f"values.pilot.env.MAX_WORKLOAD_CERT_TTL={LEAF_SECONDS}s",
-            "--set", "values.pilot.env.LATEEN_ROOT_ROTATION_LAG=5s",
+            "--set", "values.pilot.env.LATEEN_ROTATION_LAG=30s",
         )  # fmt: skip
         found.apply(_STRICT)
         found.kubectl("create", "namespace", NAMESPACE)
@@ -81,6 +81,9 @@ async def load(mesh: LocalMesh, request: pytest.FixtureRequest) -> AsyncIterator
             await calls.more(50)
             yield calls
             await calls.more(50)
+    except AssertionError as error:
+        error.add_note(failed_requests(mesh, ["istio-system", NAMESPACE]))
+        raise
     finally:
         count = (request.node.name.removeprefix("test_"), calls.good, sum(calls.failures.values()))
         request.config.stash[_COUNTS].append(count)
