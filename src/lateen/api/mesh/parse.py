@@ -8,7 +8,7 @@ fields are warned about rather than rejected, as in Istio: one configuration ser
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -23,15 +23,18 @@ from lateen.api.schema.shape import Entries, Items, MessageShape, Shape
 
 M = TypeVar("M", bound=msgspec.Struct)
 
+_MESH_CONFIG: Final = Decoder(MeshConfig)
+_MESH_NETWORKS: Final = Decoder(MeshNetworks)
+
 
 def parse_mesh_config(text: str) -> tuple[MeshConfig | None, tuple[Fault, ...]]:
     """A MeshConfig over the defaults, and its faults; None iff some fault is an ERROR. Empty text is the default."""
-    return _parse(text, Decoder(MeshConfig), _completed, validate_mesh_config)
+    return _parse(text, _MESH_CONFIG, _completed, validate_mesh_config)
 
 
 def parse_mesh_networks(text: str) -> tuple[MeshNetworks | None, tuple[Fault, ...]]:
     """MeshNetworks and their faults; None iff some fault is an ERROR. Empty text means no networks."""
-    return _parse(text, Decoder(MeshNetworks), lambda networks: networks, validate_mesh_networks)
+    return _parse(text, _MESH_NETWORKS, lambda networks: networks, validate_mesh_networks)
 
 
 def _parse(
