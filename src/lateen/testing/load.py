@@ -53,6 +53,8 @@ class Load:
             aiohttp.TCPConnector(ssl=self._tls, force_close=True) if self._tls is not None else aiohttp.TCPConnector()
         )
         self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10))
+        # By itself aiohttp sends a GET again when a kept connection ends before the answer: here that is a failure.
+        self._session._retry_connection = False
         try:
             async with asyncio.timeout(40):
                 while wrong := await self._call():
