@@ -60,28 +60,29 @@ class Certificates:
         self._on_first = on_first
         self._validity: _Validity | None = None
         self._said = (0.0, "")
+        self._seen: object = None
+        """What was mounted when it was last made use of."""
 
     async def keep(self) -> None:
         if self._settings.source == "none":
             self._have(None)
             return
         await self._first()
-        seen = self._mounted()
         renewal = self._renewal()
         while True:
             await asyncio.sleep(_LOOK)
-            now = time.time()
-            self._state.certificate = self._validity is not None and now < self._validity.end
-            if (mounted := self._mounted()) != seen:
-                seen = mounted
-                renewal = await self._roots_changed(now, renewal)
-            if now >= renewal:
+            if await self._look():
+                # Not all of a mesh asks in the same moment.
+                wait = 0.0 if self._settings.source == "files" else self._settings.root_jitter * _chance()
+                renewal = min(renewal, time.time() + wait)
+            if time.time() >= renewal:
                 await self._until_renewed()
                 renewal = self._renewal()
 
     async def _first(self) -> None:
         """The certificate that an earlier agent has left, or a new one."""
         if os.path.exists(os.path.join(self._settings.directory, "default.yaml")):
+            self._seen = self._mounted()
             try:
                 found = await self._helped("current")
             except _Failed as problem:
@@ -96,16 +97,20 @@ class Certificates:
         failures = 0
         action = "request" if self._settings.source == "authority" else "mounted"
         while True:
-            seen = self._inputs()
+            mounted, seen = self._mounted(), self._inputs()
             try:
                 found = await self._helped(action)
+                now = time.time()
+                if found.end <= now:
+                    raise _Failed(f"it has expired at {_date(found.end)}", 0.0)
             except _Failed as problem:
                 failures += 1
                 self._complain(str(problem))
                 await self._wait(seen, failures, problem.retry_after)
             else:
                 # Certificates begin before they are made, since clocks differ. Of a short life that would be most.
-                self._have(found._replace(begin=max(found.begin, time.time())))
+                self._have(found._replace(begin=max(found.begin, now)))
+                self._seen = mounted
                 return
 
     async def _wait(self, seen: object, failures: int, retry_after: float) -> None:
@@ -114,23 +119,31 @@ class Certificates:
         deadline = time.monotonic() + retry_wait(failures, retry_after, _chance(), longest=longest)
         while (left := deadline - time.monotonic()) > 0 and self._inputs() == seen:
             await asyncio.sleep(min(left, _LOOK))
+            if self._validity is not None:
+                await self._look()
 
-    async def _roots_changed(self, now: float, renewal: float) -> float:
-        """When to renew then. Roots are trusted at once; certificates follow, not all of a mesh in the same moment."""
+    async def _look(self) -> bool:
+        """At the clock and at what is mounted: a certificate may have expired, and new roots are trusted at once.
+        Whether certificates should follow."""
+        self._state.certificate = self._is_good()
+        mounted = self._mounted()
+        if mounted == self._seen:
+            return False
+        self._seen = mounted
         try:
             await self._helped("roots")
         except _Failed as problem:
             self._log.warn(f"the mesh's roots have changed, but: {problem}")
         else:
             self._log.info("the mesh's roots have changed; all that are known are trusted")
-        if self._settings.source == "files":
-            return now
-        return min(renewal, now + self._settings.root_jitter * _chance())
+        return True
+
+    def _is_good(self) -> bool:
+        return self._validity is not None and time.time() < self._validity.end
 
     def _have(self, validity: _Validity | None) -> None:
         if validity is not None:
-            end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(validity.end))
-            self._log.info(f"the certificate is good until {end}")
+            self._log.info(f"the certificate is good until {_date(validity.end)}")
         first = not self._state.certificate and self._validity is None
         self._validity = validity
         self._state.certificate = True
@@ -140,7 +153,7 @@ class Certificates:
             self._on_first()
 
     def _complain(self, problem: str) -> None:
-        good = self._validity is not None and time.time() < self._validity.end
+        good = self._is_good()
         self._state.obstacle = "" if good else f"no certificate: {problem}"
         now, (last, words) = time.monotonic(), self._said
         if words == problem and now - last < _SAY_AGAIN:
@@ -152,6 +165,9 @@ class Certificates:
     def _renewal(self) -> float:
         assert self._validity is not None
         settings = self._settings
+        if settings.source == "files":
+            # Whoever mounts them renews them; a change is seen, and that there is none in time is told.
+            return self._validity.end
         return renewal_time(
             *self._validity, ratio=settings.grace_ratio, jitter=settings.grace_jitter, chance=_chance()
         )  # fmt: skip
@@ -216,6 +232,10 @@ def _identity(path: str) -> tuple[int, int, int]:
     except OSError:
         return (0, 0, 0)
     return (found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _chance() -> float:

@@ -29,7 +29,7 @@ class Pair(NamedTuple):
 
 
 class Authority:
-    """Issues certificates. All of them, its own included, are valid for a century."""
+    """Issues certificates. All of them, its own included, are valid for a century unless asked otherwise."""
 
     def __init__(self, name: str = "test root") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -40,10 +40,11 @@ class Authority:
         self.root = self._certificate.sign(self._key, hashes.SHA256()).public_bytes(_PEM).decode()
         """Its own certificate, as PEM."""
 
-    def issue(self, *names: str, facts: WorkloadFacts = _TEST) -> Pair:
-        """A certificate for SPIFFE IDs (`spiffe://...`), IP addresses and host names; `facts` are its Subject."""
+    def issue(self, *names: str, facts: WorkloadFacts = _TEST, end: datetime.datetime = _END) -> Pair:
+        """A certificate for SPIFFE IDs (`spiffe://...`), IP addresses and host names, valid until `end`; `facts` are
+        its Subject."""
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._builder(subject(facts), key).add_extension(
+        builder = self._builder(subject(facts), key, end).add_extension(
             x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
         )
         private = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -72,7 +73,9 @@ class Authority:
             paths.append(str(path))
         return Certificates(*paths)
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, end: datetime.datetime = _END
+    ) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -80,7 +83,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(_BEGIN)
-            .not_valid_after(_END)
+            .not_valid_after(end)
         )
 
 

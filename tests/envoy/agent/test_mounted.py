@@ -6,6 +6,7 @@ import asyncio
 import json
 import ssl
 import stat
+from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
@@ -15,8 +16,8 @@ from lateen.testing.certificates import Authority
 _DIRECTORY = "var/run/secrets/workload-spiffe-credentials"
 
 
-def _mount(agent, authority: Authority) -> x509.Certificate:
-    pair = authority.issue("spiffe://cluster.local/ns/default/sa/app", "localhost")
+def _mount(agent, authority: Authority, **validity) -> x509.Certificate:
+    pair = authority.issue("spiffe://cluster.local/ns/default/sa/app", "localhost", **validity)
     agent.write(f"{_DIRECTORY}/root-cert.pem", authority.root)
     agent.write(f"{_DIRECTORY}/key.pem", pair.key)
     agent.write(f"{_DIRECTORY}/cert-chain.pem", pair.certificate)
@@ -44,6 +45,18 @@ async def test_a_key_that_does_not_belong_to_the_certificate_is_not_used(pod):
         agent.write(f"{_DIRECTORY}/key.pem", authority.issue("other").key)
         await running.until(lambda: "the certificate is of another key" in agent.log())
         assert agent.certificate() == mounted[0]
+
+
+async def test_a_mounted_certificate_that_has_expired_is_told_of_until_there_is_another(pod):
+    authority = Authority()
+    async with pod(
+        before=lambda agent: _mount(agent, authority, end=datetime.now(UTC) - timedelta(minutes=1))
+    ) as running:
+        agent = running.agent
+        await running.until(lambda: "waiting for a certificate: it has expired at" in agent.log())
+        assert agent.envoy == 0
+        _mount(agent, authority)
+        await running.until(lambda: agent.envoy)
 
 
 async def test_others_may_read_what_the_proxy_has(pod):

@@ -59,6 +59,21 @@ async def test_the_last_good_certificate_stays_when_there_is_no_new_one(pod):
         load.check()
 
 
+async def test_while_there_is_no_new_certificate_roots_are_still_trusted_at_once_and_an_expired_one_makes_unready(pod):
+    async with pod(environment={"SECRET_GRACE_PERIOD_RATIO_JITTER": "0"}) as running:
+        agent, control_plane = running.agent, running.control_plane
+        control_plane.lifetime = timedelta(seconds=10)
+        await running.ready()
+        control_plane.refusal = (503, {})
+        await running.until(lambda: "is not renewed yet" in agent.log())
+        control_plane.rotate_root()
+        agent.write("var/run/secrets/istio/root-cert.pem", control_plane.roots_pem())
+        await running.until(lambda: len(agent.roots()) == 2)
+        await running.until(lambda: "no certificate" in agent.get(agent.status_port, "/healthz/ready")[1])
+        control_plane.refusal = None
+        await running.ready()
+
+
 async def test_a_renewal_needs_no_token_where_the_certificate_is_good(pod):
     async with pod(environment={"SECRET_GRACE_PERIOD_RATIO_JITTER": "0"}) as running:
         running.control_plane.lifetime = timedelta(seconds=6)
