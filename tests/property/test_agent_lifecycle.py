@@ -11,7 +11,9 @@ from lateen.agent.lifecycle import (
     BackOff,
     BackOffOver,
     Certificate,
+    DrainAhead,
     Draining,
+    DrainingAhead,
     DrainOver,
     End,
     EnvoyEnded,
@@ -31,7 +33,7 @@ _STATUSES = st.one_of(st.none(), st.sampled_from([-15, -9, -6, 0, 1, 2, 127]))
 _AGES = st.floats(0, 300)
 _EVENTS = st.one_of(
     st.builds(Certificate), st.builds(Adopted, st.booleans()), st.builds(Live), st.builds(EnvoyEnded, _STATUSES, _AGES),
-    st.builds(BackOffOver), st.builds(End), st.builds(DrainOver), st.builds(StopOver),
+    st.builds(BackOffOver), st.builds(End), st.builds(DrainOver), st.builds(StopOver), st.builds(DrainAhead),
 )  # fmt: skip
 
 
@@ -48,6 +50,7 @@ class Life(RuleBasedStateMachine):
         self.timers: list[object] = []
         self.exits: list[int] = []
         self.ever_live = False
+        self.drains_ahead = False
 
     def send(self, event: object) -> None:
         assert not self.exits, "nothing happens after the end"
@@ -67,7 +70,13 @@ class Life(RuleBasedStateMachine):
             case Draining():
                 assert self.envoy
                 assert self.ends == 1
+                assert not self.drains_ahead, "it has drained already"
                 self.timers.append(DrainOver())
+            case DrainingAhead():
+                assert self.envoy
+                assert not self.ends, "later it drains for good"
+                assert not self.drains_ahead, "once is enough"
+                self.drains_ahead = True
             case Stop():
                 assert self.envoy
                 assert self.ends
@@ -107,7 +116,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: not self.exits and self.envoy)
     @rule(status=_STATUSES, age=_AGES)
     def envoy_ends(self, status: int | None, age: float) -> None:
-        self.envoy = self.asked_to_stop = False
+        self.envoy = self.asked_to_stop = self.drains_ahead = False
         self.send(EnvoyEnded(status, age))
         if self.exits == [1]:
             assert not self.ever_live
@@ -124,6 +133,11 @@ class Life(RuleBasedStateMachine):
     def end(self) -> None:
         self.ends += 1
         self.send(End())
+
+    @precondition(lambda self: not self.exits)
+    @rule()
+    def drain_ahead(self) -> None:
+        self.send(DrainAhead())
 
     @precondition(lambda self: bool(self.exits))
     @rule(event=_EVENTS)

@@ -12,8 +12,9 @@ from typing import Final, NamedTuple
 from lateen.agent.lifecycle_status import FAILED
 
 __all__ = [
-    "HEALTHY", "Action", "Adopted", "BackOff", "BackOffOver", "Certificate", "DrainOver", "Draining", "End",
-    "EnvoyEnded", "Event", "Exit", "Kill", "Live", "Phase", "Start", "State", "Stop", "StopOver", "back_off", "step",
+    "HEALTHY", "Action", "Adopted", "BackOff", "BackOffOver", "Certificate", "DrainAhead", "DrainOver", "Draining",
+    "DrainingAhead", "End", "EnvoyEnded", "Event", "Exit", "Kill", "Live", "Phase", "Start", "State", "Stop",
+    "StopOver", "back_off", "step",
 ]  # fmt: skip
 
 HEALTHY: Final = 60.0
@@ -36,6 +37,8 @@ class State(NamedTuple):
     """An Envoy has served with this bootstrap: it is a good one."""
     ends: int = 0
     """How many Envoys in a row have ended before they were HEALTHY."""
+    drained: bool = False
+    """The listeners of the Envoy that runs have been told to drain ahead of the end."""
 
     @property
     def has_envoy(self) -> bool:
@@ -75,6 +78,10 @@ class End(NamedTuple):
     """SIGTERM, SIGINT, a request to quit, or the keeper has gone."""
 
 
+class DrainAhead(NamedTuple):
+    """Listeners are to drain, though the end is asked for later: the application ends first (a native sidecar)."""
+
+
 class DrainOver(NamedTuple):
     """Connections have had their time, or there are none."""
 
@@ -83,7 +90,7 @@ class StopOver(NamedTuple):
     """Envoy has had its time to end."""
 
 
-Event = Certificate | Adopted | Live | EnvoyEnded | BackOffOver | End | DrainOver | StopOver
+Event = Certificate | Adopted | Live | EnvoyEnded | BackOffOver | End | DrainAhead | DrainOver | StopOver
 
 
 # --- what is to be done ------------------------------------------------------------------------------------------
@@ -103,6 +110,10 @@ class Draining(NamedTuple):
     """Have Envoy's listeners drain; send DrainOver when that is over."""
 
 
+class DrainingAhead(NamedTuple):
+    """Have Envoy's listeners drain, and go on."""
+
+
 class Stop(NamedTuple):
     """Ask Envoy to end; send StopOver later."""
 
@@ -117,7 +128,7 @@ class Exit(NamedTuple):
     status: int
 
 
-Action = Start | BackOff | Draining | Stop | Kill | Exit
+Action = Start | BackOff | Draining | DrainingAhead | Stop | Kill | Exit
 
 
 def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
@@ -137,10 +148,13 @@ def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
         case Phase.BACKING_OFF, BackOffOver():
             return state._replace(phase=Phase.RUNNING), (Start(),)
 
-        case Phase.RUNNING, End() if state.live:
+        case Phase.RUNNING, DrainAhead() if state.live and not state.drained:
+            return state._replace(drained=True), (DrainingAhead(),)
+        case Phase.RUNNING, End() if state.live and not state.drained:
             return state._replace(phase=Phase.DRAINING), (Draining(),)
         case ((Phase.RUNNING | Phase.DRAINING), (End() | DrainOver())):
-            # One that does not serve yet has nothing to drain; a second request to end cannot wait.
+            # One that does not serve yet has nothing to drain, one that has drained nothing more; a second request to
+            # end cannot wait.
             return state._replace(phase=Phase.STOPPING), (Stop(),)
         case Phase.STOPPING, (StopOver() | End()):
             return state, (Kill(),)
@@ -154,10 +168,11 @@ def _envoy_ended(state: State, end: EnvoyEnded) -> tuple[State, tuple[Action, ..
         # It has looked at its bootstrap and left: another try would end the same way. A signal tells nothing of that.
         return _ended(state, FAILED)
     ends = 1 if end.age >= HEALTHY else state.ends + 1
+    state = state._replace(ends=ends, drained=False)
     wait = back_off(ends)
     if wait == 0:
-        return state._replace(ends=ends), (Start(),)
-    return state._replace(phase=Phase.BACKING_OFF, ends=ends), (BackOff(wait),)
+        return state, (Start(),)
+    return state._replace(phase=Phase.BACKING_OFF), (BackOff(wait),)
 
 
 def _ended(state: State, status: int) -> tuple[State, tuple[Action, ...]]:

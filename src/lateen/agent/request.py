@@ -11,12 +11,21 @@ from lateen.agent.http_client import Origin, request
 
 _TIMEOUT = 60.0
 _METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD")
+_EXAMPLES = """Examples:
+  pilot-agent request GET /clusters
+  pilot-agent request GET 'stats?filter=upstream_cx'
+  pilot-agent request POST 'logging?level=debug'
+  pilot-agent request --debug-port 15020 GET /healthz/ready
+"""
 
 
 def main(arguments: Sequence[str]) -> int:
     """The exit status: 0 if the answer is 2xx, else 1, with what is wrong on standard error."""
     parser = argparse.ArgumentParser(
-        prog="pilot-agent request", description="Ask Envoy's admin interface, such as: request GET /clusters"
+        prog="pilot-agent request",
+        description="Ask Envoy's admin interface.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("method", type=str.upper, choices=_METHODS, metavar="METHOD", help="GET or POST")
     parser.add_argument("path", metavar="PATH", help="such as /config_dump or stats")
@@ -27,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     if any(not "!" <= c <= "~" for c in path):
         parser.error(f"{found.path!r} is not a path: write other characters as %XX")
     try:
-        return asyncio.run(_ask(Origin("127.0.0.1", found.debug_port), found.method, path, found.body.encode()))
+        return asyncio.run(_ask(Origin("localhost", found.debug_port), found.method, path, found.body.encode()))
     except TimeoutError:
         problem = f"no answer within {_TIMEOUT:g} s"
     except OSError as error:

@@ -1,20 +1,5 @@
-"""What the parts of an agent know of each other: the lifecycle writes it, the server on 15020 reads it.
-
-How the server fits in (`agent/server.py`, written to this interface):
-
-    async def serve(state: AgentState, settings: AgentSettings, environment: Mapping[str, str]) -> None
-
-runs for as long as the agent does, is cancelled at its end, and raises OSError when it cannot listen. It starts before
-there is a certificate or an Envoy, so that readiness can say what is missing, and goes on while connections drain.
-`environment` is the process's own, with what `proxyMetadata` sets.
-
-- Ready: `state.certificate`, `state.envoy`, not `state.draining`, and Envoy's admin interface
-  (`settings.admin`, host and port) says that it is live and has its first configuration.
-- `/quitquitquit` calls `state.request_quit()`: the lifecycle then does what it does after SIGTERM.
-- `asyncio` in an agent has no `ssl` (5 MB), unless `runtime.needs_ssl` finds a use for it in the environment (an HTTPS
-  probe of the application). Never import `ssl` at the top of a module.
-- `agent/admin.py` asks Envoy's admin interface; `agent/log.py` writes lines as Istio's agents do.
-"""
+"""What the parts of an agent know of each other: the lifecycle and the keeping of certificates write it, the server on
+15020 reads it, and asks for what its callers want."""
 
 from __future__ import annotations
 
@@ -24,9 +9,9 @@ __all__ = ["AgentState"]
 
 
 class AgentState:
-    """Mutable, of one event loop. Only the lifecycle writes the attributes."""
+    """Mutable, of one event loop. The server never writes the attributes."""
 
-    def __init__(self, on_quit: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, on_quit: Callable[[], None] = lambda: None, on_drain: Callable[[], None] = lambda: None) -> None:
         self.certificate = False
         """A certificate that has not expired is where Envoy looks for it, or the proxy needs none."""
         self.certificate_expires: float | None = None
@@ -38,7 +23,12 @@ class AgentState:
         self.obstacle = "starting"
         """What it waits for, for people; empty when there is nothing."""
         self._on_quit = on_quit
+        self._on_drain = on_drain
 
     def request_quit(self) -> None:
         """Drain and end, as after SIGTERM. More than one request is as one."""
         self._on_quit()
+
+    def request_drain(self) -> None:
+        """Drain, and go on until the end is asked for."""
+        self._on_drain()

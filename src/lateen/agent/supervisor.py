@@ -32,7 +32,7 @@ class Supervisor:
     """Of one Envoy. `send` takes an event; `run` gives the exit status."""
 
     def __init__(self, settings: AgentSettings, log: Log, environment: Mapping[str, str]) -> None:
-        self.state = AgentState(self.end)
+        self.state = AgentState(self.end, lambda: self.send(life.DrainAhead()))
         """For the server and for who keeps certificates."""
         self._settings = settings
         self._log = log
@@ -85,6 +85,8 @@ class Supervisor:
                 self._later(seconds, life.BackOffOver())
             case life.Draining():
                 self._task(self._drain())
+            case life.DrainingAhead():
+                self._task(self._drain_listeners(and_exit=False))
             case life.Stop():
                 self._signal(signal.SIGTERM)
                 self._later(self._settings.drain.stop, life.StopOver())
@@ -162,35 +164,36 @@ class Supervisor:
             since = self._draining_since = now
             if self._envoy is not None:
                 self._record(self._envoy)
-        await self._drain_listeners()
+        await self._drain_listeners(and_exit=not drain.on_zero_connections)
         if not drain.on_zero_connections:
             await asyncio.sleep(max(since + drain.duration - now, 0.0))
         else:
             await asyncio.sleep(max(since + drain.minimum - now, 0.0))
             while (left := await self._connections()) != 0:
-                self._log.info(f"{left} connections are open still")
+                if left is not None:
+                    self._log.info(f"{left} connections are open still")
                 await asyncio.sleep(_LOOK_AT_CONNECTIONS)
         self.send(life.DrainOver())
 
-    async def _drain_listeners(self) -> None:
-        path = (
-            "/drain_listeners?inboundonly&graceful"
-            if self._settings.drain.inbound_only
-            else "/drain_listeners?graceful"
-        )
-        if self._settings.drain.on_zero_connections:
+    async def _drain_listeners(self, *, and_exit: bool) -> None:
+        """Unless `and_exit`, listeners that have drained stay open."""
+        path = "/drain_listeners?graceful"
+        if self._settings.drain.inbound_only:
+            path += "&inboundonly"
+        if not and_exit:
             path += "&skip_exit"
         try:
             await ask(self._settings.admin, path, method="POST")
         except AdminError as problem:
             self._log.warn(f"listeners do not drain: {problem}")
 
-    async def _connections(self) -> int:
+    async def _connections(self) -> int | None:
+        """None while nobody knows."""
         try:
             return open_connections((await ask(self._settings.admin, "/stats?filter=downstream_cx_active$")).decode())
         except (AdminError, UnicodeDecodeError) as problem:
             self._log.warn(f"how many connections are open is unknown: {problem}")
-            return -1
+            return None
 
     def _record(self, envoy: Process) -> None:
         """For the next agent."""
@@ -220,13 +223,16 @@ class Supervisor:
     def _tell(self, event: life.Event) -> None:
         """Says what has happened, and shows it to the server."""
         phase = self._lifecycle.phase
-        self.state.draining = phase in (life.Phase.DRAINING, life.Phase.STOPPING, life.Phase.ENDED)
+        ending = phase in (life.Phase.DRAINING, life.Phase.STOPPING, life.Phase.ENDED)
+        self.state.draining = ending or self._lifecycle.drained
         match event:
             case life.EnvoyEnded(status, age):
-                say = self._log.info if self.state.draining else self._log.error
+                say = self._log.info if ending else self._log.error
                 say(f"Envoy has ended after {age:.0f} s{_how(status)}")
             case life.End():
                 self._log.info(f"the end is asked for: {phase.value}")
+            case life.DrainAhead():
+                self._log.info("connections are to drain ahead of the end")
 
 
 def _how(status: int | None) -> str:

@@ -12,16 +12,29 @@ from urllib.parse import urlsplit
 from lateen.agent.http_client import Origin, request
 
 _MAX_ANSWER = 4096
+_EXAMPLES = """Examples:
+  pilot-agent wait
+  pilot-agent wait --timeoutSeconds 120 --periodMillis 200
+"""
 
 
 def main(arguments: Sequence[str]) -> int:
     """The exit status: 0 when it is ready, 1 when it was not in time, with what was missing on standard error."""
-    parser = argparse.ArgumentParser(prog="pilot-agent wait", description="Wait until the proxy is ready.")
+    parser = argparse.ArgumentParser(
+        prog="pilot-agent wait",
+        description="Wait until the proxy is ready.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--url", default="http://localhost:15021/healthz/ready", help="what to ask (%(default)s)")
-    parser.add_argument("--timeoutSeconds", dest="timeout", type=_positive, default=60, help="%(default)s")
-    parser.add_argument("--periodMillis", dest="period", type=_positive, default=500, help="%(default)s")
     parser.add_argument(
-        "--requestTimeoutMillis", dest="request", type=_positive, default=500, help="of one request; %(default)s"
+        "--timeoutSeconds", dest="timeout", type=_positive, default=60, help="give up after (%(default)s)"
+    )
+    parser.add_argument(
+        "--periodMillis", dest="period", type=_positive, default=500, help="between two tries (%(default)s)"
+    )
+    parser.add_argument(
+        "--requestTimeoutMillis", dest="request", type=_positive, default=500, help="for an answer (%(default)s)"
     )
     found = parser.parse_args(arguments)
     try:

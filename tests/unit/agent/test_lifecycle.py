@@ -9,7 +9,9 @@ from lateen.agent.lifecycle import (
     BackOff,
     BackOffOver,
     Certificate,
+    DrainAhead,
     Draining,
+    DrainingAhead,
     DrainOver,
     End,
     EnvoyEnded,
@@ -27,6 +29,7 @@ from lateen.agent.lifecycle import (
 WAITING = State()
 YOUNG = State(Phase.RUNNING)
 RUNNING = State(Phase.RUNNING, live=True)
+DRAINED = RUNNING._replace(drained=True)
 BACKING_OFF = State(Phase.BACKING_OFF, live=True, ends=2)
 DRAINING = State(Phase.DRAINING, live=True)
 STOPPING = State(Phase.STOPPING, live=True)
@@ -49,6 +52,12 @@ STOPPING = State(Phase.STOPPING, live=True)
         (RUNNING._replace(ends=50), EnvoyEnded(-9, 60), Phase.RUNNING, (Start(),)),
         (RUNNING, End(), Phase.DRAINING, (Draining(),)),
         (RUNNING, Certificate(), Phase.RUNNING, ()),
+        (RUNNING, DrainAhead(), Phase.RUNNING, (DrainingAhead(),)),
+        (YOUNG, DrainAhead(), Phase.RUNNING, ()),
+        (DRAINED, DrainAhead(), Phase.RUNNING, ()),
+        (DRAINED, End(), Phase.STOPPING, (Stop(),)),
+        (DRAINED, EnvoyEnded(-9, 0.1), Phase.RUNNING, (Start(),)),
+        (BACKING_OFF, DrainAhead(), Phase.BACKING_OFF, ()),
         (BACKING_OFF, BackOffOver(), Phase.RUNNING, (Start(),)),
         (BACKING_OFF, End(), Phase.ENDED, (Exit(0),)),
         (DRAINING, DrainOver(), Phase.STOPPING, (Stop(),)),
@@ -74,3 +83,8 @@ def test_an_envoy_that_has_answered_has_a_good_bootstrap():
 def test_an_envoy_that_was_taken_over_and_has_not_answered_yet():
     state, _ = step(WAITING, Adopted(live=False))
     assert step(state, EnvoyEnded(1, 5))[1] == (Exit(1),)
+
+
+def test_an_envoy_that_takes_the_place_of_one_that_drained_serves_until_the_end_is_asked_for():
+    state, _ = step(DRAINED, EnvoyEnded(-9, 0.1))
+    assert step(state, End())[1] == (Draining(),)

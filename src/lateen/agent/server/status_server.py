@@ -67,7 +67,8 @@ class Pages:
             "/stats/prometheus": _reading(self._for_scrapers(self._scraper.merged)),
             "/metrics": _reading(self._for_scrapers(self._scraper.merged)),
             "/stats/envoy/prometheus": _reading(self._for_scrapers(self._scraper.envoy_only)),
-            "/quitquitquit": self._quit,
+            "/quitquitquit": self._asked_by_the_pod(state.request_quit),
+            "/drain": self._asked_by_the_pod(state.request_drain),
             **{path: _reading(self._prober.answer) for path in probes},
         }
 
@@ -93,14 +94,17 @@ class Pages:
             return words(HTTPStatus.SERVICE_UNAVAILABLE, "\n".join(found))
         return words(HTTPStatus.OK, "ready")
 
-    async def _quit(self, request: Request) -> Response:
-        if not _is_local(request.peer):
-            return words(HTTPStatus.FORBIDDEN, "only containers of this pod may ask for that")
-        if request.method != "POST":
-            return words(HTTPStatus.METHOD_NOT_ALLOWED, "POST is needed", ("Allow", "POST"))
-        self._log.info("/quitquitquit: ending")
-        self._state.request_quit()
-        return words(HTTPStatus.OK, "OK")
+    def _asked_by_the_pod(self, do: Callable[[], None]) -> Handler:
+        async def handle(request: Request) -> Response:
+            if not _is_local(request.peer):
+                return words(HTTPStatus.FORBIDDEN, "only containers of this pod may ask for that")
+            if request.method != "POST":
+                return words(HTTPStatus.METHOD_NOT_ALLOWED, "POST is needed", ("Allow", "POST"))
+            self._log.info(f"asked for {request.path}")
+            do()
+            return words(HTTPStatus.OK, "OK")
+
+        return handle
 
     def _for_scrapers(self, page: Handler) -> Handler:
         async def handle(request: Request) -> Response:

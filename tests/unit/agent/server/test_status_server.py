@@ -52,7 +52,8 @@ class Pod:
     statistics: dict[str, int]
     session: ClientSession
     envoy_requests: list[web.Request] = field(default_factory=list)
-    quits: list[None] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    """What the lifecycle has been asked for."""
 
     async def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str, Mapping[str, str]]:
         sent = {"Accept-Encoding": "identity"} | {name.replace("_", "-"): value for name, value in headers.items()}
@@ -76,8 +77,8 @@ async def pod(
     paths: str = "/metrics",
     hosts: tuple[str, ...] = ("127.0.0.1", "127.0.0.1"),
 ) -> AsyncIterator[Pod]:
-    quits: list[None] = []
-    state = AgentState(lambda: quits.append(None))
+    wishes: list[str] = []
+    state = AgentState(lambda: wishes.append("quit"), lambda: wishes.append("drain"))
     state.certificate, state.envoy, state.obstacle = True, True, ""
     statistics = dict(READY)
     seen: list[web.Request] = []
@@ -104,7 +105,7 @@ async def pod(
         port = listener.getsockname()[1]
         await stack.enter_async_context(serving(listener, pages.answer, Log(LogSettings(level="none"))))
         session = await stack.enter_async_context(ClientSession(auto_decompress=False))
-        yield Pod(port, state, statistics, session, seen, quits)
+        yield Pod(port, state, statistics, session, seen, wishes)
 
 
 # --- readiness -----------------------------------------------------------------------------------------------------
@@ -345,20 +346,23 @@ def test_annotations_that_make_no_sense_are_refused(annotations: str) -> None:
 # --- the rest ------------------------------------------------------------------------------------------------------
 
 
-async def test_quitting_is_for_this_pod_and_by_post() -> None:
+@pytest.mark.parametrize(("path", "wish"), [("/quitquitquit", "quit"), ("/drain", "drain")])
+async def test_the_end_is_asked_for_by_post(path: str, wish: str) -> None:
     async with pod() as it:
-        assert (await it.get("/quitquitquit"))[0] == 405
-        assert it.quits == []
-        assert (await it.get("/quitquitquit", "POST"))[:2] == (200, "OK\n")
-        assert it.quits == [None]
+        assert (await it.get(path))[0] == 405
+        assert it.asked == []
+        assert (await it.get(path, "POST"))[:2] == (200, "OK\n")
+        assert it.asked == [wish]
 
 
+@pytest.mark.parametrize("path", ["/quitquitquit", "/drain"])
 @pytest.mark.parametrize("peer", ["10.0.0.1", "127.0.0.6", "::6", "2001:db8::1"])
-async def test_others_may_not_ask_to_quit(peer: str) -> None:
-    quits: list[None] = []
-    pages = Pages(AgentState(lambda: quits.append(None)), settings(1), {}, Log(LogSettings(level="none")))
-    assert (await pages.answer(Request("POST", "/quitquitquit", "", (), peer))).status == 403
-    assert quits == []
+async def test_others_may_not_ask_for_the_end(path: str, peer: str) -> None:
+    wishes: list[None] = []
+    state = AgentState(lambda: wishes.append(None), lambda: wishes.append(None))
+    pages = Pages(state, settings(1), {}, Log(LogSettings(level="none")))
+    assert (await pages.answer(Request("POST", path, "", (), peer))).status == 403
+    assert wishes == []
 
 
 async def test_unknown_pages_and_methods() -> None:
