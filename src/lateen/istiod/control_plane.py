@@ -30,6 +30,7 @@ from lateen.istiod.kinds import watched_kinds
 from lateen.istiod.measured import Measured
 from lateen.istiod.metrics import page
 from lateen.istiod.name_resolution import NameResolution
+from lateen.istiod.secret_rights import SecretRights
 from lateen.istiod.supervision import keep_running
 from lateen.istiod.tls_material import TlsKeeper, read_files, serving_names
 from lateen.istiod.troubles import TroubleCarrier
@@ -78,8 +79,9 @@ class ControlPlane:
         self.push = PushLoop(inventory, Pace(settings.debounce_after, settings.debounce_max))
         self._measured = Measured(self.engine)
         limits = Limits(stream_age=configuration.stream_age)
-        self.server = XdsServer(self.push, limits=limits, rejected=self._measured.rejected)
         self._client = Client(_access(configuration.cluster)) if configuration.cluster is not None else None
+        rights = SecretRights(self._client) if self._client is not None else None
+        self.server = XdsServer(self.push, limits=limits, rejected=self._measured.rejected, rights=rights)
         self.identity = self._make_identity()
         self._tls = self._make_tls()
         self.webhooks = self._make_webhooks()

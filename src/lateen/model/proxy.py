@@ -88,6 +88,8 @@ class Proxy(msgspec.Struct, frozen=True):
     traits: Traits = Traits()
     metadata: Labels = ()
     """Node metadata that is text, as EnvoyFilters match it (`match.proxy`; `ISTIO_VERSION` is the proxy's version)."""
+    secrets: bool = True
+    """May have the Secrets of its namespace that Gateways and DestinationRules name. Nothing that it says itself."""
 
     @property
     def name(self) -> str:
@@ -110,6 +112,8 @@ class OutboundView(msgspec.Struct, frozen=True):
     traits: Traits
     patches: tuple[PatchSet, ...] = ()
     """The EnvoyFilters that apply, in order of application."""
+    secrets: bool = True
+    """As of the proxy."""
 
 
 class InboundView(msgspec.Struct, frozen=True):
@@ -143,6 +147,8 @@ class GatewayView(msgspec.Struct, frozen=True):
     node: str
     traits: Traits
     patches: tuple[PatchSet, ...] = ()
+    secrets: bool = True
+    """As of the proxy."""
 
 
 ClientView = OutboundView | GatewayView

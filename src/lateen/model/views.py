@@ -62,6 +62,7 @@ def outbound_view(db: Reader, proxy: Proxy, facts: WorkloadFacts, sidecar: Key |
         node=_node(db, facts),
         traits=proxy.traits,
         patches=selected_filters(db, proxy, facts.labels, PatchContext.SIDECAR_OUTBOUND),
+        secrets=proxy.secrets,
     )
 
 
@@ -106,6 +107,7 @@ def gateway_view(db: Reader, proxy: Proxy, facts: WorkloadFacts) -> GatewayView:
         node=_node(db, facts),
         traits=proxy.traits,
         patches=selected_filters(db, proxy, facts.labels, PatchContext.GATEWAY),
+        secrets=proxy.secrets,
     )
 
 

@@ -1,4 +1,4 @@
-"""Who is at the other end of a stream: hooks for the identity that a connection proves."""
+"""Who is at the other end of a stream, and what it may have: hooks for the identity that a connection proves."""
 
 from __future__ import annotations
 
@@ -44,6 +44,18 @@ class NoAuthentication:
 
     def address(self, call: Call) -> str:
         return call.peer()
+
+
+class Rights(Protocol):
+    async def secrets(self, identity: PeerIdentity | None) -> bool:
+        """Whether a proxy of this identity may have Secrets of its namespace. Raises CannotTell."""
+
+
+class AllRights:
+    """For control planes that hold nobody's Secrets but those of whoever runs them."""
+
+    async def secrets(self, identity: PeerIdentity | None) -> bool:
+        return True
 
 
 def check(proxy: Proxy, identity: PeerIdentity | None) -> None:

@@ -31,6 +31,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Seconds within which a new stream must say who it is."""
     patience: float = 5
     """Seconds that a proxy's other configuration waits for an acknowledgement that does not come."""
+    denied_age: float = 60
+    """Seconds that the stream of a gateway lasts which may have no Secrets; it then comes again, and may by then."""
     stream_age: float | None = None
     """Seconds that a stream lasts, a tenth more or less; its proxy then comes again, perhaps to another replica. None:
     for ever."""

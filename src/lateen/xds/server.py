@@ -18,8 +18,10 @@ import grpc
 import grpc.aio
 import msgspec
 
+from lateen.model.identity import PeerIdentity
+from lateen.model.proxy import Proxy, Role
 from lateen.translate.resource import ResourceType
-from lateen.xds.authentication import Authenticator, CannotTell, NoAuthentication, Refused, check
+from lateen.xds.authentication import AllRights, Authenticator, CannotTell, NoAuthentication, Refused, Rights, check
 from lateen.xds.connection import Connection
 from lateen.xds.delta import DeltaProtocol
 from lateen.xds.limits import Limits
@@ -86,13 +88,16 @@ class XdsServer:
         *,
         limits: Limits | None = None,
         rejected: Callable[[Rejection], None] = lambda _: None,
+        rights: Rights | None = None,
     ) -> None:
+        """`rights`: what proxies may have; None: everything that is for them."""
         self.push = push
         self.inventory = push.inventory
         self.parcels = parcels or Parcels()
         self.counters = Counters()
         self._limits = limits or Limits()
         self._rejected = rejected
+        self._rights = rights or AllRights()
         self._numbers = count(1)
         limits = self._limits
         self._arrivals = Rates(limits.arrivals_per_second, limits.arrival_burst, limits.arrival_wait)
@@ -183,6 +188,7 @@ class XdsServer:
         if wait := self._arrivals.take((proxy.id, peer.rpartition(":")[0]), self.push.clock()):
             self.counters.delayed += 1
             await asyncio.sleep(wait)
+        proxy = msgspec.structs.replace(proxy, secrets=await self._may_have_secrets(proxy, identity))
         session = Session(proxy, protocol, self.inventory, self.parcels, self._limits, self._take_rejection)
         connection = Connection(next(self._numbers), session, peer, version_of(first.node))
         self._connections[connection.number] = connection
@@ -193,7 +199,9 @@ class XdsServer:
             self._take(connection, Decoded(first.type_url, first.request, None))
             del first, data
             reader = asyncio.create_task(self._read(connection, lambda data: decode(data, type_), call))
-            done, _ = await asyncio.wait((reader, writer), timeout=self._age(), return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                (reader, writer), timeout=self._age(proxy, identity), return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             self.push.detach(session)
             del self._connections[connection.number]
@@ -213,9 +221,25 @@ class XdsServer:
             # Raises what the reader found wrong, if anything.
             reader.result()
 
-    def _age(self) -> float | None:
+    async def _may_have_secrets(self, proxy: Proxy, identity: PeerIdentity | None) -> bool:
+        is_gateway = proxy.role is Role.ROUTER
+        try:
+            found = await self._rights.secrets(identity)
+        except CannotTell:
+            # A gateway would serve without its certificates. Few sidecars need any, and they have all else to lose.
+            if is_gateway:
+                raise
+            return False
+        if is_gateway and not found:
+            who = f"{identity.namespace}/{identity.service_account}" if identity is not None else "who proves nothing"
+            log.warning("%s is sent no Secrets: %s may not list those of its namespace", proxy.id, who)
+        return found
+
+    def _age(self, proxy: Proxy, identity: PeerIdentity | None) -> float | None:
         """How long a stream lasts at most, in seconds: not all that began at once end at once."""
         age = self._limits.stream_age
+        if proxy.role is Role.ROUTER and identity is not None and not proxy.secrets:
+            age = min(age or self._limits.denied_age, self._limits.denied_age)
         return None if age is None else age * random.uniform(0.9, 1.1)
 
     async def _read(

@@ -189,6 +189,19 @@ def test_gateways_have_the_documented_ports() -> None:
     assert demo.named("Service", "istio-egressgateway")["spec"]["type"] == "ClusterIP"
 
 
+def test_gateways_may_read_the_secrets_that_they_are_sent() -> None:
+    objects = Objects("profile=demo")
+    for name in ("istio-ingressgateway", "istio-egressgateway"):
+        rules = objects.named("Role", f"{name}-sds")["rules"]
+        assert rules == [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]}]
+        binding = objects.named("RoleBinding", f"{name}-sds")
+        assert binding["roleRef"]["name"] == f"{name}-sds"
+        pod = objects.named("Deployment", name)["spec"]["template"]["spec"]
+        assert [each["name"] for each in binding["subjects"]] == [pod["serviceAccountName"]]
+        # Not by themselves.
+        assert pod["automountServiceAccountToken"] is False
+
+
 def test_gateways_listen_below_1024_by_a_sysctl() -> None:
     for name in ("istio-ingressgateway", "istio-egressgateway"):
         context = Objects("profile=demo").pod(name)["spec"]["securityContext"]

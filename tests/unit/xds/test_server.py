@@ -10,9 +10,11 @@ import grpc.aio
 import pytest
 from envoy.service.discovery.v3 import discovery_pb2
 
+from lateen.model.identity import PeerIdentity
 from lateen.testing.ads_client import METHOD, AdsClient
 from lateen.testing.fake_mesh import FakeMesh
 from lateen.translate.resource import ResourceType
+from lateen.xds.authentication import Authenticator, Call, CannotTell, NoAuthentication, Rights
 from lateen.xds.inventory import Inventory
 from lateen.xds.limits import Limits
 from lateen.xds.push import PushLoop
@@ -21,6 +23,7 @@ from lateen.xds.server import Listener, XdsServer
 from lateen.xds.session import Session
 
 NODE = "sidecar~10.0.0.1~web.default~default.svc.cluster.local"
+GATEWAY = NODE.replace("sidecar", "router")
 CDS, EDS, LDS, RDS = ResourceType.CDS, ResourceType.EDS, ResourceType.LDS, ResourceType.RDS
 
 
@@ -35,14 +38,35 @@ class Running:
         self.server.push.changed()
 
 
+class Told:
+    """Rights as a test says; None for what cannot be told."""
+
+    def __init__(self, answer: bool | None) -> None:
+        self.answer = answer
+
+    async def secrets(self, identity: PeerIdentity | None) -> bool:
+        if self.answer is None:
+            raise CannotTell("nobody to ask")
+        return self.answer
+
+
+class Known(NoAuthentication):
+    """Everybody is the same workload."""
+
+    async def authenticate(self, call: Call) -> PeerIdentity | None:
+        return PeerIdentity("default", "web", "cluster.local")
+
+
 @contextlib.asynccontextmanager
-async def running(limits: Limits | None = None) -> AsyncIterator[Running]:
+async def running(
+    limits: Limits | None = None, rights: Rights | None = None, authenticator: Authenticator | None = None
+) -> AsyncIterator[Running]:
     mesh = FakeMesh()
     mesh.set_views("web.default", "out", "in")
     rejections: list[Rejection] = []
     push = PushLoop(Inventory(mesh.engine, mesh.catalog))
-    server = XdsServer(push, limits=limits, rejected=rejections.append)
-    (port,) = await server.start(Listener("127.0.0.1:0"))
+    server = XdsServer(push, limits=limits, rejected=rejections.append, rights=rights)
+    (port,) = await server.start(Listener("127.0.0.1:0", authenticator or NoAuthentication()))
     task = asyncio.create_task(push.run())
     try:
         yield Running(mesh, server, f"127.0.0.1:{port}", rejections)
@@ -74,6 +98,46 @@ async def test_a_client_gets_what_it_asks_for_and_follows_changes() -> None:
             await client.has(CDS, "b", "c")
         assert here.mesh.engine.statistics().observed > 0
     assert here.server.connections() == ()
+
+
+@pytest.mark.parametrize("answer", [True, False])
+async def test_what_a_proxy_may_have_is_what_its_rights_say(answer: bool) -> None:
+    async with running(rights=Told(answer)) as here:
+        here.mesh.put(CDS, "out", "a", b"")
+        async with AdsClient(here.address, NODE, follow=False) as client:
+            await client.has(CDS, "a")
+            (connection,) = here.server.connections()
+            assert connection.session.proxy.secrets is answer
+
+
+async def test_a_sidecar_is_served_without_secrets_while_its_rights_cannot_be_told() -> None:
+    async with running(rights=Told(None)) as here:
+        here.mesh.put(CDS, "out", "a", b"")
+        async with AdsClient(here.address, NODE, follow=False) as client:
+            await client.has(CDS, "a")
+            assert not here.server.connections()[0].session.proxy.secrets
+
+
+async def test_a_gateway_comes_again_while_its_rights_cannot_be_told() -> None:
+    async with running(rights=Told(None)) as here, AdsClient(here.address, GATEWAY, follow=False) as client:
+        # Of a stream that ends while it is written to, the client may not see the status.
+        with pytest.raises(grpc.aio.AioRpcError):
+            await client.has(CDS, "a")
+        assert dict(here.server.counters.ended) == {"UNAVAILABLE": 1}
+
+
+async def test_a_gateway_without_rights_comes_again_and_may_have_them_by_then() -> None:
+    rights = Told(False)
+    async with running(Limits(denied_age=0.2), rights, Known()) as here:
+        here.mesh.put(CDS, "out", "a", b"")
+        async with AdsClient(here.address, GATEWAY, follow=False) as client:
+            await client.has(CDS, "a")
+            rights.answer = True
+            with ended(grpc.StatusCode.UNAVAILABLE, "the stream is old"):
+                await client.has(CDS, "never")
+        async with AdsClient(here.address, GATEWAY, follow=False) as client:
+            await client.has(CDS, "a")
+            assert here.server.connections()[0].session.proxy.secrets
 
 
 async def test_a_stream_that_is_old_is_ended_and_its_proxy_comes_again() -> None:

@@ -10,6 +10,7 @@ import msgspec
 from lateen.api.mesh.mesh_config import MeshConfig
 from lateen.injection.gateway_pod import GatewayPod, gateway_pod
 from lateen.install.names import INGRESS, owner_labels, pod_labels
+from lateen.install.rendering.rights import rule
 from lateen.install.rendering.scaling import autoscaler, budget
 from lateen.install.values.gateway import Gateway
 from lateen.install.values.kubernetes import ServicePort
@@ -51,7 +52,7 @@ class _Gateway:
         self._selector = {"app": self._name, "istio": istio, **values.labels, **gateway.label}
 
     def objects(self) -> list[dict[str, Any]]:
-        found = [self._service_account(), self._service(), self._deployment()]
+        found = [self._service_account(), *self._rights(), self._service(), self._deployment()]
         if self._shared.default_pod_disruption_budget.enabled:
             found.append(budget(self._metadata(), self._selector))
         if self._values.autoscale_enabled:
@@ -77,6 +78,26 @@ class _Gateway:
         if self._shared.image_pull_secrets:
             found["imagePullSecrets"] = [{"name": name} for name in self._shared.image_pull_secrets]
         return found
+
+    def _rights(self) -> list[dict[str, Any]]:
+        """To the Secrets that Gateways name: the control plane sends them only to accounts that may list them."""
+        metadata, group = self._metadata(f"{self._name}-sds"), "rbac.authorization.k8s.io"
+        account = {"kind": "ServiceAccount", "name": self._account, "namespace": self._namespace}
+        return [
+            {
+                "apiVersion": f"{group}/v1",
+                "kind": "Role",
+                "metadata": metadata,
+                "rules": [rule(("",), ("secrets",), ("get", "list", "watch"))],
+            },
+            {
+                "apiVersion": f"{group}/v1",
+                "kind": "RoleBinding",
+                "metadata": metadata,
+                "roleRef": {"apiGroup": group, "kind": "Role", "name": metadata["name"]},
+                "subjects": [account],
+            },
+        ]
 
     def _ports(self) -> list[dict[str, Any]]:
         chosen = self._component.k8s.service
@@ -144,6 +165,8 @@ class _Gateway:
         )
         pod = template["spec"]
         pod["containers"][0]["readinessProbe"] |= _READINESS
+        # The proxy asks nothing of the API server, and whoever breaks into it shall not by its rights.
+        pod["automountServiceAccountToken"] = False
         self._secure(pod)
         for name, value in (
             ("priorityClassName", shared.priority_class_name),

@@ -29,6 +29,8 @@ def cluster_rules() -> list[dict[str, Any]]:
         rule(("",), ("configmaps",), ("create", "patch")),
         # Who asks for a certificate.
         rule(("authentication.k8s.io",), ("tokenreviews",), ("create",)),
+        # Which gateways may have Secrets.
+        rule(("authorization.k8s.io",), ("subjectaccessreviews",), ("create",)),
         # The authority's certificate in our own webhooks, and validation that fails closed once it works.
         rule(
             ("admissionregistration.k8s.io",),

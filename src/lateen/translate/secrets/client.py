@@ -1,7 +1,7 @@
 """Secrets of clients (SDS): certificates and roots of TLS that DestinationRules originate.
 
 A client gets Secrets of its own namespace only: gateways those that any rule names, sidecars those of rules that select
-them. Files are the proxy's own.
+them; none if it may not have them. Files are the proxy's own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _recipe(db: Reader, view: ClientView, name: str, rule: Key) -> Recipe | None
     if files.is_file(name):
         return files.recipe(name)
     key = secret_key(db, view, name)
-    if key is None:
+    if key is None or not view.secrets:
         return None
     if key.namespace != view.namespace:
         return Recipe(name, refused, (rule, key.namespace, view.namespace))

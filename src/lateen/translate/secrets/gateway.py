@@ -1,6 +1,7 @@
 """Secrets of gateways (SDS): the credentials that the Gateways which select a proxy name, and nothing else.
 
-A gateway gets Secrets of its own namespace only. A name that points elsewhere is an error of the Gateway that has it.
+A gateway gets Secrets of its own namespace only, and none if it may not have them. A name that points elsewhere is an
+error of the Gateway that has it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ def listing(db: Reader, view: GatewayView) -> tuple[Recipe, ...]:
     """The secrets of a gateway. Names of other schemes (`sds://`) are none of the control plane's."""
     names = credentials(db, view)
     own = tuple(files.recipe(name) for name in names if files.is_file(name))
+    if not view.secrets:
+        return own
     return own + tuple(
         _recipe(db, view, name, key) for name in names if (key := secret_key(db, view, name)) is not None
     )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 
@@ -69,6 +70,12 @@ def test_a_sidecar_gets_what_rules_name_that_select_it() -> None:
     assert names(mesh, mesh.proxy(labels={"app": "b"})) == []
     everybody = Mesh(ENTRY, rule(MUTUAL))
     assert names(everybody, everybody.proxy(labels={"app": "a"})) == []
+
+
+def test_who_may_have_no_secrets_gets_none() -> None:
+    mesh = Mesh(ENTRY, rule(MUTUAL, workloadSelector={"matchLabels": {"app": "a"}}))
+    for proxy in (mesh.gateway(), mesh.proxy(labels={"app": "a"})):
+        assert names(mesh, msgspec.structs.replace(proxy, secrets=False)) == []
 
 
 def test_files_are_every_clients_own() -> None:

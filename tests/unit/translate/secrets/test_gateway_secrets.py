@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -165,3 +166,16 @@ def test_one_bad_secret_does_not_keep_the_others() -> None:
     with pytest.raises(ConfigError, match="expected certificates as PEM"):
         world.engine.get(bad.query, *bad.args)
     assert world.engine.get(good.query, *good.args).name == "kubernetes://good"
+
+
+def test_a_gateway_that_may_have_no_secrets_gets_none_but_files() -> None:
+    world = World()
+    world.gateway(
+        {"mode": "SIMPLE", "credentialName": "simple"},
+        {"mode": "SIMPLE", "credentialName": "kubernetes://other/simple"},
+        {"mode": "SIMPLE", "serverCertificate": "/c", "privateKey": "/k"},
+    )
+    world.secret("simple", BOTH)
+    assert "kubernetes://simple" in {each.name for each in world.engine.get(listing, view())}
+    denied = msgspec.structs.replace(view(), secrets=False)
+    assert set(world.resources(denied)) == {"file-cert:///c~/k"}
