@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from lateen.cli.install_options import access
+from lateen.cli.later_commands import Commands
 from lateen.cli.leading_options import moved
 from lateen.inspection.dump import BadDump
 from lateen.inspection.pods import NoPod
@@ -88,7 +89,7 @@ def located(command: F) -> F:
     return typed
 
 
-class Aliased(click.Group):
+class Aliased(Commands):
     """A group whose commands have other names, too: `aliases` of a command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

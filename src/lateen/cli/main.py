@@ -8,6 +8,8 @@ from typing import Final
 import click
 
 from lateen import __version__
+from lateen.cli.boolean_flags import plain
+from lateen.cli.later_commands import Commands
 from lateen.cli.leading_options import moved
 
 _COMMANDS: Final = (
@@ -42,11 +44,11 @@ _ALIASES: Final = {
 }
 
 
-class _Root(click.Group):
+class _Root(Commands):
     """Loads a command when it is used: `lateen validate` does not wait for what `lateen istiod` imports."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, moved(args))
+        return super().parse_args(ctx, plain(ctx, self, moved(args)))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)

@@ -9,12 +9,13 @@ import click
 import yaml
 
 from lateen.cli.install_options import described, resolved
+from lateen.cli.later_commands import Commands
 from lateen.install.paths import PathError
 from lateen.install.rendering.objects import Rendered, render
 from lateen.install.values.operator import Operator
 
 
-@click.group(short_help="What would be installed, as YAML.")
+@click.group(cls=Commands, short_help="What would be installed, as YAML.")
 def manifest() -> None:
     """The objects that an installation consists of, without any cluster."""
 

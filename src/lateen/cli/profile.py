@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from lateen.cli.install_options import resolved
+from lateen.cli.later_commands import Commands
 from lateen.cli.output import print_data
 from lateen.install.explicit import explicit
 from lateen.install.profiles import PROFILES
 
 
-@click.group(short_help="The profiles that ship.")
+@click.group(cls=Commands, short_help="The profiles that ship.")
 def profile() -> None:
     """What `--set profile=NAME` stands for."""
 
