@@ -12,6 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from lateen.api.schema.duration import parse_duration
 
 T = TypeVar("T")
@@ -69,6 +71,17 @@ class SettingError(ValueError):
     """A variable with a value that it cannot have; the message names it."""
 
 
+class JwtRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of which OpenID Connect issuer JWTs are believed, beside the cluster's tokens."""
+
+    issuer: str
+    """Its URL (https), as in `iss`."""
+    jwks_uri: str = ""
+    """Where its keys are (https); empty to ask the issuer."""
+    audiences: tuple[str, ...] = ()
+    """A token must be for one of these; none: for one of those of the cluster's tokens."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IstiodSettings:
     """Of `lateen istiod`. In the environment by the name given with each, which is Istio's where it has one; options
@@ -102,6 +115,9 @@ class IstiodSettings:
     """`PILOT_CERT_PROVIDER`: who vouches for the control plane's own certificate. Only itself is supported."""
     token_audiences: tuple[str, ...] = ("istio-ca",)
     """`TOKEN_AUDIENCES`, separated by commas: tokens of workloads must be for one of these."""
+    jwt_rule: JwtRule | None = None
+    """`JWT_RULE`, JSON (`{"issuer": ..., "jwks_uri": ..., "audiences": [...]}`); None: no JWTs are believed but those
+    that the API server knows."""
     custom_hosts: tuple[str, ...] = ()
     """`ISTIOD_CUSTOM_HOST`, separated by commas: further names in the control plane's own certificate."""
     plugged_directory: Path = Path("/etc/cacerts")
@@ -147,6 +163,7 @@ def read_istiod_settings(environment: Mapping[str, str] | None = None) -> Istiod
         shutdown=read("LATEEN_SHUTDOWN_SECONDS", _positive, defaults.shutdown),
         certificate_provider=read("PILOT_CERT_PROVIDER", _provider, defaults.certificate_provider),
         token_audiences=read("TOKEN_AUDIENCES", _names, defaults.token_audiences),
+        jwt_rule=read("JWT_RULE", _jwt_rule, defaults.jwt_rule),
         custom_hosts=read("ISTIOD_CUSTOM_HOST", _names, defaults.custom_hosts),
         plugged_directory=read("ROOT_CA_DIR", Path, defaults.plugged_directory),
         root_life=read("CITADEL_SELF_SIGNED_CA_CERT_TTL", _life, defaults.root_life),
@@ -197,6 +214,18 @@ def _lag(text: str) -> timedelta:
     if found < _SHORTEST_LAG:
         raise ValueError(f"expected at least {_SHORTEST_LAG.total_seconds():.0f}s")
     return found
+
+
+def _jwt_rule(text: str) -> JwtRule:
+    found = msgspec.json.decode(text)
+    if isinstance(found, dict) and "jwksUri" in found:
+        # As protobuf's JSON has it.
+        found["jwks_uri"] = found.pop("jwksUri")
+    rule = msgspec.convert(found, JwtRule)
+    for url in (rule.issuer, rule.jwks_uri or rule.issuer):
+        if not url.startswith("https://"):
+            raise ValueError(f"expected an https URL, got {url!r}")
+    return rule
 
 
 def _provider(text: str) -> str:

@@ -32,6 +32,7 @@ from lateen.identity.plugged import Loaded
 from lateen.identity.rotation import RootState, RotationTerms, advance, begin
 from lateen.identity.self_signed import self_signed
 from lateen.identity.signing import sign
+from lateen.identity.throttled import Throttled
 from lateen.istiod.configuration import Address
 from lateen.istiod.front.callers import FrontCallers
 from lateen.istiod.front.front import Front
@@ -81,7 +82,7 @@ class Site:
         self.current = CurrentAuthority(lambda: self.keeper.changed())
         self.keeper = TlsKeeper(current=self.current, files=None, names=("localhost", NAME), interval=0.05)
         self.offer(self.state)
-        ways = AnyOf(ByWord(), ByCertificate(lambda: ("cluster.local",)))
+        ways = Throttled(AnyOf(ByWord(), ByCertificate(lambda: ("cluster.local",))))
         self.issuer = Issuer(self.current, ways, NoPods(), cluster="c")
         self.callers = FrontCallers(ways)
         self.mesh = FakeMesh()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lateen.settings import SettingError, read_istiod_settings, read_settings, unknown_istiod_variables
+from lateen.settings import JwtRule, SettingError, read_istiod_settings, read_settings, unknown_istiod_variables
 
 NOBODY = pwd.getpwnam("nobody")
 
@@ -98,6 +98,12 @@ def test_variables_of_istio_that_have_no_effect_are_named() -> None:
         ("MAX_WORKLOAD_CERT_TTL", "90d"),
         ("DEFAULT_WORKLOAD_CERT_TTL", "0s"),
         ("LATEEN_ROTATION_LAG", "29s"),
+        ("JWT_RULE", "issuer"),
+        ("JWT_RULE", "[]"),
+        ("JWT_RULE", "{}"),
+        ("JWT_RULE", '{"issuer": "http://issuer.example"}'),
+        ("JWT_RULE", '{"issuer": "https://issuer.example", "jwks_uri": "http://issuer.example/keys"}'),
+        ("JWT_RULE", '{"issuer": "https://issuer.example", "jwks": "{}"}'),
     ],
 )
 def test_what_certificates_cannot_be(name: str, value: str) -> None:
@@ -110,3 +116,10 @@ def test_settings_of_certificates() -> None:
     assert found.custom_hosts == ("a.example", "b.example")
     assert found.longest_life.total_seconds() == 5400
     assert found.token_audiences == ("istio-ca",)
+
+
+@pytest.mark.parametrize("name", ["jwks_uri", "jwksUri"])
+def test_an_issuer_whose_jwts_are_believed(name: str) -> None:
+    text = f'{{"issuer": "https://a.example", "{name}": "https://a.example/keys", "audiences": ["mesh"]}}'
+    found = read_istiod_settings({"JWT_RULE": text}).jwt_rule
+    assert found == JwtRule("https://a.example", "https://a.example/keys", ("mesh",))

@@ -15,8 +15,9 @@ from lateen.identity.authority import Authority
 from lateen.identity.caller import Authenticator, Caller, CannotVerify, Evidence, Refused
 from lateen.identity.current import CurrentAuthority
 from lateen.identity.limits import IssueLimits, KeyedRate
-from lateen.identity.pods import Pods, facts_about
+from lateen.identity.pods import Holder, Pods, facts_about, nobody
 from lateen.identity.signing import AuthorityExpired, BadSigningRequest, Issued, Validity, public_key_of, sign
+from lateen.identity.throttled import TooManyRefusals
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Issuer:
         cluster: str,
         validity: Validity | None = None,
         limits: IssueLimits | None = None,
-        holder: Callable[[str], str] = lambda _: "",
+        holder: Holder = nobody,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._current = current
@@ -86,7 +87,6 @@ class Issuer:
         self._running = 0
         self._pod_rate = KeyedRate(limits.pod_per_second, limits.pod_burst, limits.remembered)
         self._identity_rate = KeyedRate(limits.identity_per_second, limits.identity_burst, limits.remembered)
-        self._refusals = KeyedRate(limits.refused_per_second, limits.refused_burst, limits.remembered)
         self.outcomes: Counter[str] = Counter()
         """Calls by outcome: `issued`, or the reason."""
 
@@ -100,7 +100,9 @@ class Issuer:
             issued = await self._issue(evidence, request)
         except NotIssued as refusal:
             self.outcomes[refusal.reason.value] += 1
-            _log.info("no certificate (%s): %s", refusal.reason.value, refusal)
+            # Those that are not listened to do not fill the log either.
+            level = logging.DEBUG if refusal.reason is Reason.RESOURCE_EXHAUSTED else logging.INFO
+            _log.log(level, "no certificate (%s): %s", refusal.reason.value, refusal)
             raise
         except Exception as error:
             self.outcomes[Reason.INTERNAL.value] += 1
@@ -114,7 +116,7 @@ class Issuer:
     async def _issue(self, evidence: Evidence, request: CertificateRequest) -> Issued:
         self._authority()
         try:
-            caller = await self._caller(evidence)
+            caller = await self._authenticator.authenticate(evidence)
             self._count(caller)
             if request.impersonated:
                 raise Refused("certificates on behalf of others are not issued yet", denied=True)
@@ -130,6 +132,8 @@ class Issuer:
         except Refused as refused:
             reason = Reason.PERMISSION_DENIED if refused.denied else Reason.UNAUTHENTICATED
             raise NotIssued(reason, str(refused)) from None
+        except TooManyRefusals as many:
+            raise NotIssued(Reason.RESOURCE_EXHAUSTED, str(many), many.wait) from None
         except CannotVerify as problem:
             raise NotIssued(Reason.UNAVAILABLE, str(problem), 1.0) from None
         except BadSigningRequest as bad:
@@ -143,16 +147,6 @@ class Issuer:
         if self._current.authority is None:
             raise NotIssued(Reason.UNAVAILABLE, "there is no certificate authority now", 1.0)
         return self._current.authority
-
-    async def _caller(self, evidence: Evidence) -> Caller:
-        """Whoever fails again and again is not asked for a proof any more for a while."""
-        if evidence.address and (wait := self._refusals.wait(evidence.address, time.monotonic())):
-            raise NotIssued(Reason.RESOURCE_EXHAUSTED, "too many calls without proof of an identity", max(1.0, wait))
-        try:
-            return await self._authenticator.authenticate(evidence)
-        except Refused:
-            self._refusals.take(evidence.address, time.monotonic())
-            raise
 
     def _count(self, caller: Caller) -> None:
         now = time.monotonic()

@@ -20,12 +20,19 @@ class IssueLimits(msgspec.Struct, frozen=True):
     identity_burst: int = 500
     """The same for an identity whose callers do not prove which of its workloads they are."""
     identity_per_second: float = 10.0
-    refused_burst: int = 30
-    """Times that one address may fail to prove who it is, before it is not even listened to..."""
-    refused_per_second: float = 1.0
-    """...and so many per second that are forgotten: an API server has better to do than to review nonsense."""
     remembered: int = 20_000
     """Callers whose rates are counted; the one that has been quiet for longest is forgotten first."""
+
+
+class RefusalLimits(msgspec.Struct, frozen=True):
+    """Of calls without proof."""
+
+    burst: int = 30
+    """Times that one address may fail to prove who it is, before it is not even listened to..."""
+    per_second: float = 1.0
+    """...and so many per second that are forgotten: an API server has better to do than to review nonsense."""
+    remembered: int = 20_000
+    """Addresses; the one that has been quiet for longest is forgotten first."""
 
 
 class KeyedRate:

@@ -1,4 +1,4 @@
-"""What is known of a caller's workload: from the pod that its token is bound to."""
+"""What is known of a caller's workload, from the pod that its token is bound to; and whether that made the call."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ import msgspec
 
 from lateen.api.kubernetes.pod import Pod
 from lateen.api.kubernetes.requests import KubernetesApi
-from lateen.identity.caller import Caller, CannotVerify, Refused
+from lateen.identity.caller import Authenticator, Caller, CannotVerify, Evidence, Refused
 from lateen.identity.facts import WorkloadFacts, facts_of
+
+Holder = Callable[[str], str]
+"""Tells which pod (`namespace/name`) an address is of, as far as is known; empty for others."""
+
+
+def nobody(address: str) -> str:
+    """The holder of addresses of which nothing is known."""
+    return ""
 
 
 class Pods(Protocol):
@@ -44,16 +52,24 @@ def _read(body: Any) -> Pod:
 
 
 async def facts_about(
-    caller: Caller, pods: Pods, cluster: str, address: str = "", holder: Callable[[str], str] = lambda _: ""
+    caller: Caller, pods: Pods, cluster: str, address: str = "", holder: Holder = nobody
 ) -> WorkloadFacts:
-    """For the Subject of its certificate. `address` is where the call comes from, `holder` says whose that is.
-
-    Raises Refused if the caller's pod is not there any more, is another's, or did not make the call.
-    """
-    if caller.pod is None:
+    """For the Subject of its certificate. Raises as `pod_of`."""
+    pod = await pod_of(caller, pods, address, holder)
+    if pod is None:
         known = caller.facts or WorkloadFacts(cluster=cluster)
         # Its namespace is proven anew in any case.
         return msgspec.structs.replace(known, namespace=caller.identity.namespace)
+    return facts_of(pod, cluster)
+
+
+async def pod_of(caller: Caller, pods: Pods, address: str, holder: Holder) -> Pod | None:
+    """The pod that a caller's token is bound to; None where there is none. `address` is where the call comes from.
+
+    Raises Refused if the pod is not there any more, is another's, or did not make the call; CannotVerify.
+    """
+    if caller.pod is None:
+        return None
     pod = await pods.get(caller.identity.namespace, caller.pod.name)
     if pod is None or pod.metadata.uid != caller.pod.uid:
         raise Refused(f"the pod {caller.pod.name} that the token is bound to is gone")
@@ -62,4 +78,18 @@ async def facts_about(
     # Addresses between pods and here may be translated: only that of another pod tells anything.
     if address and pod.addresses and address not in pod.addresses and (other := holder(address)):
         raise Refused(f"the token is bound to the pod {caller.pod.name}, but comes from {other}")
-    return facts_of(pod, cluster)
+    return pod
+
+
+class FromOwnPod:
+    """Lets in those whom `ways` lets in, but not a token that another pod than its own shows."""
+
+    def __init__(self, ways: Authenticator, pods: Pods, holder: Holder) -> None:
+        self._ways = ways
+        self._pods = pods
+        self._holder = holder
+
+    async def authenticate(self, evidence: Evidence) -> Caller:
+        caller = await self._ways.authenticate(evidence)
+        await pod_of(caller, self._pods, evidence.address, self._holder)
+        return caller

@@ -18,6 +18,7 @@ from aiohttp import web
 from lateen.engine import Engine
 from lateen.identity import grpc_service
 from lateen.identity.certificates import ByCertificate
+from lateen.identity.throttled import Throttled
 from lateen.istiod.clock import Clock
 from lateen.istiod.configuration import Address, Cluster, Configuration
 from lateen.istiod.debug_access import DebugAccess
@@ -269,11 +270,11 @@ class ControlPlane:
         address = f"unix:{front.grpc_socket}"
         if self.identity is not None:
             handlers = (grpc_service.handler(self.identity.issuer),)
-            return Listener(address, FrontCallers(self.identity.callers), handlers)
+            return Listener(address, FrontCallers(self.identity.stream_callers), handlers)
         files = self._configuration.certificates
         if files is None or files.roots is None:
             return Listener(address, FrontAnybody())
-        return Listener(address, FrontCallers(ByCertificate(lambda: mesh_trust_domains(self.engine))))
+        return Listener(address, FrontCallers(Throttled(ByCertificate(lambda: mesh_trust_domains(self.engine)))))
 
     async def _run_front(self, front: Front, reachable: asyncio.Event) -> None:
         """Once there is somebody behind it."""
@@ -287,8 +288,8 @@ class ControlPlane:
             "sources": ("What is read, and what is wrong with it", lambda _: self._show_sources()),
             "status": ("Resources that there is something to say of", lambda _: self._show_status()),
         }
-        tokens = self.identity.tokens if self.identity is not None else None
-        access = DebugAccess(tokens, self._configuration.settings.namespace)
+        callers = self.identity.debug_callers if self.identity is not None else None
+        access = DebugAccess(callers, self._configuration.settings.namespace)
         return application(
             self, [web.get("/metrics", self._metrics), *routes(self.engine, self.server, access.admits, pages)]
         )

@@ -7,17 +7,21 @@ from typing import Final
 
 from lateen.engine import Engine
 from lateen.identity.cacerts import PluggedDirectory, present
-from lateen.identity.caller import AnyOf
+from lateen.identity.caller import AnyOf, Authenticator
 from lateen.identity.certificates import ByCertificate
 from lateen.identity.current import CurrentAuthority
 from lateen.identity.distribution import RootDistribution
+from lateen.identity.fetch import fetch
 from lateen.identity.issuing import Issuer
+from lateen.identity.key_set import KeySet
 from lateen.identity.kubernetes_tokens import KubernetesTokens
-from lateen.identity.pods import KubernetesPods
+from lateen.identity.oidc_tokens import OidcTokens
+from lateen.identity.pods import FromOwnPod, KubernetesPods
 from lateen.identity.root_secret import RootSecret
 from lateen.identity.rotation import RotationTerms
 from lateen.identity.self_signed import RootTerms
 from lateen.identity.signing import Validity
+from lateen.identity.throttled import Throttled
 from lateen.identity.watched_api import WatchedApi
 from lateen.istiod.configuration import ConfigurationError
 from lateen.istiod.pod_addresses import PodAddresses
@@ -55,18 +59,20 @@ class MeshIdentity:
             PluggedDirectory(settings.plugged_directory, self.current) if present(settings.plugged_directory) else None
         )
         self._secret = self._root_secret() if self._plugged is None else None
-        tokens = KubernetesTokens(
-            api, self.trust_domain, cluster=settings.cluster_id, audiences=settings.token_audiences
-        )
-        self.tokens = tokens
-        self.callers = AnyOf(tokens, ByCertificate(self.trust_domains))
+        tokens = self._tokens()
+        pods, holder = KubernetesPods(api), PodAddresses(engine).holder
+        callers = Throttled(AnyOf(*tokens, ByCertificate(self.trust_domains)))
+        self.stream_callers = FromOwnPod(callers, pods, holder)
+        """Those who ask for configuration."""
+        self.debug_callers = Throttled(AnyOf(*tokens))
+        """Those who ask what goes on inside."""
         self.issuer = Issuer(
             self.current,
-            self.callers,
-            KubernetesPods(api),
+            callers,
+            pods,
             cluster=settings.cluster_id,
             validity=Validity(min(settings.default_life, settings.longest_life), settings.longest_life),
-            holder=PodAddresses(engine).holder,
+            holder=holder,
         )
 
     @property
@@ -102,6 +108,17 @@ class MeshIdentity:
             await lease.run_while_held(work)
 
         return run
+
+    def _tokens(self) -> list[Authenticator]:
+        settings = self._settings
+        audiences = settings.token_audiences
+        found: list[Authenticator] = [
+            KubernetesTokens(self._api, self.trust_domain, cluster=settings.cluster_id, audiences=audiences)
+        ]
+        if (rule := settings.jwt_rule) is not None:
+            keys = KeySet(rule.issuer, fetch, keys_uri=rule.jwks_uri)
+            found.append(OidcTokens(rule.issuer, keys, self.trust_domain, audiences=rule.audiences or audiences))
+        return found
 
     def _root_secret(self) -> RootSecret:
         settings = self._settings

@@ -16,6 +16,7 @@ from lateen.identity.limits import IssueLimits
 from lateen.identity.plugged import Loaded
 from lateen.identity.self_signed import self_signed
 from lateen.identity.signing import Validity
+from lateen.identity.throttled import TooManyRefusals
 from lateen.model.identity import PeerIdentity
 from lateen.testing.authorities import ec_key, signing_request, verified_names
 
@@ -158,17 +159,10 @@ async def test_one_pod_does_not_ask_all_the_time_and_hinders_nobody() -> None:
     await desk.issuer.issue(Evidence(), REQUEST)
 
 
-async def test_an_address_that_fails_again_and_again_is_not_listened_to() -> None:
-    desk = Desk(Refused("no"), limits=IssueLimits(refused_burst=3, refused_per_second=0.001))
-    there, elsewhere = Evidence(address="10.0.0.1"), Evidence(address="10.0.0.2")
-    reasons = []
-    for _ in range(5):
-        with pytest.raises(NotIssued) as caught:
-            await desk.issuer.issue(there, REQUEST)
-        reasons.append(caught.value.reason.value)
-    assert reasons == ["UNAUTHENTICATED"] * 3 + ["RESOURCE_EXHAUSTED"] * 2
-    desk.caller = POD
-    await desk.issuer.issue(elsewhere, REQUEST)
+async def test_who_is_not_listened_to_is_told_when_to_come_again() -> None:
+    with pytest.raises(NotIssued, match="too many calls") as caught:
+        await Desk(TooManyRefusals(7.0)).issuer.issue(Evidence(), REQUEST)
+    assert (caught.value.reason, caught.value.retry_after) == (Reason.RESOURCE_EXHAUSTED, 7.0)
 
 
 async def test_no_more_at_once_than_can_be_dealt_with() -> None:

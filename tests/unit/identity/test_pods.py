@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from lateen.identity.caller import BoundPod, Caller, CannotVerify, Refused
-from lateen.identity.pods import KubernetesPods, facts_about
+from lateen.identity.caller import BoundPod, Caller, CannotVerify, Evidence, Refused
+from lateen.identity.pods import FromOwnPod, KubernetesPods, facts_about
 from lateen.model.identity import PeerIdentity
 
 
@@ -84,3 +84,33 @@ async def test_a_pod_without_an_address_yet_is_believed() -> None:
     pods = KubernetesPods(Server(Shown(200, body)))
     caller = Caller(PeerIdentity("shop", "web", "cluster.local"), BoundPod("web-1", "u"))
     assert await facts_about(caller, pods, "c", "10.0.0.2", lambda _: "shop/just-deleted")
+
+
+class Believing:
+    """Everybody is the one caller."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def authenticate(self, evidence: Evidence) -> Caller:
+        return self._caller
+
+
+async def test_configuration_is_not_for_a_token_that_another_pod_shows() -> None:
+    body = {
+        "metadata": {"name": "web-1", "namespace": "shop", "uid": "u"},
+        "spec": {"serviceAccountName": "web"},
+        "status": {"phase": "Running", "podIP": "10.0.0.1"},
+    }
+    caller = Caller(PeerIdentity("shop", "web", "cluster.local"), BoundPod("web-1", "u"))
+    holders = {"10.0.0.2": "shop/evil"}
+    own = FromOwnPod(Believing(caller), KubernetesPods(Server(Shown(200, body))), lambda each: holders.get(each, ""))
+    assert await own.authenticate(Evidence("t", address="10.0.0.1")) == caller
+    with pytest.raises(Refused, match="comes from shop/evil"):
+        await own.authenticate(Evidence("t", address="10.0.0.2"))
+
+
+async def test_who_has_shown_no_token_of_a_pod_is_asked_for_none() -> None:
+    caller = Caller(PeerIdentity("shop", "web", "cluster.local"))
+    own = FromOwnPod(Believing(caller), KubernetesPods(Server(OSError("nobody to ask"))), lambda _: "shop/evil")
+    assert await own.authenticate(Evidence(certificate=b"c", address="10.0.0.2")) == caller

@@ -4,7 +4,6 @@ import pytest
 
 from lateen.identity import caller
 from lateen.identity.caller import Caller, CannotVerify, Evidence
-from lateen.identity.limits import IssueLimits
 from lateen.istiod.front.callers import FrontAnybody, FrontCallers
 from lateen.model.identity import PeerIdentity
 from lateen.xds.authentication import CannotTell, Refused
@@ -57,17 +56,3 @@ async def test_refusals_keep_their_meaning() -> None:
         with pytest.raises(Refused) as refused:
             await callers.authenticate(Call(("authorization", f"Bearer {token}")))
         assert refused.value.unauthenticated is unauthenticated
-
-
-async def test_an_address_that_only_fails_is_not_listened_to() -> None:
-    ways = Ways()
-    callers = FrontCallers(ways, IssueLimits(refused_burst=3, refused_per_second=0.0001))
-    bad = Call(("authorization", "Bearer bad"), ("x-lateen-peer", "10.0.0.1:1"))
-    for _ in range(3):
-        with pytest.raises(Refused):
-            await callers.authenticate(bad)
-    with pytest.raises(CannotTell, match="too many"):
-        await callers.authenticate(bad)
-    assert len(ways.seen) == 3
-    other = Call(("authorization", "Bearer good"), ("x-lateen-peer", "10.0.0.2:1"))
-    assert await callers.authenticate(other) == WEB
