@@ -90,7 +90,8 @@ def _at(db: Reader, key: Key, place: Place) -> Iterator[Fault]:
         if server.gateway != key:
             continue
         path = f"spec.servers[{server.index}]"
-        if mapping.pairs and not server.bind and server.number not in (port for port, _ in mapping.pairs):
+        # The pods' own port is meant, too: Istio's samples name it.
+        if mapping.pairs and not server.bind and not any(server.number in pair for pair in mapping.pairs):
             message = f"no Service before the gateway in namespace {namespace} has the port {server.number}"
             yield _coded(_PORT_NOT_DEFINED, f"{path}.port.number", message)
         yield from _credentials(db, server, namespace, cluster, path)

@@ -77,8 +77,8 @@ def test_streams_that_nothing_routes() -> None:
 
 
 def test_a_port_that_the_service_in_front_does_not_have() -> None:
-    mesh = Mesh().pod().gateway_of(server(80), server(8081))
-    ports = [{"name": "http", "port": 80, "targetPort": 8080}]
+    mesh = Mesh().pod().gateway_of(server(80), server(8081), server(8443))
+    ports = [{"name": "http", "port": 80, "targetPort": 8080}, {"name": "tls", "port": 443, "targetPort": 8443}]
     metadata = {"name": "gw", "namespace": "edge"}
     mesh.apply({"kind": "Service", "metadata": metadata, "spec": {"selector": {"app": "gw"}, "ports": ports}})
     (fault,) = mesh.findings()
