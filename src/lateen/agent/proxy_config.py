@@ -41,6 +41,7 @@ class ProxyConfig(NamedTuple):
     ca_certificates_pem: tuple[str, ...] = ()
     file_flush_interval: float = 1.0
     file_flush_min_size_kb: int = 64
+    stats_compression: bool = True
 
 
 _NOT_YET: Final = "not supported yet by this version of the agent; it is left out"
@@ -61,7 +62,7 @@ _NOT_DONE: Final = {
 }
 _OF_OTHERS: Final = frozenset({
     # The injector's, or the control plane's by the node metadata PROXY_CONFIG.
-    "holdApplicationUntilProxyStarts", "image", "gatewayTopology", "proxyHeaders", "statsCompression",
+    "holdApplicationUntilProxyStarts", "image", "gatewayTopology", "proxyHeaders",
 })  # fmt: skip
 
 
@@ -91,12 +92,14 @@ def parse(text: str) -> tuple[ProxyConfig, dict[str, Any], tuple[str, ...]]:
 
 
 _PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+_LONGEST: Final = 100
+"""Characters of a duration."""
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def duration(where: str, value: Any) -> float:
     """Seconds of `45s`, `1m30s`, `1.5h`. Raises BadProxyConfig."""
-    if isinstance(value, str) and (value == "0" or (value and not _PART.sub("", value))):
+    if isinstance(value, str) and len(value) <= _LONGEST and (value == "0" or (value and not _PART.sub("", value))):
         return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
     raise BadProxyConfig(f"{where}: {value!r} is not a duration, such as 45s or 1m30s")
 
@@ -123,6 +126,12 @@ def _number(least: int, most: int) -> Callable[[str, Any], int]:
         return value
 
     return read
+
+
+def _boolean(where: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise BadProxyConfig(f"{where}: {value!r} is not true or false")
+    return value
 
 
 def _texts(where: str, value: Any) -> tuple[str, ...]:
@@ -176,5 +185,6 @@ _FIELDS: Final[dict[str, tuple[str, Callable[[str, Any], Any]]]] = {
     "interceptionMode": ("interception_mode", _one_of("REDIRECT", "TPROXY", "NONE")),
     "caCertificatesPem": ("ca_certificates_pem", _texts),
     "fileFlushInterval": ("file_flush_interval", duration),
+    "statsCompression": ("stats_compression", _boolean),
     "fileFlushMinSizeKb": ("file_flush_min_size_kb", _number(0, 1 << 20)),
 }

@@ -147,8 +147,8 @@ def wrong_host_port(address: str) -> str:
         return f"expected host:port, got {address!r}"
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
-    if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
-        return f"expected a port from 1 to 65535 after the colon, got {port!r}"
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
+        return f"expected a port from 1 to 65535 after the colon, got {port[:20]!r}"
     if wrong_fqdn(host) and wrong_address(host):
         return f"{host!r} is neither a host name nor an IP address"
     return ""

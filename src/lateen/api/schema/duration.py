@@ -19,7 +19,9 @@ _UNITS: Final = {
     "μs": 10**3,
     "ns": 1,
 }
-_TERM = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(h|ms|us|µs|μs|ns|m|s)")
+_TERM = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(h|ms|us|µs|μs|ns|m|s)")
+_LONGEST: Final = 100
+"""Characters. All units with all their digits have less; expressions over much more take long."""
 _WHOLE_SECONDS = re.compile(r"[0-9]{1,11}s")
 
 
@@ -77,6 +79,8 @@ class Duration:
 
 def parse_duration(text: str) -> Duration:
     """Reads `1.5s` and `1h30m` alike. Raises ValueError saying what is expected."""
+    if len(text) > _LONGEST:
+        raise ValueError(f"expected a duration of at most {_LONGEST} characters, got {len(text)}")
     if _WHOLE_SECONDS.fullmatch(text):
         return Duration(int(text[:-1]) * _NANO)
     rest = text[1:] if text[:1] in ("-", "+") else text

@@ -68,3 +68,9 @@ def test_it_is_an_immutable_value() -> None:
 def test_the_decoder_takes_text_alone() -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(5, Duration, dec_hook=decode_duration)
+
+
+@pytest.mark.parametrize("hostile", ["1" * 100_000, "1." * 50_000, "1s" * 50_000, "." * 100_000])
+def test_hostile_texts_are_refused_unread(hostile: str) -> None:
+    with pytest.raises(ValueError, match="at most 100 characters, got 100000"):
+        parse_duration(hostile)
