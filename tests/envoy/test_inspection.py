@@ -231,8 +231,8 @@ async def test_the_agent_says_ready_and_gives_exact_metrics(proxied: Proxied) ->
     state.certificate, state.envoy, state.obstacle = True, True, ""
     settings = AgentSettings(
         role="sidecar", node_id="", admin=proxied.envoy.admin_address, status_port=0, listen=ADDRESS, dual_stack=False,
-        addresses=(ADDRESS,), envoy=(), directory="", certificates=CertificateSettings(), drain=DrainSettings(),
-        log=LogSettings(level="none"),
+        addresses=(ADDRESS,), envoy=(), compress_metrics=True, directory="",
+        certificates=CertificateSettings(), drain=DrainSettings(), log=LogSettings(level="none"),
     )  # fmt: skip
     log = Log(LogSettings(level="none"))
     listener = listening_socket(ADDRESS, 0)

@@ -18,9 +18,6 @@ _TYPES: Final = "type.googleapis.com/"
 _EXTENSIONS: Final = f"{_TYPES}envoy.extensions."
 _MANY: Final = 100_000
 _MOST_CONNECTIONS: Final = "overload.global_downstream_max_connections"
-_EVICTION: Final = "12600s"
-"""How long a statistic with labels of its own (of one peer, say) stays that nobody counts any more. Envoy wants a
-multiple of the flush interval, which users may set (bootstrapOverride): this is one of all usual ones to 5 minutes."""
 
 
 class Network(NamedTuple):
@@ -108,7 +105,8 @@ def bootstrap(settings: BootstrapSettings) -> dict[str, Any]:
             }
         ],
         "stats_config": stats_config(settings.stats),
-        "stats_eviction_interval": _EVICTION,
+        "stats_flush_interval": _seconds(settings.stats.flush),
+        "stats_eviction_interval": _seconds(settings.stats.eviction),
         "admin": {"address": _address(network.loopback, settings.admin_port)},
         "dynamic_resources": _dynamic_resources(),
         "static_resources": {
@@ -140,6 +138,11 @@ def bootstrap(settings: BootstrapSettings) -> dict[str, Any]:
     if settings.outlier_log:
         found["cluster_manager"] = {"outlier_detection": {"event_log_path": settings.outlier_log}}
     return found
+
+
+def _seconds(milliseconds: int) -> str:
+    """google.protobuf.Duration in JSON."""
+    return f"{milliseconds // 1000}.{milliseconds % 1000:03}s"
 
 
 def _connection_limit(most: str | bool) -> dict[str, Any]:

@@ -101,6 +101,7 @@ def prepare(
         dual_stack=bool(network.other_wildcard),
         addresses=pod.addresses,
         envoy=_envoy(arguments, config, environment, network, directory),
+        compress_metrics=config.stats_compression,
         directory=directory,
         certificates=certificates,
         drain=drain,

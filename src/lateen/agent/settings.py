@@ -97,6 +97,8 @@ class AgentSettings(NamedTuple):
     """Of the pod."""
     envoy: tuple[str, ...]
     """Envoy's command line."""
+    compress_metrics: bool
+    """For scrapers that take it."""
     directory: str
     """Where the agent keeps what a later agent of this pod is to know."""
     certificates: CertificateSettings

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from lateen.agent.proxy_config import ProxyConfig
+from lateen.agent.proxy_config import BadProxyConfig, ProxyConfig, duration
 
 __all__ = ["BadStats", "StatsSettings", "stats_config", "stats_settings"]
 
@@ -15,6 +15,15 @@ _PREFIXES: Final = "sidecar.istio.io/statsInclusionPrefixes"
 _SUFFIXES: Final = "sidecar.istio.io/statsInclusionSuffixes"
 _REGEXPS: Final = "sidecar.istio.io/statsInclusionRegexps"
 _BUCKETS: Final = "sidecar.istio.io/statsHistogramBuckets"
+_FLUSH: Final = "sidecar.istio.io/statsFlushInterval"
+_EVICTION: Final = "sidecar.istio.io/statsEvictionInterval"
+
+_FLUSH_BY_DEFAULT: Final = 5000
+_TOO_LONG_TO_FLUSH: Final = 300_000
+"""Envoy's own default and limit, in milliseconds."""
+_EVICTION_BY_DEFAULT: Final = 12_600_000
+"""Milliseconds. Envoy wants a multiple of the flush interval: this is one of all usual ones to 5 minutes, since
+bootstrapOverride may set that, too."""
 
 _ALWAYS_PREFIXES: Final = ("cluster_manager", "listener_manager", "server", "cluster.xds-grpc", "wasm")
 """Readiness needs the first three."""
@@ -63,6 +72,11 @@ class StatsSettings(NamedTuple):
     regexps: tuple[str, ...] = ()
     buckets: tuple[tuple[str, tuple[float, ...]], ...] = ()
     """Bounds of histograms' buckets, by prefix of their names."""
+    flush: int = _FLUSH_BY_DEFAULT
+    """Milliseconds after which histograms are up to date."""
+    eviction: int = _EVICTION_BY_DEFAULT
+    """Milliseconds for which a statistic with labels of its own (of one peer, say) stays that nobody counts any more: a
+    multiple of `flush`."""
 
 
 def stats_settings(
@@ -85,6 +99,7 @@ def stats_settings(
         (*suffixes, _CONNECTIONS) if count_connections else suffixes,
         wished(_REGEXPS, config.inclusion_regexps),
         _buckets(annotations.get(_BUCKETS, "")),
+        *_intervals(annotations),
     )
 
 
@@ -110,6 +125,33 @@ def stats_config(settings: StatsSettings) -> dict[str, Any]:
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part for part in text.split(",") if part)
+
+
+def _intervals(annotations: Mapping[str, str]) -> tuple[int, int]:
+    flush = _milliseconds(annotations, _FLUSH) or _FLUSH_BY_DEFAULT
+    if flush >= _TOO_LONG_TO_FLUSH:
+        raise BadStats(f"annotation {_FLUSH}: {annotations[_FLUSH]} is not shorter than 5m")
+    eviction = _milliseconds(annotations, _EVICTION)
+    if not eviction:
+        return flush, _EVICTION_BY_DEFAULT + -_EVICTION_BY_DEFAULT % flush
+    if eviction % flush:
+        raise BadStats(
+            f"annotation {_EVICTION}: {annotations[_EVICTION]} is no multiple of {flush / 1000:g} s ({_FLUSH})"
+        )
+    return flush, eviction
+
+
+def _milliseconds(annotations: Mapping[str, str], name: str) -> int:
+    """0 where there is no such annotation."""
+    if not annotations.get(name):
+        return 0
+    try:
+        found = duration(f"annotation {name}", annotations[name]) * 1000
+    except BadProxyConfig as problem:
+        raise BadStats(str(problem)) from None
+    if found < 1:
+        raise BadStats(f"annotation {name}: {annotations[name]} is shorter than 1ms")
+    return round(found)
 
 
 def _buckets(text: str) -> tuple[tuple[str, tuple[float, ...]], ...]:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from lateen.api.mesh.mesh_config import MeshConfig
 from lateen.api.mesh.proxy_config import ProxyConfig
 from lateen.api.schema.fault import Fault, Severity
+from lateen.injection.annotation_checks import wrong_annotations
 from lateen.injection.context import Context
 from lateen.injection.environment import overridden
-from lateen.injection.names import CANONICAL_NAME, CANONICAL_REVISION, NETWORK, PROXY_ID, REVISION
-from lateen.injection.pod_settings import pod_settings, wrong_annotations
+from lateen.injection.names import CANONICAL_NAME, CANONICAL_REVISION, INJECT, NETWORK, PROXY, PROXY_ID, REVISION
+from lateen.injection.pod_settings import pod_settings
 from lateen.injection.proxy_container import Role, proxy_container
 from lateen.injection.proxy_settings import with_annotations
 from lateen.injection.values import Values
 from lateen.injection.volumes import proxy_volumes
 from lateen.injection.workload import Workload
-
-_NO_INJECTION: Final = "sidecar.istio.io/inject"
 
 
 class GatewayPod(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,16 +56,16 @@ def gateway_faults(annotations: Mapping[str, str], default: ProxyConfig) -> tupl
 def gateway_pod(gateway: GatewayPod, mesh: MeshConfig, values: Values) -> dict[str, Any]:
     """`{"metadata": ..., "spec": ...}`: the template of a gateway's pods. Raises ValueError for annotations that
     `gateway_faults` finds errors in."""
-    wrong = [
-        fault for fault in gateway_faults(gateway.annotations, mesh.default_config) if fault.severity is Severity.ERROR
-    ]
-    proxy, _ = (None, ()) if wrong else with_annotations(mesh.default_config, gateway.annotations)
-    if proxy is None:
+    faults = gateway_faults(gateway.annotations, mesh.default_config)
+    wrong = [fault for fault in faults if fault.severity is Severity.ERROR]
+    if wrong:
         raise ValueError("; ".join(f"{fault.path}: {fault.message}" for fault in wrong))
+    proxy, _ = with_annotations(mesh.default_config, gateway.annotations)
+    assert proxy is not None, "there are no errors"
     labels = _labels(gateway, values)
     pod = {
         "metadata": {"labels": labels, "annotations": dict(gateway.annotations)},
-        "spec": {"containers": [{"name": "istio-proxy", "ports": [dict(port) for port in gateway.ports]}]},
+        "spec": {"containers": [{"name": PROXY, "ports": [dict(port) for port in gateway.ports]}]},
     }
     context = Context(
         pod=pod,
@@ -101,7 +100,7 @@ def _labels(gateway: GatewayPod, values: Values) -> dict[str, str]:
         CANONICAL_REVISION: labels.get("app.kubernetes.io/version") or labels.get("version") or "latest",
         REVISION: values.revision or "default",
         # It is a proxy already: a webhook is not to make a sidecar of it.
-        _NO_INJECTION: "false",
+        INJECT: "false",
     }
     if gateway.network:
         own[NETWORK] = gateway.network

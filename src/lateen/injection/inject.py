@@ -15,6 +15,7 @@ from lateen.api.objects import Object
 from lateen.api.schema.bounded_yaml import load_object
 from lateen.api.schema.fault import Fault, Severity, error, warning
 from lateen.injection import probes, prometheus
+from lateen.injection.annotation_checks import wrong_annotations
 from lateen.injection.capture_container import excluded_inbound_ports
 from lateen.injection.configuration import InjectionConfig
 from lateen.injection.container_order import ordered_containers, ordered_init_containers
@@ -25,7 +26,7 @@ from lateen.injection.go_template.errors import TemplateError
 from lateen.injection.misshapen import misshapen_pod
 from lateen.injection.names import INIT, NETWORK, OVERRIDES, PROXY, STATUS, TEMPLATES, VALIDATION
 from lateen.injection.native_sidecar import Version, runs_native
-from lateen.injection.pod_settings import parse_bool, pod_settings, wrong_annotations
+from lateen.injection.pod_settings import parse_bool, pod_settings
 from lateen.injection.proxy_container import holds_application
 from lateen.injection.proxy_settings import with_annotations, with_resources
 from lateen.injection.strategic_merge import BadPatch, merged

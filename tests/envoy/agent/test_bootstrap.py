@@ -54,6 +54,9 @@ def _accepted(root: Path, command: tuple[str, ...]) -> str:
         pytest.param({"config": {"extraStatTags": ["x"], "proxyStatsMatcher": {"inclusionRegexps": ["a.*b"]}}}, "",
                      id="statistics"),
         pytest.param({}, 'sidecar.istio.io/statsHistogramBuckets="{\\"istio\\":[1,5,10]}"\n', id="buckets"),
+        pytest.param({}, 'sidecar.istio.io/statsFlushInterval="500ms"\nsidecar.istio.io/statsEvictionInterval="1m"\n',
+                     id="intervals"),
+        pytest.param({}, 'sidecar.istio.io/statsFlushInterval="299s"\n', id="longest interval"),
         pytest.param({"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true", "ENVOY_STATUS_PORT": "1234"}, "", id="environment"),
     ],
 )  # fmt: skip

@@ -13,6 +13,7 @@ def test_settings_arrive_as_they_were_sent():
         dual_stack=True,
         addresses=("fd00::1", "1.2.3.4"),
         envoy=("/envoy", "-c", "é"),
+        compress_metrics=False,
         directory="/etc/istio/proxy",
         certificates=CertificateSettings(source="files", key=KeyKind("RSA", bits=4096)),
         drain=DrainSettings(inbound_only=False, duration=1.5),

@@ -91,3 +91,39 @@ def test_extra_tags_once():
     annotations = {"sidecar.istio.io/extraStatTags": "b,a"}
     found = stats_settings(ProxyConfig(extra_stat_tags=("a",)), annotations, (), count_connections=False)
     assert found.tags == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("flush", "eviction", "intervals"),
+    [
+        ("", "", (5000, 12_600_000)),
+        ("10s", "", (10_000, 12_600_000)),
+        ("11s", "", (11_000, 12_606_000)),
+        ("500ms", "1m", (500, 60_000)),
+        ("", "10m", (5000, 600_000)),
+    ],
+)
+def test_statistics_are_flushed_and_dropped_as_often_as_annotations_say(flush, eviction, intervals):
+    found = _intervals(flush, eviction)
+    assert (found.flush, found.eviction) == intervals
+    assert found.eviction % found.flush == 0
+
+
+@pytest.mark.parametrize(
+    ("flush", "eviction", "words"),
+    [
+        ("5m", "", "statsFlushInterval: 5m is not shorter than 5m"),
+        ("soon", "", "statsFlushInterval: 'soon' is not a duration"),
+        ("0s", "", "statsFlushInterval: 0s is shorter"),
+        ("", "11s", "statsEvictionInterval: 11s is no multiple of 5 s"),
+    ],
+)
+def test_intervals_that_envoy_would_not_take(flush, eviction, words):
+    with pytest.raises(BadStats) as caught:
+        _intervals(flush, eviction)
+    assert words in str(caught.value)
+
+
+def _intervals(flush: str, eviction: str) -> StatsSettings:
+    annotations = {"sidecar.istio.io/statsFlushInterval": flush, "sidecar.istio.io/statsEvictionInterval": eviction}
+    return stats_settings(ProxyConfig(), annotations, (), count_connections=False)

@@ -11,8 +11,8 @@ import pytest
 from lateen.api.networking.proxy_config import ProxyConfig
 from lateen.api.objects import Object
 from lateen.api.parse import parse
+from lateen.injection.annotation_checks import _CHECKS, wrong_annotations
 from lateen.injection.inject import Refused
-from lateen.injection.pod_settings import _CHECKS, wrong_annotations
 from lateen.testing.injected_pods import configuration, container, injected, names, pod, result, variables
 
 _PROBE = {"httpGet": {"path": "/ready", "port": 8080}}
@@ -479,6 +479,16 @@ def test_users_own_sidecar_template_counts_over_the_built_in() -> None:
         ({"status.sidecar.istio.io/port": "70000"}, "metadata.annotations[status.sidecar.istio.io/port]"),
         ({"sidecar.istio.io/statsHistogramBuckets": "{\"a\": 1}"},
          "metadata.annotations[sidecar.istio.io/statsHistogramBuckets]"),
+        ({"sidecar.istio.io/statsFlushInterval": "5m"}, "metadata.annotations[sidecar.istio.io/statsFlushInterval]"),
+        ({"sidecar.istio.io/statsEvictionInterval": "11s"},
+         "metadata.annotations[sidecar.istio.io/statsEvictionInterval]"),
+        ({"sidecar.istio.io/statsFlushInterval": "10s", "sidecar.istio.io/statsEvictionInterval": "15s"},
+         "metadata.annotations[sidecar.istio.io/statsEvictionInterval]"),
+        ({"sidecar.istio.io/statsInclusionRegexps": "ok,("},
+         "metadata.annotations[sidecar.istio.io/statsInclusionRegexps]"),
+        ({"sidecar.istio.io/discoveryAddress": "istiod"}, "metadata.annotations[sidecar.istio.io/discoveryAddress]"),
+        ({"proxy.istio.io/config": f"discoveryAddress: 'a:{'1' * 5000}'"},
+         "metadata.annotations[proxy.istio.io/config].discoveryAddress"),
     ],
 )  # fmt: skip
 def test_bad_annotations_are_refused_where_they_are(annotations: dict[str, str], path: str) -> None:

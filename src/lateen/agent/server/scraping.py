@@ -38,12 +38,15 @@ class Scraper:
         loopbacks: Sequence[str],
         metrics: AgentMetrics,
         log: Log,
+        *,
+        compress: bool,
     ) -> None:
         self._admin = Origin(*admin)
         self._applications = tuple(applications)
         self._loopbacks = tuple(loopbacks)
         self._metrics = metrics
         self._log = log
+        self._compress = compress
         self._free = MAX_AT_ONCE
 
     async def merged(self, incoming: Request) -> Response:
@@ -63,6 +66,8 @@ class Scraper:
             form = (await anext(lines)).decode()
         except OSError as error:
             return words(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        if not self._compress:
+            return Response(HTTPStatus.OK, lines, form)
         if "gzip" not in _encodings(incoming.header("accept-encoding")):
             return Response(HTTPStatus.OK, lines, form, (("Vary", "Accept-Encoding"),))
         headers = (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))

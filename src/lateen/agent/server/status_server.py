@@ -61,7 +61,9 @@ class Pages:
         # As with Istio only sidecars have an application; a gateway's own metrics are all that it has.
         annotations = environment.get("ISTIO_PROMETHEUS_ANNOTATIONS", "") if settings.role == "sidecar" else ""
         scrapes = parse_scrapes(annotations, settings.status_port)
-        self._scraper = Scraper(settings.admin, scrapes, loopbacks, self._metrics, log)
+        self._scraper = Scraper(
+            settings.admin, scrapes, loopbacks, self._metrics, log, compress=settings.compress_metrics
+        )
         self._pages: dict[str, Handler] = {
             "/healthz/ready": _reading(self._ready),
             "/stats/prometheus": _reading(self._for_scrapers(self._scraper.merged)),

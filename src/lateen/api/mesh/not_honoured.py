@@ -40,7 +40,6 @@ _PROXY: Final = (
     "envoy_metrics_service",
     "readiness_probe",
     "private_key_provider",
-    "stats_compression",
 )
 """Of the proxies' defaults: what neither injection, nor agents, nor the control plane does."""
 _HEADERS: Final = ("metadata_exchange_headers",)

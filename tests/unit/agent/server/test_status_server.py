@@ -61,11 +61,11 @@ class Pod:
             return answer.status, await answer.text(), answer.headers
 
 
-def settings(admin: int, port: int = 0, role: str = "sidecar") -> AgentSettings:
+def settings(admin: int, port: int = 0, role: str = "sidecar", compress: bool = True) -> AgentSettings:
     return AgentSettings(
         role=role, node_id="", admin=("127.0.0.1", admin), status_port=port, listen="127.0.0.1", dual_stack=False,
-        addresses=("127.0.0.1",), envoy=(), directory="", certificates=CertificateSettings(), drain=DrainSettings(),
-        log=LogSettings(level="none"),
+        addresses=("127.0.0.1",), envoy=(), compress_metrics=compress, directory="",
+        certificates=CertificateSettings(), drain=DrainSettings(), log=LogSettings(level="none"),
     )  # fmt: skip
 
 
@@ -76,6 +76,7 @@ async def pod(
     role: str = "sidecar",
     paths: str = "/metrics",
     hosts: tuple[str, ...] = ("127.0.0.1", "127.0.0.1"),
+    compress: bool = True,
 ) -> AsyncIterator[Pod]:
     wishes: list[str] = []
     state = AgentState(lambda: wishes.append("quit"), lambda: wishes.append("drain"))
@@ -100,7 +101,7 @@ async def pod(
         if ports:
             annotations = {"scrape": "true", "port": ",".join(map(str, ports)), "path": paths}
             found["ISTIO_PROMETHEUS_ANNOTATIONS"] = json.dumps(annotations)
-        pages = Pages(state, settings(admin, role=role), found, Log(LogSettings(level="none")))
+        pages = Pages(state, settings(admin, role=role, compress=compress), found, Log(LogSettings(level="none")))
         listener = listening_socket("127.0.0.1", 0)
         port = listener.getsockname()[1]
         await stack.enter_async_context(serving(listener, pages.answer, Log(LogSettings(level="none"))))
@@ -303,6 +304,14 @@ async def test_answers_are_compressed_for_those_who_take_it() -> None:
             assert gzip.decompress(await answer.read()).decode().endswith("mine 1\n")
         async with it.session.get(url, headers={"Accept-Encoding": "gzip;q=0"}) as answer:
             assert "Content-Encoding" not in answer.headers
+
+
+async def test_compression_may_be_off() -> None:
+    async with pod(compress=False) as it:
+        url = f"http://127.0.0.1:{it.port}/stats/prometheus"
+        async with it.session.get(url, headers={"Accept-Encoding": "gzip"}) as answer:
+            assert "Content-Encoding" not in answer.headers
+            assert (await answer.read()).startswith(b"# TYPE")
 
 
 async def test_heads_do_not_use_up_the_places_for_scrapes() -> None:
