@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import socket
 import ssl
 import stat
 from collections.abc import AsyncIterator
@@ -62,7 +64,11 @@ XFCC = "x-forwarded-client-cert"
 class ByWord:
     """Believes the tokens `shop` and `bank`."""
 
+    def __init__(self) -> None:
+        self.addresses: list[str] = []
+
     async def authenticate(self, evidence: Evidence) -> Caller:
+        self.addresses.append(evidence.address)
         for identity in (SHOP, BANK):
             if evidence.token == identity.namespace:
                 return Caller(identity)
@@ -77,12 +83,13 @@ class NoPods:
 class Site:
     """A control plane of one fake mesh behind its front."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.state = RootState(self_signed(NOW))
         self.current = CurrentAuthority(lambda: self.keeper.changed())
         self.keeper = TlsKeeper(current=self.current, files=None, names=("localhost", NAME), interval=0.05)
         self.offer(self.state)
-        ways = Throttled(AnyOf(ByWord(), ByCertificate(lambda: ("cluster.local",))))
+        self.by_word = ByWord()
+        ways = Throttled(AnyOf(self.by_word, ByCertificate(lambda: ("cluster.local",))))
         self.issuer = Issuer(self.current, ways, NoPods(), cluster="c")
         self.callers = FrontCallers(ways)
         self.mesh = FakeMesh()
@@ -91,7 +98,7 @@ class Site:
         self.mesh.put(CDS, "x", "a", cluster_pb2.Cluster(name="a").SerializeToString())
         self.push = PushLoop(Inventory(self.mesh.engine, self.mesh.catalog))
         self.server = XdsServer(self.push)
-        self.front = Front(Address("127.0.0.1", 0))
+        self.front = Front(Address(host, 0))
 
     def offer(self, state: RootState) -> None:
         self.state = state
@@ -152,9 +159,8 @@ class Site:
         return context
 
 
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    made = Site()
+@contextlib.asynccontextmanager
+async def serving(made: Site) -> AsyncIterator[Site]:
     with made.front as front:
         made.keeper.look()
         made.keeper.tell(front.take)
@@ -171,6 +177,12 @@ async def site() -> AsyncIterator[Site]:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with serving(Site()) as made:
+        yield made
 
 
 async def until(condition: Any) -> None:
@@ -190,6 +202,20 @@ async def test_a_certificate_or_a_token_proves_who_calls(site: Site) -> None:
         assert connection.peer.startswith("127.0.0.1:")
     async with site.client(None, ("authorization", "Bearer shop")) as client:
         await client.has(CDS, "a")
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this kernel has no IPv6")
+async def test_every_address_is_of_both_families(tmp_path: Path) -> None:
+    async with serving(Site("::")) as site, aiohttp.ClientSession() as session:
+        context = site.context(None, tmp_path)
+        csr = {"csr": signing_request(ec_key())}
+        headers = {"Authorization": "Bearer shop"}
+        for host in ("127.0.0.1", "[::1]"):
+            url = f"https://{host}:{site.front.address.port}/v1/certificates"
+            sent = session.post(url, json=csr, headers=headers, ssl=context, server_hostname="localhost")
+            async with sent as answer:
+                assert answer.status == 200
+        assert site.by_word.addresses == ["127.0.0.1", "::1"]
 
 
 async def test_who_proves_nothing_or_something_else_is_refused(site: Site) -> None:

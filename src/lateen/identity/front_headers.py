@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from lateen.api.addresses import unmapped
 from lateen.identity.caller import Evidence
 
 CLIENT_CERTIFICATE: Final = "x-forwarded-client-cert"
@@ -28,7 +29,7 @@ def evidence(headers: Mapping[str, str]) -> Evidence:
         bearer(headers.get("authorization", "")),
         _certificate(headers.get(CLIENT_CERTIFICATE, "")),
         headers.get(CLUSTER, ""),
-        headers.get(PEER, "").rpartition(":")[0].strip("[]"),
+        unmapped(headers.get(PEER, "").rpartition(":")[0].strip("[]")),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ class Address(msgspec.Struct, frozen=True):
     """Where to listen."""
 
     host: str
+    """`::` is every address, of both families."""
     port: int
     """0 takes a free one."""
 
@@ -33,7 +35,12 @@ def parse_address(text: str) -> Address:
         host = host[1:-1]
     elif ":" in host:
         raise ValueError(f"expected an IPv6 address in brackets, got {text!r}")
-    return Address(host or "0.0.0.0", int(port))
+    return Address(host or _everywhere(), int(port))
+
+
+def _everywhere() -> str:
+    """Kernels may be without IPv6."""
+    return "::" if socket.has_dualstack_ipv6() else "0.0.0.0"
 
 
 class Certificates(msgspec.Struct, frozen=True):

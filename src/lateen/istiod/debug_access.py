@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from lateen.api.addresses import unmapped
 from lateen.identity.caller import Authenticator, CannotVerify, Evidence, Refused
 from lateen.identity.front_headers import bearer
 from lateen.xds.debug.routes import from_this_machine
@@ -25,7 +26,7 @@ class DebugAccess:
         if self._tokens is None or not token:
             return False
         try:
-            caller = await self._tokens.authenticate(Evidence(token, address=request.remote or ""))
+            caller = await self._tokens.authenticate(Evidence(token, address=unmapped(request.remote or "")))
         except (Refused, CannotVerify):
             return False
         return caller.identity.namespace == self._namespace

@@ -12,6 +12,7 @@ from lateen import __version__
 from lateen.identity import https_service
 from lateen.identity.issuing import Issuer
 from lateen.istiod.configuration import Address
+from lateen.webhooks.listening import site
 
 _STARTUP: Final = "starting"
 _LARGEST_HEADER: Final = 64 * 1024
@@ -85,7 +86,7 @@ class Site:
         """Raises OSError when the address cannot be had."""
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self._address.host, self._address.port).start()
+            await site(self._runner, self._address.host, self._address.port).start()
         except BaseException:
             await self._runner.cleanup()
             raise

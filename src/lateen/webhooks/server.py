@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from lateen.identity.serving import load_pair
+from lateen.webhooks.listening import site
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class WebhookServer:
         """Raises OSError when the address cannot be had."""
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self.host, self.port, ssl_context=self._context).start()
+            await site(self._runner, self.host, self.port, self._context).start()
         except BaseException:
             await self._runner.cleanup()
             raise

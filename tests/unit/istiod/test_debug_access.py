@@ -29,6 +29,8 @@ class Request:
     [
         ("127.0.0.1", "", True),
         ("::1", "", True),
+        ("::ffff:127.0.0.1", "", True),
+        ("::ffff:10.0.0.1", "", False),
         ("10.0.0.1", "", False),
         ("10.0.0.1", "istio-system", True),
         ("10.0.0.1", "shop", False),

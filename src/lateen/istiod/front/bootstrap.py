@@ -61,9 +61,13 @@ def bootstrap(plan: FrontPlan) -> dict[str, Any]:
 
 
 def _listener(plan: FrontPlan) -> dict[str, Any]:
+    address: dict[str, Any] = {"address": plan.listen.host, "port_value": plan.listen.port}
+    if plan.listen.host == "::":
+        # Every address, of both families.
+        address["ipv4_compat"] = True
     return {
         "name": "front",
-        "address": {"socket_address": {"address": plan.listen.host, "port_value": plan.listen.port}},
+        "address": {"socket_address": address},
         # Two that would share a port share its callers.
         "enable_reuse_port": False,
         "per_connection_buffer_limit_bytes": _BUFFER,

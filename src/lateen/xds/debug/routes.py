@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from lateen.api.addresses import unmapped
 from lateen.engine import Engine
 from lateen.xds.connection import Connection
 from lateen.xds.debug.config_dump import config_dump
@@ -30,7 +31,7 @@ _NOT_HERE = "The proxy is not connected to this instance; it may be connected to
 async def from_this_machine(request: web.Request) -> bool:
     """Admits callers of the loopback interface, such as a port forwarding of kubectl."""
     try:
-        return ipaddress.ip_address(request.remote or "").is_loopback
+        return ipaddress.ip_address(unmapped(request.remote or "")).is_loopback
     except ValueError:
         return False
 
