@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -43,8 +44,10 @@ class LocalCluster:
         self.name = name or f"t{uuid.uuid4().hex[:8]}"
         self._nodes = nodes
         self._options = options
-        self._temporary = tempfile.TemporaryDirectory(prefix="lateen-test-") if home is None else None
-        self.home = home if home is not None else Path(self._temporary.name if self._temporary else "")
+        # No TemporaryDirectory: that goes with this object, also while the cluster in it is still there, and then
+        # nothing can take it down any more.
+        self._is_temporary = home is None
+        self.home = home if home is not None else Path(tempfile.mkdtemp(prefix="lateen-test-"))
         self.kubeconfig = self.home / f"{self.name}.kubeconfig"
         self.root = self.home / "clusters" / self.name
 
@@ -70,11 +73,11 @@ class LocalCluster:
         self.lateen("down", *options, "--kubeconfig", str(self.kubeconfig))
 
     def close(self) -> None:
-        """Takes the cluster down if it is up, and removes the temporary home."""
+        """Takes the cluster down if it is up, and then removes the temporary home."""
         if (self.root / "cluster.json").exists():
             self.down()
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        if self._is_temporary:
+            shutil.rmtree(self.home, ignore_errors=True)
 
     def lateen(self, verb: str, *arguments: str) -> str:
         """`lateen cluster VERB --name <this> ...`: its output. Raises CommandFailed with the cluster's logs."""

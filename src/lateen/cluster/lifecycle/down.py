@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from msgspec import structs
 
@@ -57,8 +58,14 @@ def down(
         with progress.step("Removing its state"):
             for peer in _known_peers(home, spec):
                 _forget_peer(home, peer, name)
-            shutil.rmtree(layout.root)
+            shutil.rmtree(layout.root, onerror=_unless_gone)
             reservations.release(layout)
+
+
+def _unless_gone(function: object, path: str, error: tuple[Any, BaseException, Any]) -> None:
+    """What somebody else has removed meanwhile is what was wanted."""
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
 
 
 def _stop_processes(layout: Layout, spec: Spec) -> None:

@@ -75,7 +75,7 @@ def _remove(path: Path, cluster: str) -> None:
         if any(config.get(section) for section in _SECTIONS):
             _write(path, config)
         else:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _drop(config: dict[str, Any], name: str) -> None:
