@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
@@ -12,9 +13,12 @@ LEVELS: Final = ("debug", "info", "warn", "error")
 _NAMES: Final = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warn", logging.ERROR: "error"}
 
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{_time(record)}\t{_level(record)}\t{_scope(record)}\t{record.getMessage()}"
+        line = f"{_time(record)}\t{_level(record)}\t{_scope(record)}\t{_one_line(record.getMessage())}"
         fields = "".join(f"\t{name}={json.dumps(value)}" for name, value in _fields(record).items())
         trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
         return f"{line}{fields}{trace}"
@@ -47,6 +51,12 @@ def set_up_logs(level: str, *, as_json: bool, stream: TextIO | None = None) -> N
 
 def _level(record: logging.LogRecord) -> str:
     return _NAMES.get(record.levelno, record.levelname.lower())
+
+
+def _one_line(text: str) -> str:
+    """Without control characters: messages have words of others in them, who shall neither write lines of their own nor
+    tell terminals what to do."""
+    return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -15,6 +15,10 @@ EXPLAINED = 10
 """Rejected resources whose origins are looked up; an explanation costs all that was read."""
 
 
+SHOWN = 4096
+"""Characters of a proxy's words that are kept and logged."""
+
+
 class Origin(NamedTuple):
     """One input of the engine."""
 
@@ -31,7 +35,7 @@ class Rejection(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
     """Of the resources to blame: those the message names, or all of the response when it names none of them."""
     message: str
-    """In the proxy's words."""
+    """In the proxy's words; at most `SHOWN` characters."""
     origins: tuple[Origin, ...] = ()
     """What these resources were made from."""
 

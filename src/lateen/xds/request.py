@@ -16,6 +16,10 @@ _TYPES: Mapping[str, ResourceType] = {type_.value: type_ for type_ in ResourceTy
 WILDCARD = "*"
 
 
+LONGEST_ERROR = 64 * 1024
+"""Characters that are read of why a response is rejected: each name that was sent is looked for in them."""
+
+
 class BadRequest(Exception):
     """What a proxy sent cannot be understood or goes beyond its limits: its stream ends with INVALID_ARGUMENT."""
 
@@ -98,4 +102,6 @@ def _node(message: Any) -> Any:
 
 
 def _error(message: Any) -> str | None:
-    return message.error_detail.message or "rejected without a message" if message.HasField("error_detail") else None
+    if not message.HasField("error_detail"):
+        return None
+    return message.error_detail.message[:LONGEST_ERROR] or "rejected without a message"

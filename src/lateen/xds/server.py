@@ -101,8 +101,8 @@ class XdsServer:
         self._numbers = count(1)
         limits = self._limits
         self._arrivals = Rates(limits.arrivals_per_second, limits.arrival_burst, limits.arrival_wait)
-        self._streams = 0
-        """Open now."""
+        self._streams: Counter[Authenticator] = Counter()
+        """Open now, by whom their listener asks."""
         self._connections: dict[int, Connection] = {}
         self._servers: list[grpc.aio.Server] = []
 
@@ -142,21 +142,21 @@ class XdsServer:
         call: grpc.aio.ServicerContext[bytes, bytes],
     ) -> None:
         """Until the proxy ends the stream, or is told why it is ended."""
-        self._streams += 1
+        self._streams[authenticator] += 1
         try:
             await self._serve(protocol, type_, authenticator, call)
         except (BadRequest, BadNode) as error:
             # Its frames hold the request and, through the task that read it, themselves: megabytes that would wait for
             # the garbage collector, which counts objects and not bytes.
             error.__traceback__ = None
-            await self._end(call, grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            await self._end(call, authenticator, grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except Refused as error:
             code = grpc.StatusCode.UNAUTHENTICATED if error.unauthenticated else grpc.StatusCode.PERMISSION_DENIED
-            await self._end(call, code, str(error))
+            await self._end(call, authenticator, code, str(error))
         except CannotTell as problem:
-            await self._end(call, grpc.StatusCode.UNAVAILABLE, str(problem))
+            await self._end(call, authenticator, grpc.StatusCode.UNAVAILABLE, str(problem))
         finally:
-            self._streams -= 1
+            self._streams[authenticator] -= 1
 
     async def _serve(
         self,
@@ -167,14 +167,16 @@ class XdsServer:
     ) -> None:
         decode = decode_delta if isinstance(protocol, DeltaProtocol) else decode_sotw
         self.counters.streams += 1
-        if self._streams > self._limits.streams:
-            await self._end(call, grpc.StatusCode.RESOURCE_EXHAUSTED, f"{self._limits.streams} streams are open")
+        if self._streams[authenticator] > self._limits.streams:
+            await self._end(
+                call, authenticator, grpc.StatusCode.RESOURCE_EXHAUSTED, f"{self._limits.streams} streams are open"
+            )
         identity = await authenticator.authenticate(call)
         try:
             async with asyncio.timeout(self._limits.first_request):
                 data = await call.read()
         except TimeoutError:
-            await self._end(call, grpc.StatusCode.DEADLINE_EXCEEDED, "no request came")
+            await self._end(call, authenticator, grpc.StatusCode.DEADLINE_EXCEEDED, "no request came")
             return
         if data is grpc.aio.EOF:
             return
@@ -214,9 +216,11 @@ class XdsServer:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         if not done:
-            await self._end(call, grpc.StatusCode.UNAVAILABLE, "the stream is old: come again, to whichever replica")
+            await self._end(
+                call, authenticator, grpc.StatusCode.UNAVAILABLE, "the stream is old: come again, to whichever replica"
+            )
         if connection.failed:
-            await self._end(call, grpc.StatusCode.INTERNAL, "a fault of the control plane")
+            await self._end(call, authenticator, grpc.StatusCode.INTERNAL, "a fault of the control plane")
         if not reader.cancelled():
             # Raises what the reader found wrong, if anything.
             reader.result()
@@ -276,9 +280,15 @@ class XdsServer:
         log.warning("%s rejects %s %s: %s", rejection.proxy, rejection.type.name, named, rejection.message)
         self._rejected(rejection)
 
-    async def _end(self, call: grpc.aio.ServicerContext[bytes, bytes], code: grpc.StatusCode, why: str) -> None:
+    async def _end(
+        self,
+        call: grpc.aio.ServicerContext[bytes, bytes],
+        authenticator: Authenticator,
+        code: grpc.StatusCode,
+        why: str,
+    ) -> None:
         self.counters.ended[code.name] += 1
-        log.info("stream of %s ended: %s: %s", call.peer(), code.name, why)
+        log.info("stream of %s ended: %s: %s", authenticator.address(call), code.name, why)
         await call.abort(code, why)
 
 

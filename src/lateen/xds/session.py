@@ -17,7 +17,7 @@ from lateen.xds.inventory import Inventory
 from lateen.xds.limits import Limits
 from lateen.xds.parcel import Parcel, Parcels
 from lateen.xds.plan import plan
-from lateen.xds.rejection import Rejection, blamed, origins
+from lateen.xds.rejection import SHOWN, Rejection, blamed, origins
 from lateen.xds.request import BadRequest, DeltaRequest, Request
 from lateen.xds.sotw import SotwProtocol
 
@@ -116,7 +116,8 @@ class Session:
             return
         guilty = guilty or tuple(sorted(names))
         recipes = [r for name in guilty for feed in conversation.wanted if (r := feed.recipe(name)) is not None]
-        found = Rejection(self.proxy.id, conversation.type, guilty, message, origins(self._inventory.engine, recipes))
+        shown = message if len(message) <= SHOWN else f"{message[: SHOWN - 3]}..."
+        found = Rejection(self.proxy.id, conversation.type, guilty, shown, origins(self._inventory.engine, recipes))
         self.rejections[conversation.type] = found
         self._rejected(found)
 

@@ -39,3 +39,14 @@ def test_json_lines_with_a_trace(stream: io.StringIO) -> None:
     found = json.loads(line)
     assert (found["level"], found["scope"], found["msg"]) == ("error", "x", "failed")
     assert "broken\nin two" in found["stack"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_nobodys_words_make_lines_of_their_own(stream: io.StringIO, as_json: bool) -> None:
+    set_up_logs("info", as_json=as_json, stream=stream)
+    said = "no\n2026-11-21T00:00:00Z\tinfo\tstatus\tall is well\x1b[2J\r\x9b\u2028end"
+    logging.getLogger("lateen.x").warning("%s rejects: %s", "web.default", said)
+    written = stream.getvalue()
+    assert written.count("\n") == 1
+    assert not set(written) & set("\x1b\r\x9b\u2028")
+    assert "all is well" in written

@@ -18,7 +18,7 @@ from lateen.xds.authentication import Authenticator, Call, CannotTell, NoAuthent
 from lateen.xds.inventory import Inventory
 from lateen.xds.limits import Limits
 from lateen.xds.push import PushLoop
-from lateen.xds.rejection import Rejection
+from lateen.xds.rejection import SHOWN, Rejection
 from lateen.xds.server import Listener, XdsServer
 from lateen.xds.session import Session
 
@@ -255,6 +255,29 @@ async def test_streams_beyond_the_limit_are_refused() -> None:
             with ended(grpc.StatusCode.RESOURCE_EXHAUSTED, "1 streams are open"):
                 await second.until(lambda: False)
             await second.close()
+
+
+async def test_who_comes_to_one_listener_takes_no_place_at_another() -> None:
+    async with running(Limits(streams=1)) as here:
+        here.mesh.put(CDS, "out", "a", b"")
+        (other,) = await here.server.start(Listener("127.0.0.1:0", Known()))
+        async with AdsClient(here.address, NODE, follow=False) as first:
+            await first.has(CDS, "a")
+            async with AdsClient(f"127.0.0.1:{other}", NODE, follow=False) as second:
+                await second.has(CDS, "a")
+
+
+async def test_a_proxy_may_reject_with_many_words_but_they_are_not_kept() -> None:
+    async with running() as here:
+        here.mesh.put(CDS, "out", "bad", b"")
+        client = AdsClient(here.address, NODE, follow=False)
+        client.reject = lambda _type, _name, _held: f"Error adding bad: {'no ' * 100_000}"
+        await client.connect(CDS)
+        await client.until(lambda: here.rejections)
+        await client.close()
+        assert here.rejections[0].names == ("bad",)
+        assert here.rejections[0].message.startswith("Error adding bad: no")
+        assert len(here.rejections[0].message) <= SHOWN
 
 
 async def test_a_stream_that_says_nothing_is_ended() -> None:
