@@ -10,9 +10,10 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from lateen.agent.host_port import is_address, split
 from lateen.agent.statistics import StatsSettings, stats_config
 
-__all__ = ["BootstrapSettings", "Network", "bootstrap", "runtime_flags", "split"]
+__all__ = ["BootstrapSettings", "Network", "bootstrap", "runtime_flags"]
 
 _TYPES: Final = "type.googleapis.com/"
 _EXTENSIONS: Final = f"{_TYPES}envoy.extensions."
@@ -234,7 +235,7 @@ def _local_cluster(name: str, network: Network, port: int) -> dict[str, Any]:
 def _endpoint(cluster: str, host: str, port: int, lookup: str) -> dict[str, Any]:
     endpoints = [{"lb_endpoints": [{"endpoint": {"address": _address(host, port)}}]}]
     found: dict[str, Any] = {"load_assignment": {"cluster_name": cluster, "endpoints": endpoints}}
-    if _is_address(host):
+    if is_address(host):
         return {"type": "STATIC", **found}
     names = {
         "@type": f"{_EXTENSIONS}clusters.dns.v3.DnsCluster",
@@ -277,19 +278,3 @@ def _statsd(address: str) -> dict[str, Any]:
 
 def _address(host: str, port: int, protocol: str = "TCP") -> dict[str, Any]:
     return {"socket_address": {"protocol": protocol, "address": host, "port_value": port}}
-
-
-def split(address: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT`. Raises ValueError."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise ValueError(f"{address!r} is not of the form HOST:PORT")
-    return host.strip("[]"), int(port)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

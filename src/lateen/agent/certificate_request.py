@@ -9,6 +9,7 @@ import socket
 import ssl
 from typing import Any, NamedTuple
 
+from lateen.agent.host_port import split
 from lateen.agent.settings import CertificateSettings
 
 __all__ = ["Answer", "NotCertified", "request"]
@@ -99,9 +100,9 @@ def _showing(context: ssl.SSLContext, shown: str) -> ssl.SSLContext:
 
 
 def _exchange(settings: CertificateSettings, context: ssl.SSLContext, headers: dict[str, str], body: bytes) -> Answer:
-    host, _, port = settings.address.rpartition(":")
-    with socket.create_connection((host.strip("[]"), int(port)), _SECONDS) as plain:
-        connection = http.client.HTTPConnection(settings.server_name, int(port), timeout=_SECONDS)
+    host, port = split(settings.address)
+    with socket.create_connection((host, port), _SECONDS) as plain:
+        connection = http.client.HTTPConnection(settings.server_name, port, timeout=_SECONDS)
         connection.sock = context.wrap_socket(plain, server_hostname=settings.server_name)
         try:
             connection.request("POST", _PATH, body, headers)

@@ -14,17 +14,16 @@ from collections.abc import Mapping
 from lateen import __version__
 from lateen.agent.addresses import pod_addresses
 from lateen.agent.arguments import Arguments, parse
-from lateen.agent.bootstrap import BootstrapSettings, Network, bootstrap, runtime_flags, split
+from lateen.agent.bootstrap import BootstrapSettings, Network, bootstrap, runtime_flags
 from lateen.agent.environment import (
     certificate_settings,
     drain_settings,
-    flag,
-    number,
     refuse,
     server_name,
     without_effect,
 )
 from lateen.agent.envoy_command import EnvoyOptions, command_line
+from lateen.agent.host_port import split
 from lateen.agent.log import Log
 from lateen.agent.node import Pod, labels_of, metadata, node, parse_downward
 from lateen.agent.peer_variables import peer_variables
@@ -33,6 +32,7 @@ from lateen.agent.proxy_config import parse as parse_proxy_config
 from lateen.agent.replaced_file import replace
 from lateen.agent.settings import AgentSettings, CertificateSettings, LogSettings
 from lateen.agent.statistics import stats_settings
+from lateen.agent.variables import flag, number
 from lateen.envoy_binary import envoy_path
 
 __all__ = ["main", "prepare"]
@@ -210,8 +210,7 @@ def _bootstrap(
     network: Network,
     environment: Mapping[str, str],
 ) -> dict[str, object]:
-    split(config.discovery_address)
-    host = config.discovery_address.rpartition(":")[0]
+    host, _ = split(config.discovery_address)
     name = environment.get("ISTIOD_SAN") or server_name(host)
     health = number(environment, "ENVOY_STATUS_PORT", 15021, least=1, most=65_535)
     prometheus = number(environment, "ENVOY_PROMETHEUS_PORT", 15090, least=1, most=65_535)

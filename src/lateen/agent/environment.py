@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from lateen.agent.host_port import split
 from lateen.agent.proxy_config import BadProxyConfig, ProxyConfig, duration
 from lateen.agent.settings import CertificateSettings, DrainSettings, KeyKind
+from lateen.agent.variables import BadEnvironment, flag, number
 
-__all__ = [
-    "BadEnvironment", "certificate_settings", "drain_settings", "flag", "number", "refuse", "server_name",
-    "without_effect",
-]  # fmt: skip
+__all__ = ["certificate_settings", "drain_settings", "refuse", "server_name", "without_effect"]
 
 _ONLY: Final = {
     "PILOT_CERT_PROVIDER": ("istiod",),
@@ -41,14 +40,13 @@ _WITHOUT_EFFECT: Final = {
     "WORKLOAD_IDENTITY_SOCKET_FILE": "identities by an SDS socket are not supported yet by this version",
     "CREDENTIAL_IDENTITY_PROVIDER": "tokens are Kubernetes' own",
     "GRPC_XDS_BOOTSTRAP": "proxyless gRPC is not supported yet by this version",
+    "ENABLE_PROBE_KEEPALIVE_CONNECTIONS": "each probe of the application has a connection of its own",
+    "ISTIO_ENABLE_HTTP2_PROBING": "the application is asked by HTTP/1.1",
+    "PROXY_READINESS_PROBE_TIMEOUT": "the agent asks Envoy for 3 s at the most",
 }
 _ROOTS: Final = "./var/run/secrets/istio/root-cert.pem"
 _TOKEN: Final = "./var/run/secrets/tokens/istio-token"
 _CURVES: Final = ("P256", "P384", "P521")
-
-
-class BadEnvironment(ValueError):
-    """Says which variable, what was expected, and what came."""
 
 
 def refuse(environment: Mapping[str, str]) -> None:
@@ -77,7 +75,10 @@ def certificate_settings(
         return text if text.startswith("/") else f"{root.rstrip('/')}/{text.removeprefix('./')}"
 
     address = environment.get("CA_ADDR") or config.discovery_address
-    host = address.rpartition(":")[0]
+    try:
+        host, _ = split(address)
+    except ValueError as problem:
+        raise BadEnvironment(f"{'CA_ADDR' if environment.get('CA_ADDR') else 'discoveryAddress'}: {problem}") from None
     source = "files" if mounted else "authority"
     if config.control_plane_auth_policy == "NONE":
         source = "none"
@@ -102,7 +103,6 @@ def certificate_settings(
 
 def server_name(host: str) -> str:
     """What the control plane's certificate has to be of; at `localhost` (a tunnel) the one that it has in a cluster."""
-    host = host.strip("[]")
     return "istiod.istio-system.svc" if host == "localhost" else host
 
 
@@ -114,28 +114,6 @@ def drain_settings(environment: Mapping[str, str], config: ProxyConfig, role: st
         on_zero_connections=flag(environment, "EXIT_ON_ZERO_ACTIVE_CONNECTIONS", False),
         minimum=_seconds(environment, "MINIMUM_DRAIN_DURATION", 5.0),
     )
-
-
-def flag(environment: Mapping[str, str], name: str, default: bool) -> bool:
-    """As Go reads booleans. Raises BadEnvironment."""
-    text = environment.get(name, "").lower()
-    if text in ("1", "t", "true"):
-        return True
-    if text in ("0", "f", "false"):
-        return False
-    if text:
-        raise BadEnvironment(f"{name}: {text!r} is not true or false")
-    return default
-
-
-def number(environment: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
-    """Raises BadEnvironment."""
-    text = environment.get(name, "")
-    if not text:
-        return default
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise BadEnvironment(f"{name}: {text!r} is not a number from {least} to {most}")
-    return int(text)
 
 
 def _key(environment: Mapping[str, str]) -> KeyKind:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from lateen.agent.proxy_config import ProxyConfig
 
-__all__ = ["BadPodInfo", "Pod", "labels_of", "metadata", "node", "parse_downward"]
+__all__ = ["BadPodInfo", "Pod", "canonical_name", "labels_of", "metadata", "node", "parse_downward"]
 
 _META: Final = "ISTIO_META_"
 _METAJSON: Final = "ISTIO_METAJSON_"
@@ -95,7 +95,7 @@ def cluster(pod: Pod, config: ProxyConfig) -> str:
     if config.tracing_service_name == "APP_LABEL_AND_NAMESPACE" or config.service_cluster:
         name = config.service_cluster
     else:
-        name = canonical_name(pod.labels, workload)
+        name = canonical_name(pod.labels, workload) or _DEFAULT_NAME
         if config.tracing_service_name == "CANONICAL_NAME_AND_NAMESPACE" and pod.namespace:
             return f"{name}.{pod.namespace}"
     if name and name != _DEFAULT_NAME:
@@ -105,9 +105,9 @@ def cluster(pod: Pod, config: ProxyConfig) -> str:
 
 
 def canonical_name(labels: Mapping[str, str], workload: str) -> str:
-    """The service that a pod is an instance of, as telemetry calls it."""
+    """The service that a pod is an instance of, as telemetry calls it; empty where nothing says."""
     names = ("service.istio.io/canonical-name", "app.kubernetes.io/name", "app")
-    return next((labels[name] for name in names if labels.get(name)), workload or _DEFAULT_NAME)
+    return next((labels[name] for name in names if labels.get(name)), workload)
 
 
 def metadata(

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from lateen.agent.node import canonical_name
+
 __all__ = ["peer_variables"]
 
 _PREFIX: Final = "LATEEN_PEER_"
 _UNKNOWN: Final = "unknown"
-_CANONICAL_NAME: Final = ("service.istio.io/canonical-name", "app.kubernetes.io/name", "app")
 _CANONICAL_REVISION: Final = ("service.istio.io/canonical-revision", "app.kubernetes.io/version", "version")
 
 
@@ -24,11 +25,7 @@ def peer_variables(workload: str, namespace: str, cluster: str, labels: Mapping[
         "APP": labels.get("app", ""),
         "VERSION": labels.get("version", ""),
         "CLUSTER": cluster,
-        "SERVICE": _first(labels, _CANONICAL_NAME) or workload,
-        "REVISION": _first(labels, _CANONICAL_REVISION) or "latest",
+        "SERVICE": canonical_name(labels, workload),
+        "REVISION": next((labels[name] for name in _CANONICAL_REVISION if labels.get(name)), "latest"),
     }
     return {f"{_PREFIX}{name}": value or _UNKNOWN for name, value in found.items()}
-
-
-def _first(labels: Mapping[str, str], names: tuple[str, ...]) -> str:
-    return next((labels[name] for name in names if labels.get(name)), "")

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from lateen.agent.environment import BadEnvironment, certificate_settings, drain_settings, flag, refuse, without_effect
+from lateen.agent.environment import certificate_settings, drain_settings, refuse, without_effect
 from lateen.agent.proxy_config import ProxyConfig
 from lateen.agent.settings import KeyKind
+from lateen.agent.variables import BadEnvironment, flag, number
 
 
 def _certificates(environment=None, config=ProxyConfig(), mounted=""):  # noqa: B008
@@ -54,6 +55,8 @@ def test_keys(environment, expected):
         ({"ECC_CURVE": "P1"}, "ECC_CURVE: 'P1' is not one of P256, P384, P521"),
         ({"WORKLOAD_RSA_KEY_SIZE": "512"}, "WORKLOAD_RSA_KEY_SIZE: '512' is not a number from 2048"),
         ({"SECRET_TTL": "a day"}, "SECRET_TTL: 'a day' is not a duration"),
+        ({"CA_ADDR": "istiod.istio-system.svc"}, "CA_ADDR: 'istiod.istio-system.svc' is not of the form HOST:PORT"),
+        ({"CA_ADDR": "istiod:0"}, "CA_ADDR: 'istiod:0' is not of the form HOST:PORT"),
         ({"SECRET_GRACE_PERIOD_RATIO": "2"}, "SECRET_GRACE_PERIOD_RATIO: '2' is not a number from 0 to 1"),
     ],
 )
@@ -95,3 +98,9 @@ def test_flags():
     assert not flag({"A": "0"}, "A", True)
     with pytest.raises(BadEnvironment, match="A: 'yes' is not true or false"):
         flag({"A": "yes"}, "A", False)
+
+
+@pytest.mark.parametrize("text", ["-1", "1025", "1.0", "one", "9" * 5000, "²"])
+def test_numbers_that_are_none(text):
+    with pytest.raises(BadEnvironment, match=r"X: .* is not a number from 0 to 1024"):
+        number({"X": text}, "X", 1, least=0, most=1024)

@@ -20,15 +20,12 @@ from lateen.agent.server.scrape_settings import parse_scrapes
 from lateen.agent.server.scraping import Scraper
 from lateen.agent.settings import AgentSettings
 from lateen.agent.state import AgentState
+from lateen.agent.variables import flag
 
 _READINESS_TIME: Final = 3.0
 """Seconds in which Envoy's admin interface has to answer."""
 _PROXY_ADDRESSES: Final = frozenset({"127.0.0.6", "::6"})
 """Whence Envoy calls its application: not from this pod, whatever it looks like."""
-_NOT_SUPPORTED: Final = (
-    "ENABLE_PROBE_KEEPALIVE_CONNECTIONS", "ISTIO_ENABLE_HTTP2_PROBING", "PROXY_READINESS_PROBE_TIMEOUT",
-)  # fmt: skip
-"""Variables of Istio's agent about this server."""
 
 
 async def serve(state: AgentState, settings: AgentSettings, environment: Mapping[str, str]) -> None:
@@ -49,13 +46,10 @@ class Pages:
         self._log = log
         self._metrics = AgentMetrics(state, __version__)
         self._was_ready = False
-        for name in _NOT_SUPPORTED:
-            if name in environment:
-                log.warn(f"{name} is not supported yet by this version; it changes nothing")
-        self._metrics_for_all = not _flag(environment, "METRICS_LOCALHOST_ACCESS_ONLY")
+        self._metrics_for_all = not flag(environment, "METRICS_LOCALHOST_ACCESS_ONLY", False)
         address = settings.addresses[0] if settings.addresses else "127.0.0.1"
         loopbacks = ("::1", "127.0.0.1") if ":" in address else ("127.0.0.1", "::1")
-        legacy = _flag(environment, "REWRITE_PROBE_LEGACY_LOCALHOST_DESTINATION")
+        legacy = flag(environment, "REWRITE_PROBE_LEGACY_LOCALHOST_DESTINATION", False)
         probes = parse_probes(environment.get("ISTIO_KUBE_APP_PROBERS", ""))
         self._prober = Prober(probes, loopbacks[0] if legacy else address, settings.status_port, log)
         # As with Istio only sidecars have an application; a gateway's own metrics are all that it has.
@@ -131,11 +125,3 @@ def _is_local(peer: str) -> bool:
         return ipaddress.ip_address(peer).is_loopback and peer not in _PROXY_ADDRESSES
     except ValueError:
         return False
-
-
-def _flag(environment: Mapping[str, str], name: str) -> bool:
-    """Raises ValueError for what is neither true nor false."""
-    text = environment.get(name, "").lower()
-    if text not in ("", "true", "false", "1", "0", "t", "f"):
-        raise ValueError(f"{name} is {text!r}; true or false is expected")
-    return text in ("true", "1", "t")

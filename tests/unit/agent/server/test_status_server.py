@@ -381,11 +381,6 @@ async def test_unknown_pages_and_methods() -> None:
         assert (await it.get("/app-health/web/livez"))[0] == 400
 
 
-def test_variables_that_change_nothing_are_named(capfd: pytest.CaptureFixture[str]) -> None:
-    Pages(AgentState(), settings(1), {"ISTIO_ENABLE_HTTP2_PROBING": "true"}, Log(LogSettings()))
-    assert "ISTIO_ENABLE_HTTP2_PROBING is not supported yet" in capfd.readouterr().out
-
-
 async def test_serve_listens_until_it_is_cancelled() -> None:
     with listening_socket("127.0.0.1", 0) as probe:
         port = probe.getsockname()[1]
