@@ -43,6 +43,8 @@ class Overlay:
         self._borrowed: dict[Node, int] = {}
         """Results of the engine that were found right here too, by when they had changed last: later ones are not."""
         self._stack: list[Node] = []
+        self._written_in: dict[Table[Any, Any], Mapping[tuple[str, Hashable], set[Any]]] = {}
+        """Keys of the writes by index and bucket, once asked for: one value may be in thousands of buckets."""
         self._sources: dict[tuple[Table[Any, Any], Any, str, Hashable], Source] = {}
         self._reached: set[Node] | None = None
         self._reached_at = -1
@@ -66,6 +68,7 @@ class Overlay:
         kept = self._writes.setdefault(table, {})
         for key, value in values.items():
             kept.setdefault(key, value)
+        self._written_in.pop(table, None)
         self._reached = None
 
     # --- the world that queries read ---------------------------------------------------------------------------
@@ -110,8 +113,19 @@ class Overlay:
         if not written:
             return source, data.members(index, bucket).sorted()
         members = {k for k in data.members(index, bucket).members if k not in written}
-        members.update(k for k, v in written.items() if (index, bucket) in data.buckets_of(v))
+        members.update(self._written(table).get((index, bucket), ()))
         return source, tuple(sorted(members))
+
+    def _written(self, table: Table[Any, Any]) -> Mapping[tuple[str, Hashable], set[Any]]:
+        found = self._written_in.get(table)
+        if found is None:
+            data = self._engine.data(table)
+            listed: dict[tuple[str, Hashable], set[Any]] = {}
+            for key, value in self._writes[table].items():
+                for place in data.buckets_of(value):
+                    listed.setdefault(place, set()).add(key)
+            found = self._written_in[table] = listed
+        return found
 
     # --- computing -------------------------------------------------------------------------------------------
 

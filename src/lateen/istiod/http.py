@@ -16,6 +16,8 @@ from lateen.webhooks.listening import site
 
 _STARTUP: Final = "starting"
 _LARGEST_HEADER: Final = 64 * 1024
+_IDLE: Final = 60.0
+"""Seconds that a connection may take for the headers of its next request."""
 
 
 class State(Protocol):
@@ -80,7 +82,7 @@ class Site:
 
     def __init__(self, app: web.Application, address: Address) -> None:
         self._address = address
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=_IDLE)
 
     async def __aenter__(self) -> Address:
         """Raises OSError when the address cannot be had."""

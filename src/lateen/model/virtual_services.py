@@ -40,6 +40,8 @@ class Outline(msgspec.Struct, frozen=True, gc=False):
     has_http: bool
     has_tls: bool
     has_tcp: bool
+    named: frozenset[str]
+    """The hosts again: there may be thousands, and each is looked for."""
 
     def is_seen_from(self, namespace: str) -> bool:
         return _PUBLIC in self.export_to or namespace in self.export_to
@@ -72,15 +74,17 @@ def outline(db: Reader, key: Key) -> Outline | None:
     domain = DOMAIN.get(db)
     spec = found.spec
     exports = spec.export_to or default_virtual_service_export(db)
+    full = tuple(dict.fromkeys([hosts.resolved(host, namespace, domain).lower() for host in spec.hosts]))
     return Outline(
         key,
-        tuple(dict.fromkeys([hosts.resolved(host, namespace, domain).lower() for host in spec.hosts])),
+        full,
         full_gateway_names(spec.gateways, namespace) if spec.hosts else (),
         frozenset([namespace if to == _OWN else to for to in exports]),
         found.age,
         bool(spec.http),
         bool(spec.tls),
         bool(spec.tcp),
+        frozenset(full),
     )
 
 
@@ -116,7 +120,7 @@ def candidates_of_host(db: Reader, host: str) -> tuple[Candidate, ...]:
     found = []
     for key in VIRTUAL_SERVICES.where(db, "host", hosts.bucket(host)):
         one = outline(db, key)
-        if one is not None and MESH in one.gateways and host in one.hosts:
+        if one is not None and MESH in one.gateways and host in one.named:
             found.append(Candidate(hosts.specificity(host), one))
     wide = wildcard_virtual_services(db)
     for pattern in wide.wildcards.covering(host) if wide.outlines else ():

@@ -28,6 +28,9 @@ class WebhookLimits(msgspec.Struct, frozen=True):
     """Requests that are dealt with at a time; further ones wait..."""
     seconds: float = 10.0
     """...and all are answered within so long."""
+    idle: float = 120.0
+    """Seconds that a connection may take for the headers of its next request. API servers themselves end connections
+    that they do not use for 90."""
 
 
 class WebhookServer:
@@ -47,7 +50,7 @@ class WebhookServer:
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
         app = web.Application(client_max_size=self._limits.largest, middlewares=[self._bounded()])
         app.add_routes([*routes, web.get("/ready", _ready)])
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=self._limits.idle)
 
     def take(self, chain: str, key: str) -> None:
         """What new connections are shown from now on (PEM); those that there are go on. Raises ssl.SSLError."""
@@ -83,6 +86,8 @@ class WebhookServer:
                 return web.Response(status=503, text=f"not within {self._limits.seconds:.0f} s\n")
             except web.HTTPException:
                 raise
+            except RecursionError:
+                return web.Response(status=400, text="the body is nested too deeply\n")
             except Exception:
                 _log.exception("a fault of ours in answering %s", request.path)
                 return web.Response(status=500, text="a fault of the control plane\n")

@@ -285,6 +285,25 @@ def test_an_overlay_shares_what_its_change_does_not_reach() -> None:
     assert engine.get(report, "web") == "web: 1"
 
 
+def test_an_overlay_asks_once_in_which_buckets_its_writes_are() -> None:
+    asked: list[str] = []
+
+    def words(value: str) -> tuple[str, ...]:
+        asked.append(value)
+        return tuple(value.split())
+
+    texts: Table[str, str] = Table("texts", indexes={"words": words})
+
+    @query
+    def readers(db: Reader, count: int) -> int:
+        return sum(len(texts.where(db, "words", f"w{number}")) for number in range(count))
+
+    overlay = Engine().overlay(lambda tx: tx.set(texts, "a", " ".join(f"w{number}" for number in range(500))))
+    assert overlay.get(readers, 500) == 500
+    # A thing in many buckets (a VirtualService with thousands of hosts) would else cost the square of them.
+    assert len(asked) <= 2
+
+
 def test_an_overlay_cuts_off_where_results_agree() -> None:
     engine = engine_with(("a", "web", "1"))
     web = engine.observe(report, "web")

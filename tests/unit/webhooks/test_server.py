@@ -78,6 +78,18 @@ async def test_what_takes_too_long_is_answered() -> None:
         assert [status for status, _ in await asyncio.gather(*(post(server) for _ in range(3)))] == [503] * 3
 
 
+async def test_what_is_nested_too_deeply_is_refused_in_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    def down(value: list[object]) -> list[object]:
+        return [down(value)]
+
+    async def deep(request: web.Request) -> web.Response:
+        return web.json_response(down([]))
+
+    async with serving(deep) as server:
+        assert await post(server) == (400, "the body is nested too deeply\n")
+    assert not caplog.records, "a log that anybody can fill"
+
+
 async def test_who_sends_slowly_keeps_nobody_from_being_answered() -> None:
     async with serving(limits=WebhookLimits(at_once=1, read_at_once=3)) as server:
         slow = []
@@ -89,6 +101,16 @@ async def test_who_sends_slowly_keeps_nobody_from_being_answered() -> None:
         assert (await post(server))[0] == 200
         for _, writer in slow:
             writer.close()
+
+
+@pytest.mark.parametrize("begun", [b"", b"POST /inject HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+async def test_who_never_finishes_a_request_loses_the_connection(begun: bytes) -> None:
+    async with serving(limits=WebhookLimits(idle=0.1)) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=trusting(FIRST))
+        writer.write(begun)
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
 
 
 async def test_a_fault_of_ours_is_told_without_its_words() -> None:
