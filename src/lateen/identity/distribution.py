@@ -6,15 +6,13 @@ Workloads mount it to know the control plane that they ask for their certificate
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import aclosing
 from typing import Any, Final
 
-import msgspec
-
+from lateen.identity.complaints import Complaints
 from lateen.identity.current import CurrentAuthority
+from lateen.identity.rounds import Rounds, RoundsPace
 from lateen.identity.watched_api import WatchedApi
 
 NAME: Final = "istio-ca-root-cert"
@@ -26,19 +24,9 @@ NOT_SERVED: Final = frozenset({"kube-public", "kube-node-lease", "local-path-sto
 
 _ONLY_OURS: Final = {"fieldSelector": f"metadata.name={NAME}"}
 _PAGE: Final = "500"
+_PACE: Final = RoundsPace(spacing=0.5, retry=2.0)
 
 _log = logging.getLogger(__name__)
-
-
-class DistributionPace(msgspec.Struct, frozen=True):
-    """Times in seconds."""
-
-    spacing: float = 0.5
-    """Between the beginnings of two rounds, however much happens."""
-    interval: float = 60.0
-    """A round is made after so long even when nothing is known to have happened."""
-    retry: float = 2.0
-    """After a round that failed, and before a watch that ended is begun anew."""
 
 
 class RootDistribution:
@@ -50,61 +38,23 @@ class RootDistribution:
         current: CurrentAuthority,
         *,
         ignored: frozenset[str] = NOT_SERVED,
-        pace: DistributionPace | None = None,
+        pace: RoundsPace = _PACE,
     ) -> None:
         self._api = api
         self._current = current
         self._ignored = ignored
-        self._pace = pace or DistributionPace()
-        self._stirred = asyncio.Event()
-        self._reported: dict[str, str] = {}
-        """What is wrong, by namespace."""
+        self._complaints = Complaints(_log, "roots of the mesh")
+        watched = {"/api/v1/namespaces": {}, "/api/v1/configmaps": _ONLY_OURS}
+        self._rounds = Rounds(api, watched, self.round, pace=pace, complaints=self._complaints)
 
     def changed(self) -> None:
         """Something is to be looked at soon."""
-        self._stirred.set()
+        self._rounds.stir()
 
     async def run(self) -> None:
         """Until cancelled."""
         await self._current.known()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch("/api/v1/namespaces", {}))
-            group.create_task(self._watch("/api/v1/configmaps", _ONLY_OURS))
-            group.create_task(self._rounds())
-
-    # --- when ----------------------------------------------------------------------------------------------------
-
-    async def _watch(self, path: str, parameters: Mapping[str, str]) -> None:
-        """Any event is a reason to look; what it says does not count."""
-        while True:
-            try:
-                async with aclosing(self._api.watch(path, parameters)) as batches:
-                    async for events in batches:
-                        if events:
-                            self.changed()
-            except Exception as error:
-                # Rounds go on at their interval.
-                self._report(f"watch of {path}", str(error) or type(error).__name__)
-            else:
-                self._report(f"watch of {path}", "")
-            await asyncio.sleep(self._pace.retry)
-
-    async def _rounds(self) -> None:
-        while True:
-            self._stirred.clear()
-            try:
-                whole = await self.round()
-            except (OSError, ValueError) as error:
-                self._report("", str(error) or type(error).__name__)
-                whole = False
-            await asyncio.sleep(self._pace.spacing)
-            try:
-                async with asyncio.timeout(self._pace.interval if whole else self._pace.retry):
-                    await self._stirred.wait()
-            except TimeoutError:
-                continue
-
-    # --- what ----------------------------------------------------------------------------------------------------
+        await self._rounds.run()
 
     async def round(self) -> bool:
         """Makes the ConfigMap right wherever it is not. Says whether it is right everywhere now.
@@ -122,7 +72,7 @@ class RootDistribution:
             name = str(namespace["metadata"]["name"])
             going = (namespace.get("status") or {}).get("phase") == "Terminating"
             if going or name in self._ignored or _is_right(held.get(name), bundle):
-                self._report(name, "")
+                self._complaints.tell(name, "")
                 continue
             whole &= await self._write(name, bundle, create=name not in held)
         return whole
@@ -135,12 +85,12 @@ class RootDistribution:
             asked = {**parameters, "limit": _PAGE, **({"continue": following} if following else {})}
             answer = await self._api.send("GET", path, parameters=asked)
             if answer.status != 200:
-                self._report(path, answer.message)
+                self._complaints.tell(path, answer.message)
                 return None
             objects.extend(answer.body.get("items") or ())
             following = (answer.body.get("metadata") or {}).get("continue") or ""
             if not following:
-                self._report(path, "")
+                self._complaints.tell(path, "")
                 return objects
 
     async def _write(self, namespace: str, bundle: str, *, create: bool) -> bool:
@@ -155,17 +105,8 @@ class RootDistribution:
             kind = "application/merge-patch+json"
             answer = await self._api.send("PATCH", f"{path}/{NAME}", body=patch, content_type=kind)
         done = answer.status in (200, 201)
-        self._report(namespace, "" if done else answer.message)
+        self._complaints.tell(namespace, "" if done else answer.message)
         return done
-
-    def _report(self, part: str, problem: str) -> None:
-        """Once for every new problem."""
-        if problem and problem != self._reported.get(part):
-            _log.warning("roots of the mesh: %s: %s", part or "API server", problem)
-        if problem:
-            self._reported[part] = problem
-        else:
-            self._reported.pop(part, None)
 
 
 def _is_right(found: Any, bundle: str) -> bool:

@@ -7,34 +7,22 @@ refuse a bad resource, and `Fail` from then on.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
 from typing import Any, Final
 
-import msgspec
-
+from lateen.identity.complaints import Complaints
+from lateen.identity.rounds import Rounds, RoundsPace
 from lateen.identity.watched_api import WatchedApi
 
 _GROUP: Final = "/apis/admissionregistration.k8s.io/v1"
 MUTATING: Final = f"{_GROUP}/mutatingwebhookconfigurations"
 VALIDATING: Final = f"{_GROUP}/validatingwebhookconfigurations"
 _JSON_PATCH: Final = "application/json-patch+json"
+_PACE: Final = RoundsPace(spacing=0.2, retry=1.0)
 
 _log = logging.getLogger(__name__)
-
-
-class BundlesPace(msgspec.Struct, frozen=True):
-    """Times in seconds."""
-
-    spacing: float = 0.2
-    """Between the beginnings of two rounds."""
-    interval: float = 60.0
-    """A round is made after so long even when nothing is known to have happened."""
-    retry: float = 1.0
-    """After a round that left something to do, and before a watch that ended is begun anew."""
 
 
 class WebhookBundles:
@@ -47,7 +35,7 @@ class WebhookBundles:
         *,
         namespace: str,
         service: str,
-        pace: BundlesPace | None = None,
+        pace: RoundsPace = _PACE,
     ) -> None:
         """`roots`: what the API server is to trust, as PEM; empty while there is nothing yet. `service` is the name of
         the control plane's own."""
@@ -55,52 +43,19 @@ class WebhookBundles:
         self._roots = roots
         self._namespace = namespace
         self._service = service
-        self._pace = pace or BundlesPace()
-        self._stirred = asyncio.Event()
         self._proven = False
         """Validation has been seen to work."""
-        self._reported: dict[str, str] = {}
+        self._complaints = Complaints(_log, "webhooks")
+        watched: dict[str, dict[str, str]] = {MUTATING: {}, VALIDATING: {}}
+        self._rounds = Rounds(api, watched, self.round, pace=pace, complaints=self._complaints)
 
     def changed(self) -> None:
         """Something is to be looked at soon."""
-        self._stirred.set()
+        self._rounds.stir()
 
     async def run(self) -> None:
         """Until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch(MUTATING))
-            group.create_task(self._watch(VALIDATING))
-            group.create_task(self._rounds())
-
-    async def _watch(self, path: str) -> None:
-        """Any event is a reason to look; what it says does not count."""
-        while True:
-            try:
-                async with aclosing(self._api.watch(path, {})) as batches:
-                    async for events in batches:
-                        if events:
-                            self.changed()
-            except Exception as error:
-                # Rounds go on at their interval.
-                self._report(f"watch of {path}", str(error) or type(error).__name__)
-            else:
-                self._report(f"watch of {path}", "")
-            await asyncio.sleep(self._pace.retry)
-
-    async def _rounds(self) -> None:
-        while True:
-            self._stirred.clear()
-            try:
-                whole = await self.round()
-            except (OSError, ValueError) as error:
-                self._report("", str(error) or type(error).__name__)
-                whole = False
-            await asyncio.sleep(self._pace.spacing)
-            try:
-                async with asyncio.timeout(self._pace.interval if whole else self._pace.retry):
-                    await self._stirred.wait()
-            except TimeoutError:
-                continue
+        await self._rounds.run()
 
     async def round(self) -> bool:
         """Makes registrations right wherever they are not. Says whether nothing is left to do.
@@ -115,7 +70,7 @@ class WebhookBundles:
         validating: list[Mapping[str, Any]] = []
         for path in (MUTATING, VALIDATING):
             answer = await self._api.send("GET", path)
-            self._report(path, "" if answer.status == 200 else answer.message)
+            self._complaints.tell(path, "" if answer.status == 200 else answer.message)
             if answer.status != 200:
                 return False
             for found in answer.body.get("items") or ():
@@ -182,7 +137,7 @@ class WebhookBundles:
         path = f"/apis/networking.istio.io/v1/namespaces/{self._namespace}/gateways"
         answer = await self._api.send("POST", path, parameters={"dryRun": "All"}, body=bad)
         works = answer.status >= 400 and "denied the request" in answer.message
-        self._report(
+        self._complaints.tell(
             "validation", "" if works else f"does not refuse what is bad yet: {answer.status} {answer.message}"
         )
         return works
@@ -197,15 +152,9 @@ class WebhookBundles:
         name = str(metadata["name"])
         test = {"op": "test", "path": "/metadata/resourceVersion", "value": metadata.get("resourceVersion")}
         answer = await self._api.send("PATCH", f"{path}/{name}", body=[test, *patch], content_type=_JSON_PATCH)
-        self._report(name, "" if answer.status in (200, 404, 409, 422) else answer.message)
+        self._complaints.tell(name, "" if answer.status in (200, 404, 409, 422) else answer.message)
         if answer.status != 200:
             return None
         _log.info("%s: %s", name, ", ".join(sorted({each["path"].rpartition("/")[2] for each in patch})))
         changed: Mapping[str, Any] = answer.body
         return changed
-
-    def _report(self, what: str, problem: str) -> None:
-        """Once for every new problem."""
-        if problem and self._reported.get(what) != problem:
-            _log.warning("webhooks%s: %s", f": {what}" if what else "", problem)
-        self._reported[what] = problem

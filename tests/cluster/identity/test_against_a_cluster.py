@@ -12,12 +12,13 @@ import pytest
 
 from lateen.identity.caller import AnyOf, BoundPod, Caller, Evidence, Refused
 from lateen.identity.current import CurrentAuthority
-from lateen.identity.distribution import DistributionPace, RootDistribution
+from lateen.identity.distribution import RootDistribution
 from lateen.identity.facts import facts_in
 from lateen.identity.issuing import CertificateRequest, Issuer, NotIssued, Reason
 from lateen.identity.kubernetes_tokens import KubernetesTokens
 from lateen.identity.pods import KubernetesPods
 from lateen.identity.root_secret import ROTATE, RootSecret
+from lateen.identity.rounds import RoundsPace
 from lateen.model.identity import PeerIdentity
 from lateen.sources.kubernetes.access import from_kubeconfig
 from lateen.sources.kubernetes.client import Client
@@ -168,7 +169,7 @@ async def test_one_root_for_all_replicas_whoever_holds_the_lease(control: LocalC
 async def test_roots_in_every_namespace(control: LocalCluster, client: Client, room: str) -> None:
     current = CurrentAuthority()
     secret = RootSecret(client, current, namespace=room)
-    distribution = RootDistribution(client, current, pace=DistributionPace(spacing=0.05))
+    distribution = RootDistribution(client, current, pace=RoundsPace(spacing=0.05))
 
     def held(namespace: str) -> str:
         done = control.try_kubectl(

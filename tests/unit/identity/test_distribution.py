@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from lateen.identity.current import CurrentAuthority
-from lateen.identity.distribution import DistributionPace, RootDistribution
+from lateen.identity.distribution import RootDistribution
 from lateen.identity.plugged import Loaded
+from lateen.identity.rounds import RoundsPace
 from lateen.identity.self_signed import self_signed
 from lateen.testing.memory_api import MemoryAnswer, MemoryApi
 
 NOW = datetime.now(UTC)
-FAST = DistributionPace(spacing=0.001, interval=30.0, retry=0.005)
+FAST = RoundsPace(spacing=0.001, interval=30.0, retry=0.005)
 
 
 class Cluster(MemoryApi):
@@ -87,7 +88,7 @@ def authority() -> CurrentAuthority:
 
 
 @asynccontextmanager
-async def running(cluster: Cluster, current: CurrentAuthority, pace: DistributionPace = FAST):
+async def running(cluster: Cluster, current: CurrentAuthority, pace: RoundsPace = FAST):
     distribution = RootDistribution(cluster, current, pace=pace)
     task = asyncio.create_task(distribution.run())
     try:
@@ -192,7 +193,7 @@ async def test_an_api_server_that_is_away_for_a_while(failure: Any) -> None:
 async def test_without_watches_it_looks_by_itself() -> None:
     cluster = Cluster("a")
     cluster.watched = False
-    async with running(cluster, authority(), DistributionPace(spacing=0.001, interval=0.005, retry=0.005)):
+    async with running(cluster, authority(), RoundsPace(spacing=0.001, interval=0.005, retry=0.005)):
         await until(lambda: cluster.roots())
         cluster.namespace("b")
         await until(lambda: "b" in cluster.roots())

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from lateen.identity.rounds import RoundsPace
 from lateen.testing.memory_api import MemoryAnswer
-from lateen.webhooks.bundles import MUTATING, VALIDATING, BundlesPace, WebhookBundles
+from lateen.webhooks.bundles import MUTATING, VALIDATING, WebhookBundles
 
 GATEWAYS = "/apis/networking.istio.io/v1/namespaces/istio-system/gateways"
 
@@ -96,7 +97,7 @@ def api() -> Registrations:
 
 
 def bundles(api: Registrations, roots: str = "ROOTS") -> WebhookBundles:
-    pace = BundlesPace(spacing=0.001, interval=60, retry=0.01)
+    pace = RoundsPace(spacing=0.001, interval=60, retry=0.01)
     return WebhookBundles(api, lambda: roots, namespace="istio-system", service="istiod", pace=pace)
 
 
