@@ -24,7 +24,7 @@ def test_a_native_sidecar_is_an_init_container_that_keeps_running() -> None:
     assert names(found, "containers") == ["app"]
     proxy = container(found, "istio-proxy")
     assert proxy["restartPolicy"] == "Always"
-    assert proxy["startupProbe"]["httpGet"] == {"path": "/healthz/ready", "port": 15021}
+    assert proxy["startupProbe"]["exec"]["command"][:2] == ["pilot-agent", "wait"]
     assert proxy["lifecycle"]["preStop"]["exec"]["command"][0] == "pilot-agent"
 
 
