@@ -14,7 +14,7 @@ import click
 from lateen import __version__
 from lateen.api.schema.duration import parse_duration
 from lateen.cli.istiod import ADDRESS, serve
-from lateen.istiod.configuration import Address, Certificates, Cluster, Configuration, parse_address
+from lateen.istiod.configuration import Address, Certificates, Cluster, Configuration
 from lateen.istiod.logs import set_up_logs
 from lateen.settings import SettingError, read_istiod_settings, unknown_istiod_variables
 
@@ -45,12 +45,7 @@ class _OptionalAddress(click.ParamType["Address | None"]):
     name = "HOST:PORT"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address | None:
-        if isinstance(value, Address) or not value:
-            return value or None
-        try:
-            return parse_address(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+        return ADDRESS.convert(value, param, ctx) if value else None
 
 
 class _Level(click.ParamType[str]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -100,16 +101,21 @@ class Dump:
 
 def parse_dump(content: bytes) -> Dump:
     """Raises BadDump."""
+    return Dump(dict(_sections(listed(content, "configs", "config_dump"))))
+
+
+def listed(content: bytes, field: str, page: str) -> list[Any]:
+    """The list that a page of the admin interface consists of. Raises BadDump."""
     if len(content) > MAX_DUMP:
         raise BadDump(f"it has more than {MAX_DUMP} bytes")
     try:
         data = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadDump(f"it is not JSON: {error}") from error
-    configs = data.get("configs") if isinstance(data, dict) else None
-    if not isinstance(configs, list):
-        raise BadDump("it has no `configs`; save it with: pilot-agent request GET config_dump")
-    return Dump(dict(_sections(configs)))
+    found = data.get(field) if isinstance(data, dict) else None
+    if not isinstance(found, list):
+        raise BadDump(f"it has no `{field}`; save it with: pilot-agent request GET {shlex.quote(page)}")
+    return found
 
 
 def _sections(configs: list[Any]) -> Iterator[tuple[str, Json]]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import msgspec
-
-from lateen.inspection.dump import MAX_DUMP, BadDump, Dump
+from lateen.inspection.dump import Dump, listed
 from lateen.inspection.table import table
 
 HEADER = ("ENDPOINT", "STATUS", "OUTLIER CHECK", "CLUSTER")
@@ -34,15 +32,7 @@ class EndpointFilter(NamedTuple):
 
 def parse_clusters(content: bytes) -> list[dict[str, Any]]:
     """Of /clusters?format=json: the status of each cluster. Raises BadDump."""
-    if len(content) > MAX_DUMP:
-        raise BadDump(f"it has more than {MAX_DUMP} bytes")
-    try:
-        data = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadDump(f"it is not JSON: {error}") from error
-    found = data.get("cluster_statuses") if isinstance(data, dict) else None
-    if not isinstance(found, list):
-        raise BadDump("it has no `cluster_statuses`; save it with: pilot-agent request GET 'clusters?format=json'")
+    found = listed(content, "cluster_statuses", "clusters?format=json")
     return [each for each in found if isinstance(each, dict)]
 
 

@@ -16,7 +16,6 @@ from lateen.model.findings import (
     destination_rule,
     envoy_filter,
     gateway,
-    not_enforced,
     peer_authentication,
     proxy_config,
     secret,
@@ -27,6 +26,7 @@ from lateen.model.findings import (
     workload_entry,
     workload_group,
 )
+from lateen.model.findings.not_enforced import not_enforced
 from lateen.model.inputs import REJECTED, REJECTED_GENERATIONS, WARNINGS
 from lateen.model.tables import TABLES
 
@@ -42,15 +42,11 @@ _FINDINGS: Final[Mapping[str, _Findings]] = {
     "Gateway": gateway.gateway_findings,
     "PeerAuthentication": peer_authentication.peer_authentication_findings,
     "ProxyConfig": proxy_config.proxy_config_findings,
-    "RequestAuthentication": not_enforced.request_authentication_findings,
     "Secret": secret.secret_findings,
     "Service": service.service_findings,
     "ServiceEntry": service_entry.service_entry_findings,
     "Sidecar": sidecar.sidecar_findings,
-    "Telemetry": not_enforced.telemetry_findings,
-    "TrafficExtension": not_enforced.traffic_extension_findings,
     "VirtualService": virtual_service.virtual_service_findings,
-    "WasmPlugin": not_enforced.wasm_plugin_findings,
     "WorkloadEntry": workload_entry.workload_entry_findings,
     "WorkloadGroup": workload_group.workload_group_findings,
 }
@@ -91,8 +87,9 @@ def report(db: Reader, ref: ObjectRef) -> Report | None:
     if value is None and rejected is None:
         return None
     found = [*(rejected or ()), *(WARNINGS.get(db, ref) or ()), *(REPORTED.get(db, ref) or ())]
-    if value is not None and (findings := _FINDINGS.get(ref.kind)) is not None:
-        found += findings(db, ref.key)
+    if value is not None:
+        findings = _FINDINGS.get(ref.kind)
+        found += findings(db, ref.key) if findings is not None else not_enforced(ref.kind)
     newest = REJECTED_GENERATIONS.get(db, ref)
     generation = newest if newest is not None or value is None else value.metadata.generation
     faults = sorted(dict.fromkeys(found), key=lambda fault: (fault.severity is not Severity.ERROR, fault.path))
