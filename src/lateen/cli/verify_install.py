@@ -45,7 +45,7 @@ def verify_install(
 
 
 async def _installed(api: ClusterApi, revision: str) -> None:
-    chosen = owner("" if revision == "default" else revision) if revision else ""
+    chosen = owner(revision) if revision else ""
     found = await verify_installed(api, chosen)
     for each in found:
         click.echo(f"{named(each)}: good")

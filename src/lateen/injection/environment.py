@@ -11,6 +11,7 @@ from lateen.api.schema.encode import encode
 from lateen.injection.context import Context
 from lateen.injection.names import NETWORK
 from lateen.injection.values import Values
+from lateen.model.revision import of_revision
 
 Variable = dict[str, Any]
 
@@ -27,8 +28,12 @@ def authority_address(values: Values) -> str:
     """`host:port` of who signs certificates."""
     if values.global_.ca_address:
         return values.global_.ca_address
-    revision = f"-{values.revision}" if values.revision and values.revision != "default" else ""
-    return f"istiod{revision}.{values.global_.istio_namespace}.svc:15012"
+    return f"{control_plane_host(values)}:15012"
+
+
+def control_plane_host(values: Values) -> str:
+    """The Service of the installation's control plane."""
+    return f"{of_revision('istiod', values.revision)}.{values.global_.istio_namespace}.svc"
 
 
 def agent_environment(context: Context) -> list[Variable]:

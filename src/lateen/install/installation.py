@@ -22,7 +22,7 @@ from lateen.install.rendering.injector import injector_values
 from lateen.install.rendering.mesh import mesh_config_text, mesh_networks_text
 from lateen.install.set_flags import SetFlag, apply_set_flag
 from lateen.install.unsupported import without_unsupported
-from lateen.install.values.operator import Operator
+from lateen.install.values.operator import GatewayComponent, Operator
 
 _DECODER: Final = Decoder(Operator)
 _NOT_YET: Final[Mapping[str, str]] = {
@@ -144,9 +144,8 @@ def _judge(operator: Operator, tree: Mapping[str, Any]) -> Iterable[Fault]:
     for path, text in (("hub", operator.hub), ("tag", operator.tag)):
         if any(character.isspace() for character in text):
             yield error(path, f"expected a part of an image reference, got {text!r}")
-    for group in ("ingressGateways", "egressGateways"):
-        gateways = operator.components.ingress_gateways if group[0] == "i" else operator.components.egress_gateways
-        yield from _judge_gateways(gateways, f"components.{group}")
+    yield from _judge_gateways(operator.components.ingress_gateways, "components.ingressGateways")
+    yield from _judge_gateways(operator.components.egress_gateways, "components.egressGateways")
     for index, tag in enumerate(operator.values.revision_tags):
         if not is_name(tag):
             yield error(f"values.revisionTags[{index}]", f"expected a name, got {tag!r}")
@@ -156,7 +155,7 @@ def _judge(operator: Operator, tree: Mapping[str, Any]) -> Iterable[Fault]:
     yield from _judge_mesh(operator)
 
 
-def _judge_gateways(gateways: Iterable[Any], path: str) -> Iterable[Fault]:
+def _judge_gateways(gateways: Iterable[GatewayComponent], path: str) -> Iterable[Fault]:
     seen: set[tuple[str, str]] = set()
     for index, gateway in enumerate(gateways):
         where = f"{path}[{index}]"

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from lateen import __version__
+from lateen.model.revision import of_revision
 
 FIELD_MANAGER: Final = "istio-operator"
 """Of the fields that are applied: as Istio's, so that an installation of either is taken over by the other."""
@@ -34,13 +35,9 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def with_revision(name: str, revision: str) -> str:
-    return f"{name}-{revision}" if revision else name
-
-
 def owner(revision: str) -> str:
     """What owns the objects of an installation, as `istioctl install` names it."""
-    return with_revision("installed-state", revision)
+    return of_revision("installed-state", revision)
 
 
 def owner_labels(component: str, revision: str, namespace: str) -> dict[str, str]:

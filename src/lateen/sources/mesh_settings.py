@@ -12,6 +12,7 @@ from lateen.api.objects import Key
 from lateen.api.schema.fault import Fault, Severity
 from lateen.engine import Cell
 from lateen.model.inputs import MESH_CONFIG, MESH_NETWORKS
+from lateen.model.revision import of_revision
 from lateen.sources.outcome import Outcome
 
 MESH_KEY: Final = "mesh"
@@ -28,7 +29,7 @@ _DOCUMENTS: Final[tuple[tuple[str, Cell[Any], _Parse], ...]] = (
 
 def config_map_name(revision: str) -> str:
     """As Istio names it."""
-    return f"istio-{revision}" if revision and revision != "default" else "istio"
+    return of_revision("istio", revision)
 
 
 class MeshSettings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lateen.injection.context import Context
+from lateen.injection.environment import control_plane_host
 
 _VOLUME: Final = "grpc-io-proxyless-bootstrap"
 _DIRECTORY: Final = "/var/lib/grpc/data"
@@ -20,7 +21,7 @@ _SCRIPT: Final = (
 def grpc_simple(context: Context) -> dict[str, Any]:
     """What is merged over the pod."""
     values = context.values.global_
-    revision = f"-{context.values.revision}" if context.values.revision not in ("", "default") else ""
+    server = f"dns:///{control_plane_host(context.values)}:15010"
     fields = (
         ("INSTANCE_IP", "status.podIP"),
         ("POD_NAME", "metadata.name"),
@@ -37,7 +38,7 @@ def grpc_simple(context: Context) -> dict[str, Any]:
                     "command": ["sh", "-c", _SCRIPT],
                     "env": [
                         *({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in fields),
-                        {"name": "SERVER_URI", "value": f"dns:///istiod{revision}.{values.istio_namespace}.svc:15010"},
+                        {"name": "SERVER_URI", "value": server},
                         {"name": "CLUSTER_DOMAIN", "value": values.proxy.cluster_domain},
                     ],
                     "volumeMounts": [mount],

@@ -84,8 +84,7 @@ async def preflight(api: ClusterApi, operator: Operator) -> None:
     if _DEFAULT_TAG not in operator.values.revision_tags or not operator.revision:
         return
     for each in await listed(api, INJECTION):
-        labels = each["metadata"].get("labels") or {}
-        if labels.get(REVISION) == "default" and TAG not in labels and labels.get("app") == "sidecar-injector":
+        if _is_of_the_default_revision(each):
             raise InstallError(
                 f"values.revisionTags: the default revision is installed ({described(each)}) and injects namespaces "
                 f"labelled istio-injection=enabled; the tag default of {operator.revision} would as well. "
@@ -107,12 +106,16 @@ async def needs_default_tag(api: ClusterApi, operator: Operator) -> bool:
         return False
     for each in await listed(api, INJECTION):
         labels = each["metadata"].get("labels") or {}
-        default = labels.get(TAG) == _DEFAULT_TAG or (
-            labels.get(REVISION) == "default" and labels.get("app") == "sidecar-injector"
-        )
-        if default and labels.get(REVISION) != operator.revision:
+        tagged = labels.get(TAG) == _DEFAULT_TAG and labels.get(REVISION) != operator.revision
+        if tagged or _is_of_the_default_revision(each):
             return False
     return True
+
+
+def _is_of_the_default_revision(injection: Mapping[str, Any]) -> bool:
+    """Whether a registration is that of the revision without a name; those of its tags are others."""
+    labels = injection["metadata"].get("labels") or {}
+    return labels.get(REVISION) == "default" and labels.get("app") == "sidecar-injector" and TAG not in labels
 
 
 async def _namespaces(api: ClusterApi, operator: Operator, rendered: Iterable[Rendered]) -> None:

@@ -68,7 +68,7 @@ class Removal(msgspec.Struct, frozen=True):
 
 async def of_revision(api: ClusterApi, revision: str) -> Removal:
     """All of a revision; what revisions share stays."""
-    selector = f"{OWNER}={owner('' if revision == 'default' else revision)},{COMPONENT}!={BASE}"
+    selector = f"{OWNER}={owner(revision)},{COMPONENT}!={BASE}"
     found = await _listed(api, OWNED, selector)
     return Removal(tuple(found), injected=await _injected(api, revision or "default"))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lateen.injection.images import tag
-from lateen.install.names import PILOT, REVISION, owner_labels, pod_labels, with_revision
+from lateen.install.names import PILOT, REVISION, owner_labels, pod_labels
 from lateen.install.rendering.injector import injector_config_text, injector_values_text
 from lateen.install.rendering.mesh import discovery_address, mesh_config, mesh_config_text, mesh_networks_text
 from lateen.install.rendering.rights import cluster_rules, namespace_rules
 from lateen.install.rendering.scaling import autoscaler, budget
 from lateen.install.rendering.webhooks import injecting_webhooks, validating_webhooks
 from lateen.install.values.operator import Operator
+from lateen.model.revision import of_revision
 
 _USER: Final = 1337
 _PORTS: Final = (("grpc-xds", 15010, None), ("https-dns", 15012, None), ("https-webhook", 443, 15017))
@@ -29,7 +30,7 @@ class _ControlPlane:
         self._operator = operator
         self._shared = operator.values.global_
         self._pilot = operator.values.pilot
-        self._name = with_revision("istiod", operator.revision)
+        self._name = of_revision("istiod", operator.revision)
         self._labels = owner_labels(PILOT, operator.revision, operator.namespace)
 
     def objects(self) -> list[dict[str, Any]]:
@@ -70,7 +71,7 @@ class _ControlPlane:
         return found
 
     def _rights(self) -> list[dict[str, Any]]:
-        everywhere = f"{with_revision('istiod-clusterrole', self._operator.revision)}-{self._operator.namespace}"
+        everywhere = f"{of_revision('istiod-clusterrole', self._operator.revision)}-{self._operator.namespace}"
         found: list[dict[str, Any]] = []
         roles: tuple[tuple[str, dict[str, Any], list[dict[str, Any]]], ...] = (
             ("ClusterRole", self._metadata(everywhere, cluster=True), cluster_rules()),
@@ -90,7 +91,7 @@ class _ControlPlane:
         return found
 
     def _config_map(self, name: str, data: dict[str, str]) -> dict[str, Any]:
-        metadata = self._metadata(with_revision(name, self._operator.revision))
+        metadata = self._metadata(of_revision(name, self._operator.revision))
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
     def _selector(self) -> dict[str, str]:

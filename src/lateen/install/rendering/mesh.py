@@ -7,13 +7,13 @@ from typing import Any
 import yaml
 
 from lateen.install.merge import merged
-from lateen.install.names import with_revision
 from lateen.install.values.operator import Operator
+from lateen.model.revision import of_revision
 
 
 def discovery_address(operator: Operator) -> str:
     """Where proxies find the control plane."""
-    return f"{with_revision('istiod', operator.revision)}.{operator.namespace}.svc:15012"
+    return f"{of_revision('istiod', operator.revision)}.{operator.namespace}.svc:15012"
 
 
 def mesh_config(operator: Operator) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lateen.api.kinds import MESH_GROUPS
-from lateen.install.names import TAG, with_revision
+from lateen.install.names import TAG
 from lateen.install.values.operator import Operator
+from lateen.model.revision import of_revision
 
 _INJECTION: Final = "istio-injection"
 _REVISION: Final = "istio.io/rev"
@@ -25,7 +26,7 @@ def injecting_webhooks(operator: Operator, labels: dict[str, str]) -> list[dict[
     """One configuration for the revision, one for each tag of it."""
     revision = operator.revision or _DEFAULT
     suffix = "" if operator.namespace == "istio-system" else f"-{operator.namespace}"
-    found = [_configuration(operator, with_revision("istio-sidecar-injector", operator.revision) + suffix, revision)]
+    found = [_configuration(operator, of_revision("istio-sidecar-injector", operator.revision) + suffix, revision)]
     for tag in operator.values.revision_tags:
         made = _configuration(operator, f"istio-revision-tag-{tag}{suffix}", tag)
         made["metadata"]["labels"] = {TAG: tag}
@@ -41,7 +42,7 @@ def injecting_webhooks(operator: Operator, labels: dict[str, str]) -> list[dict[
 def validating_webhooks(operator: Operator, labels: dict[str, str]) -> list[dict[str, Any]]:
     """For resources that name the revision, and for those that name none if this is the default one."""
     revision = operator.revision or _DEFAULT
-    name = f"{with_revision('istio-validator', operator.revision)}-{operator.namespace}"
+    name = f"{of_revision('istio-validator', operator.revision)}-{operator.namespace}"
     chosen = _validating(operator, name, "rev.validation.istio.io", _expression(_REVISION, "In", revision))
     found = [chosen]
     if _is_default(operator):
@@ -153,7 +154,7 @@ def _validating(operator: Operator, name: str, webhook: str, objects: dict[str, 
 
 
 def _service(operator: Operator, path: str) -> dict[str, Any]:
-    name = with_revision("istiod", operator.revision)
+    name = of_revision("istiod", operator.revision)
     return {"name": name, "namespace": operator.namespace, "path": path, "port": 443}
 
 
