@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -39,6 +39,7 @@ from lateen.injection.workload import Workload, workload_of
 
 _AUTO = "auto"
 """The image of a container in a pod that stands for the one injected."""
+_RESERVED_USER = "IST0144"
 _PROXYLESS = ("grpc-agent", "grpc-simple")
 _LISTS = ("initContainers", "containers", "volumes", "imagePullSecrets")
 Pod = dict[str, Any]
@@ -93,7 +94,8 @@ def inject(pod: Mapping[str, Any], facts: Facts, mesh: MeshConfig, injection: In
     annotations = result["metadata"]["annotations"]
     annotations[STATUS] = _status(overlay, injection)
     annotations.update(injection.injected_annotations)
-    return Injected(result, names, (*warnings, *_not_yet(names, injection)))
+    doubts = _doubts(pod, context.user)
+    return Injected(result, names, (*warnings, *doubts, *_not_yet(names, injection)))
 
 
 # --- what is known ------------------------------------------------------------------------------------------------
@@ -138,14 +140,24 @@ def _context(
         cluster=facts.environment.get("ISTIO_META_CLUSTER_ID", ""),
         network=network,
     )
-    return context, (*found, *wrong, *_doubts(pod))
+    return context, (*found, *wrong)
 
 
-def _doubts(pod: Mapping[str, Any]) -> list[Fault]:
-    policy = (pod.get("spec") or {}).get("dnsPolicy", "ClusterFirst")
-    if policy == "ClusterFirst":
-        return []
-    return [warning("spec.dnsPolicy", f"with {policy} the proxy may not find the control plane by its name")]
+def _doubts(pod: Mapping[str, Any], proxy_user: int) -> Iterator[Fault]:
+    spec = pod.get("spec") or {}
+    policy = spec.get("dnsPolicy", "ClusterFirst")
+    if policy != "ClusterFirst":
+        yield warning("spec.dnsPolicy", f"with {policy} the proxy may not find the control plane by its name")
+    users: dict[str, Any] = {}
+    for index, container in enumerate(spec.get("containers") or ()):
+        if container.get("name") != PROXY:
+            own = (container.get("securityContext") or {}).get("runAsUser")
+            path = "spec" if own is None else f"spec.containers[{index}]"
+            users[path] = (spec.get("securityContext") or {}).get("runAsUser") if own is None else own
+    for path, user in users.items():
+        if user == proxy_user:
+            message = f"{user} is the proxy's own user: such traffic is not captured, and is not of the mesh"
+            yield Fault(f"{path}.securityContext.runAsUser", message, Severity.WARNING, _RESERVED_USER)
 
 
 def _template_names(context: Context, injection: InjectionConfig) -> tuple[str, ...]:

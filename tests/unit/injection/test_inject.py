@@ -515,6 +515,22 @@ def test_what_is_taken_with_a_warning() -> None:
     ]
 
 
+def test_applications_that_run_as_the_proxy() -> None:
+    mine, proxy = {"name": "a", "image": "a"}, {"name": "istio-proxy", "image": "auto"}
+    as_proxy, as_other = {"securityContext": {"runAsUser": 1337}}, {"securityContext": {"runAsUser": 1000}}
+
+    def doubted(*containers: dict[str, Any], **spec: Any) -> list[str]:
+        found = result(pod(containers=list(containers), **spec)).warnings
+        assert all(fault.code == "IST0144" for fault in found)
+        return [fault.path for fault in found]
+
+    assert doubted(mine, proxy | as_proxy) == []
+    assert doubted(proxy, mine | as_proxy) == ["spec.containers[1].securityContext.runAsUser"]
+    assert doubted(mine, **as_proxy) == ["spec.securityContext.runAsUser"]
+    assert doubted(mine | as_other, **as_proxy) == []
+    assert doubted(mine | as_other, proxy | as_other) == ["spec.containers[0].securityContext.runAsUser"]
+
+
 def test_further_annotations() -> None:
     found = injected(
         pod(

@@ -24,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("-b", "--bind", type=port_of, action="append", metavar="ADDRESS:PORT")
     options.add_argument("-k", "--worker-class", metavar="CLASS")
     options.add_argument("-w", "--workers", type=int)
+    options.add_argument("--access-logfile", choices=["-"], help="requests are logged there, always")
     options.add_argument("application", choices=["httpbin:app"])
     return options
 

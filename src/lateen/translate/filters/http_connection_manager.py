@@ -59,8 +59,8 @@ def http_connection_manager(
         manager.path_with_escaped_slashes_action = _Manager.UNESCAPE_AND_FORWARD
     else:
         manager.path_with_escaped_slashes_action = _Manager.KEEP_UNCHANGED
-    # The outbound side takes the application's own address for that of the client, so that it trusts its headers.
-    manager.use_remote_address.value = place is not Place.INBOUND
+    # Sidecars pass on what applications say of requests: where they come from (x-forwarded-*), and x-request-id.
+    manager.use_remote_address.value = place is Place.GATEWAY
     manager.upgrade_configs.add(upgrade_type="websocket")
     manager.stream_idle_timeout.seconds = 0
     manager.proxy_100_continue = True

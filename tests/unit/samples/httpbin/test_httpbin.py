@@ -232,6 +232,7 @@ async def test_browsers_of_other_origins_are_let_in(go: Client) -> None:
 def test_the_command_line_of_the_python_httpbin_is_understood() -> None:
     chosen = parser().parse_args(["-b", "0.0.0.0:8080", "-b", "[::]:80", "httpbin:app", "-k", "gevent"])
     assert chosen.bind == [8080, 80]
+    assert parser().parse_args(["--access-logfile", "-", "-b", "0.0.0.0:80", "httpbin:app"]).bind == [80]
     for bad in ("127.0.0.1:80", "80", "unix:/x", "0.0.0.0:99999"):
         with pytest.raises(argparse.ArgumentTypeError, match="expected"):
             port_of(bad)

@@ -38,7 +38,7 @@ def test_paths_are_normalised_as_the_mesh_says(kind: str, normalizes: bool, merg
     assert found.path_with_escaped_slashes_action == escaped
 
 
-@pytest.mark.parametrize(("place", "trusts"), [(Place.OUTBOUND, True), (Place.INBOUND, False), (Place.GATEWAY, True)])
+@pytest.mark.parametrize(("place", "trusts"), [(Place.OUTBOUND, False), (Place.INBOUND, False), (Place.GATEWAY, True)])
 def test_whose_address_is_taken(place: Place, trusts: bool) -> None:
     assert manager(place).use_remote_address.value is trusts
 
