@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from lateen.identity.serving import load_pair
 from lateen.webhooks.listening import site
+from lateen.webhooks.room import Room
 
 _log = logging.getLogger(__name__)
 
@@ -22,8 +23,10 @@ _log = logging.getLogger(__name__)
 class WebhookLimits(msgspec.Struct, frozen=True):
     largest: int = 8 * 1024 * 1024
     """Bytes of a body. An update holds an object twice, of at most 3 MiB each."""
-    read_at_once: int = 64
-    """Bodies that are read at a time. Who sends slowly keeps others from being read, not from being answered."""
+    held: int = 64 * 1024 * 1024
+    """Bytes of bodies that are held at a time, those included that are still to come; further requests wait."""
+    held_of_one: int = 16 * 1024 * 1024
+    """The same of one address: who sends much, or slowly, keeps others neither from being read nor answered."""
     at_once: int = 16
     """Requests that are dealt with at a time; further ones wait..."""
     seconds: float = 10.0
@@ -44,7 +47,7 @@ class WebhookServer:
         self.port = port
         """0 takes a free one."""
         self._limits = limits or WebhookLimits()
-        self._reads = asyncio.Semaphore(self._limits.read_at_once)
+        self._room = Room(self._limits.held, self._limits.held_of_one)
         self._turns = asyncio.Semaphore(self._limits.at_once)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -75,11 +78,15 @@ class WebhookServer:
     def _bounded(self) -> Middleware:
         @web.middleware
         async def bounded(request: web.Request, handler: Handler) -> web.StreamResponse:
+            largest = self._limits.largest
+            # Without a word on its length, a body may be as large as any.
+            size = request.content_length if request.content_length is not None else largest
+            if size > largest:
+                raise web.HTTPRequestEntityTooLarge(largest, size)
             try:
-                async with asyncio.timeout(self._limits.seconds):
-                    async with self._reads:
-                        # The request keeps it for its handler.
-                        await request.read()
+                async with asyncio.timeout(self._limits.seconds), self._room.taken(request.remote or "", size):
+                    # The request keeps it for its handler.
+                    await request.read()
                     async with self._turns:
                         return await handler(request)
             except TimeoutError:

@@ -6,6 +6,7 @@ has, a subset without a rule) is a warning: its other half may come next.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from aiohttp import web
 
 from lateen.api.objects import ObjectRef
 from lateen.api.parse import Parsed, parse
-from lateen.api.schema.fault import Fault, Severity
+from lateen.api.schema.fault import Fault, Severity, warning
 from lateen.api.security.authorization_support import unsupported_in
 from lateen.engine import Engine, QueryError, Table, Transaction
 from lateen.model.inputs import REJECTED, REJECTED_GENERATIONS, WARNINGS
@@ -26,6 +27,11 @@ from lateen.webhooks.admission import AdmissionRequest, BadReview, allowed, deni
 PATH: Final = "/validate"
 
 _MOST_CAUSES: Final = 50
+_LARGE: Final = 256 * 1024
+"""Bytes of a review. What has more takes a noticeable time."""
+_UNSEEN: Final = warning(
+    "", "too large to be looked at beside the rest of the mesh here: its status tells what is found"
+)
 _TOLD: Final[tuple[Table[ObjectRef, Any], ...]] = (REJECTED, REJECTED_GENERATIONS, WARNINGS, REPORTED)
 
 _log = logging.getLogger(__name__)
@@ -36,6 +42,8 @@ class Validation:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._turn = asyncio.Lock()
+        """Of large ones."""
         self.outcomes: Counter[str] = Counter()
 
     def routes(self) -> list[web.RouteDef]:
@@ -43,17 +51,23 @@ class Validation:
         return [web.post(PATH, self._handle), web.post(f"{PATH}/{{rest:.*}}", self._handle)]
 
     async def _handle(self, request: web.Request) -> web.Response:
+        body = await request.read()
         try:
-            asked = read_review(await request.read())
+            asked = read_review(body)
         except BadReview as bad:
             return web.Response(status=400, text=f"{bad}\n")
-        return web.Response(body=self.judge(asked), content_type="application/json")
+        return web.Response(body=await self.judge(asked, large=len(body) > _LARGE), content_type="application/json")
 
-    def judge(self, asked: AdmissionRequest) -> bytes:
-        """The answer to one request."""
+    async def judge(self, asked: AdmissionRequest, *, large: bool = False) -> bytes:
+        """The answer to one request. What is `large` holds up nobody else: all but what depends on the mesh, which is
+        left to the resource's status, is done beside everything else."""
         if asked.operation not in ("CREATE", "UPDATE") or not isinstance(asked.object, Mapping):
             return allowed(asked)
-        parsed = parse(_placed(asked))
+        if large:
+            async with self._turn:
+                parsed = await asyncio.to_thread(parse, _placed(asked))
+        else:
+            parsed = parse(_placed(asked))
         faults = (*parsed.faults, *unsupported_in(parsed.value))
         errors = [fault for fault in faults if fault.severity is Severity.ERROR]
         if errors:
@@ -64,7 +78,8 @@ class Validation:
             others = tuple(fault for fault in faults if fault not in errors)
             return denied(asked, message, causes=causes, warnings=_warnings(others))
         self.outcomes["passed"] += 1
-        return allowed(asked, warnings=_warnings((*faults, *self._in_the_mesh(parsed))))
+        found = (_UNSEEN,) if large else self._in_the_mesh(parsed)
+        return allowed(asked, warnings=_warnings((*faults, *found)))
 
     def _in_the_mesh(self, parsed: Parsed) -> tuple[Fault, ...]:
         """What is to be said of a good resource if it came into the mesh as it is now."""

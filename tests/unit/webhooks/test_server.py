@@ -91,7 +91,7 @@ async def test_what_is_nested_too_deeply_is_refused_in_a_word(caplog: pytest.Log
 
 
 async def test_who_sends_slowly_keeps_nobody_from_being_answered() -> None:
-    async with serving(limits=WebhookLimits(at_once=1, read_at_once=3)) as server:
+    async with serving(limits=WebhookLimits(largest=100, held_of_one=300, at_once=1)) as server:
         slow = []
         for _ in range(2):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=trusting(FIRST))
@@ -101,6 +101,27 @@ async def test_who_sends_slowly_keeps_nobody_from_being_answered() -> None:
         assert (await post(server))[0] == 200
         for _, writer in slow:
             writer.close()
+
+
+async def test_what_is_held_is_bounded() -> None:
+    gate, most, inside = asyncio.Event(), 0, 0
+
+    async def counted(request: web.Request) -> web.Response:
+        nonlocal most, inside
+        inside += 1
+        most = max(most, inside)
+        await gate.wait()
+        inside -= 1
+        return web.Response()
+
+    async with serving(counted, WebhookLimits(largest=100, held_of_one=250)) as server:
+        asking = [asyncio.create_task(post(server, b"x" * 100)) for _ in range(6)]
+        async with asyncio.timeout(10):
+            while inside < 2:
+                await asyncio.sleep(0.001)
+        gate.set()
+        assert [status for status, _ in await asyncio.gather(*asking)] == [200] * 6
+        assert most == 2
 
 
 @pytest.mark.parametrize("begun", [b"", b"POST /inject HTTP/1.1\r\nHost: x\r\nX-Slow: "])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -26,8 +27,12 @@ def routes(**spec: Any) -> dict[str, Any]:
 TO_SUBSET = [{"route": [{"destination": {"host": "reviews", "subset": "v1"}}]}]
 
 
-def judged(validation: Validation, obj: Any, operation: str = "CREATE", namespace: str = "shop") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(validation.judge(AdmissionRequest("u1", operation, namespace, "", obj)))
+def judged(
+    validation: Validation, obj: Any, operation: str = "CREATE", namespace: str = "shop", large: bool = False
+) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        asyncio.run(validation.judge(AdmissionRequest("u1", operation, namespace, "", obj), large=large))
+    )
     return found["response"]
 
 
@@ -49,6 +54,14 @@ def test_what_is_wrong_in_the_mesh_as_it_is_is_warned_about(validation: Validati
     assert response["allowed"]
     assert any("IST0101" in warning for warning in response["warnings"])
     assert validation.outcomes == {"passed": 1}
+
+
+def test_what_is_large_is_judged_by_itself_and_the_rest_left_to_its_status(validation: Validation) -> None:
+    assert not judged(validation, routes(http=[{"timeout": "soon"}]), large=True)["allowed"]
+    response = judged(validation, routes(http=TO_SUBSET), large=True)
+    assert response["allowed"]
+    assert [said for said in response["warnings"] if "its status" in said]
+    assert not [said for said in response["warnings"] if "IST0101" in said]
 
 
 def test_what_the_mesh_has_counts() -> None:
