@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
-from lateen.cli.install_options import access
+from lateen.cli.cluster_access import access, cluster_options
 from lateen.cli.later_commands import Commands
 from lateen.cli.leading_options import moved
 from lateen.inspection.dump import BadDump
@@ -58,33 +59,23 @@ class Place:
 def located(command: F) -> F:
     """--kubeconfig, --context, --namespace, --istioNamespace, as the argument `place`."""
 
+    @cluster_options
+    @click.option("-n", "--namespace", default="", help="Of the pod.  [default: the context's]")
+    @click.option(
+        "-i",
+        "--istioNamespace",
+        "istio_namespace",
+        default=ISTIO_NAMESPACE,
+        show_default=True,
+        help="The control plane's.",
+    )
+    @wraps(command)
     def gathered(
         *arguments: Any, kubeconfig: Path | None, context: str, namespace: str, istio_namespace: str, **others: Any
     ) -> Any:
         return command(*arguments, place=Place(kubeconfig, context, namespace, istio_namespace), **others)
 
-    gathered.__name__, gathered.__doc__ = command.__name__, command.__doc__
-    gathered.__dict__.update(command.__dict__)
     found: Any = gathered
-    for option in (
-        click.option(
-            "-c",
-            "--kubeconfig",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="Which cluster.  [default: KUBECONFIG, or ~/.kube/config]",
-        ),
-        click.option("--context", default="", help="A context of the kubeconfig other than its current one."),
-        click.option("-n", "--namespace", default="", help="Of the pod.  [default: the context's]"),
-        click.option(
-            "-i",
-            "--istioNamespace",
-            "istio_namespace",
-            default=ISTIO_NAMESPACE,
-            show_default=True,
-            help="The control plane's.",
-        ),
-    ):
-        found = option(found)
     typed: F = found
     return typed
 

@@ -1,4 +1,4 @@
-"""Options that `install`, `upgrade`, `manifest` and the like share: what is to be installed, and where."""
+"""What is to be installed: -f, --set and --revision, read and judged."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from lateen.install.operator_file import OperatorFile, OperatorFileError, read_o
 from lateen.install.paths import PathError
 from lateen.install.set_flags import SetFlag, parse_set_flag
 from lateen.install.values.operator import Operator
-from lateen.settings import read_settings
 from lateen.sources.files.field_lines import FieldLines
-from lateen.sources.kubernetes.access import Access, AccessError, from_kubeconfig, in_cluster
 
 F = TypeVar("F", bound=Callable[..., Any])
 _LONGEST: Final = 4 * 1024 * 1024 + 1
@@ -36,13 +34,9 @@ def described(command: F) -> F:
     """-f, --set, --revision, --manifests."""
     for option in (
         click.option(
-            "-f",
-            "--filename",
-            "files",
-            multiple=True,
-            metavar="FILE|-",
-            help="An IstioOperator. Several are merged, later ones over earlier ones; - is standard input.",
+            "-d", "--manifests", "--charts", hidden=True, expose_value=False, callback=_refuse_manifests, is_eager=True
         ),
+        click.option("-r", "--revision", default="", help="Name of this control plane among others."),
         click.option(
             "-s",
             "--set",
@@ -52,43 +46,18 @@ def described(command: F) -> F:
             help="A value of the spec, over all files: profile=demo, values.pilot.replicaCount=2, "
             "components.ingressGateways[name:istio-ingressgateway].enabled=false. Repeatable.",
         ),
-        click.option("-r", "--revision", default="", help="Name of this control plane among others."),
         click.option(
-            "-d", "--manifests", "--charts", hidden=True, expose_value=False, callback=_refuse_manifests, is_eager=True
+            "-f",
+            "--filename",
+            "files",
+            multiple=True,
+            metavar="FILE|-",
+            help="An IstioOperator. Several are merged, later ones over earlier ones; - is standard input.",
         ),
     ):
+        # The last one is shown first.
         command = option(command)
     return command
-
-
-def located(command: F) -> F:
-    """--kubeconfig, --context, --istioNamespace."""
-    for option in (
-        click.option(
-            "-c",
-            "--kubeconfig",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="Which cluster.  [default: KUBECONFIG, or ~/.kube/config]",
-        ),
-        click.option("--context", default="", help="A context of the kubeconfig other than its current one."),
-        click.option("-i", "--istioNamespace", "namespace", default="", help="The control plane's.  [istio-system]"),
-    ):
-        command = option(command)
-    return command
-
-
-def access(kubeconfig: Path | None, context: str) -> Access:
-    """To the cluster that is meant. Raises ClickException."""
-    path = kubeconfig or read_settings().kubeconfig
-    try:
-        if not path.exists() and kubeconfig is None and not context:
-            try:
-                return in_cluster()
-            except AccessError:
-                raise AccessError(f"there is no kubeconfig at {path}: name one with --kubeconfig") from None
-        return from_kubeconfig(path, context)
-    except AccessError as problem:
-        raise click.ClickException(str(problem)) from problem
 
 
 def resolved(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from lateen.cli.install import confirm, progress, run
-from lateen.cli.install_options import access, described, located, resolved
+from lateen.cli.install_target import Target, confirm, progress, targeted
 from lateen.cli.manifest import rendered
+from lateen.install.cluster.places import described
 from lateen.install.cluster.requests import ClusterApi
 from lateen.install.cluster.uninstalling import (
     Removal,
+    left_by_the_control_plane,
     of_description,
     of_everything,
     of_revision,
@@ -24,22 +23,11 @@ _SHOWN = 3
 
 
 @click.command(short_help="Take away what was installed.")
-@described
-@located
+@targeted
 @click.option("--purge", is_flag=True, help="All revisions, the definitions, and with them all resources of the mesh.")
 @click.option("-y", "--skip-confirmation", "yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-def uninstall(
-    files: tuple[str, ...],
-    flags: tuple[str, ...],
-    revision: str,
-    kubeconfig: Path | None,
-    context: str,
-    namespace: str,
-    purge: bool,
-    yes: bool,
-    dry_run: bool,
-) -> None:
+def uninstall(target: Target, purge: bool, yes: bool, dry_run: bool) -> None:
     """Take away one revision (--revision; the one without a name is default), what a file describes (-f), or
     everything (--purge). Without --purge the definitions and the resources of the mesh stay.
 
@@ -49,12 +37,12 @@ def uninstall(
       lateen uninstall --revision canary
       lateen uninstall -f mesh.yaml
     """
-    if purge and (files or flags or revision):
+    if purge and (target.is_described or target.revision):
         raise click.UsageError("--purge takes everything away: it goes with no choice (-f, --set, --revision)")
-    if not (purge or files or revision):
+    if not (purge or target.has_files or target.revision):
         raise click.UsageError("say what: --revision NAME (default for the one without a name), -f FILE, or --purge")
-    operator = resolved(files, flags, revision, namespace, quiet=True) if files else None
-    run(access(kubeconfig, context), lambda api: _uninstall(api, operator, revision, purge, yes, dry_run))
+    operator = target.operator(quiet=True) if target.has_files else None
+    target.run(lambda api: _uninstall(api, operator, target.revision, purge, yes, dry_run))
 
 
 async def _uninstall(
@@ -66,8 +54,10 @@ async def _uninstall(
         click.echo(f"There is nothing {what}.")
         return
     if dry_run:
-        for each in removal.objects:
-            click.echo(f"would remove {each['kind']} {each['metadata']['name']}")
+        for each in (*removal.objects, *(await left_by_the_control_plane(api, removal) if removal.purge else ())):
+            click.echo(f"would remove {described(each)}")
+        for name in removal.namespaces if removal.purge else ():
+            click.echo(f"would remove Namespace {name}, if an installation has made it and nothing else is in it")
         return
     if removal.injected:
         some = ", ".join(removal.injected[:_SHOWN]) + (", ..." if len(removal.injected) > _SHOWN else "")

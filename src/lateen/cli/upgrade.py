@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from lateen import __version__
-from lateen.cli.install import Seconds, confirm, progress, run, tell
-from lateen.cli.install_options import access, described, located, resolved
+from lateen.cli.install import tell
+from lateen.cli.install_target import Target, applying, confirm, progress, targeted
 from lateen.cli.manifest import rendered
-from lateen.install.cluster.applying import Terms
 from lateen.install.cluster.installing import Options
 from lateen.install.cluster.installing import install as install_in
 from lateen.install.cluster.requests import ClusterApi, InstallError
@@ -19,39 +16,23 @@ from lateen.install.values.operator import Operator
 
 
 @click.command(short_help="Upgrade what is installed.")
-@described
-@located
-@click.option("-y", "--skip-confirmation", "yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Let the cluster judge everything and change nothing.")
-@click.option("--force", is_flag=True, help="Whatever the versions are; and take over fields of others.")
-@click.option(
-    "--readiness-timeout",
-    type=Seconds(),
-    default="5m0s",
-    show_default=True,
-    help="How long a component may take until it is ready.",
-)
-def upgrade(
-    files: tuple[str, ...],
-    flags: tuple[str, ...],
-    revision: str,
-    kubeconfig: Path | None,
-    context: str,
-    namespace: str,
-    yes: bool,
-    dry_run: bool,
-    force: bool,
-    readiness_timeout: float,
-) -> None:
+@targeted
+@applying("Whatever the versions are; and take over fields that somebody else has set.")
+def upgrade(target: Target, yes: bool, options: Options) -> None:
     """Put this version in place of the one that is installed. Say the same -f and --set as when it was installed: what
     is not described any more is removed. An older version, or a step over a major one, is refused.
 
     Proxies keep the version that they were started with until their pods are started again:
     `kubectl rollout restart deployment -n NAMESPACE`.
+
+    \b
+    Examples:
+      lateen upgrade -f mesh.yaml --dry-run
+      lateen upgrade --set profile=demo -y
+      lateen upgrade --revision canary -f mesh.yaml
     """
-    operator = resolved(files, flags, revision, namespace)
-    options = Options(Terms(force=force, dry_run=dry_run), readiness_timeout)
-    run(access(kubeconfig, context), lambda api: _upgrade(api, operator, options, yes))
+    operator = target.operator()
+    target.run(lambda api: _upgrade(api, operator, options, yes))
 
 
 async def _upgrade(api: ClusterApi, operator: Operator, options: Options, yes: bool) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from lateen.cli.install import run
-from lateen.cli.install_options import access, described, located, resolved
+from lateen.cli.install_target import Target, targeted
 from lateen.cli.manifest import rendered
 from lateen.install.cluster.places import described as named
 from lateen.install.cluster.requests import ClusterApi
@@ -16,16 +13,8 @@ from lateen.install.names import owner
 
 
 @click.command(short_help="Judge what is installed.")
-@described
-@located
-def verify_install(
-    files: tuple[str, ...],
-    flags: tuple[str, ...],
-    revision: str,
-    kubeconfig: Path | None,
-    context: str,
-    namespace: str,
-) -> None:
+@targeted
+def verify_install(target: Target) -> None:
     """Judge what is installed. With -f or --set: whether everything that is described is there, as described, and
     ready. Without: whether everything that an installation has made (of --revision, or all) is ready. Exits with 1 if
     not.
@@ -36,12 +25,12 @@ def verify_install(
       lateen verify-install --set profile=demo
       lateen verify-install -f mesh.yaml --revision canary
     """
-    if files or flags:
-        objects = rendered(resolved(files, flags, revision, namespace, quiet=True))
-        count = run(access(kubeconfig, context), lambda api: verify(api, objects))
+    if target.is_described:
+        objects = rendered(target.operator(quiet=True))
+        count = target.run(lambda api: verify(api, objects))
         click.echo(f"{count} objects are as described and ready.")
         return
-    run(access(kubeconfig, context), lambda api: _installed(api, revision))
+    target.run(lambda api: _installed(api, target.revision))
 
 
 async def _installed(api: ClusterApi, revision: str) -> None:

@@ -12,6 +12,7 @@ from lateen.identity.watched_api import WatchedApi
 from lateen.istiod.configuration import Address
 from lateen.istiod.front.secrets import TlsMaterial
 from lateen.istiod.tls_material import TlsKeeper
+from lateen.model.revision import of_revision
 from lateen.settings import IstiodSettings
 from lateen.status.lease import Lease
 from lateen.webhooks.bundles import WebhookBundles
@@ -44,10 +45,11 @@ class Webhooks:
         self._tls = tls
         self._listening = asyncio.Event()
         self._server = WebhookServer(listen.host, listen.port, [*self.validation.routes(), *self.injecting.routes()])
-        named = "" if settings.revision in ("", "default") else f"-{settings.revision}"
-        self._bundles = WebhookBundles(api, self._roots, namespace=settings.namespace, service=f"istiod{named}")
+        service = of_revision("istiod", settings.revision)
+        self._bundles = WebhookBundles(api, self._roots, namespace=settings.namespace, service=service)
         # Each revision has registrations of its own.
-        self._lease = Lease(api, namespace=settings.namespace, name=f"{_LEASE}{named}", identity=settings.identity)
+        lease = of_revision(_LEASE, settings.revision)
+        self._lease = Lease(api, namespace=settings.namespace, name=lease, identity=settings.identity)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Address]:

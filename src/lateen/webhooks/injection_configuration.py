@@ -13,6 +13,7 @@ from lateen.identity.rounds import Rounds, RoundsPace
 from lateen.identity.watched_api import WatchedApi
 from lateen.injection.configuration import CONFIG_KEY, VALUES_KEY, InjectionConfig, parse_injection
 from lateen.injection.native_sidecar import Version, parse_version
+from lateen.model.revision import of_revision
 
 _PACE: Final = RoundsPace(spacing=0.05, retry=1.0)
 
@@ -21,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 def config_map_name(revision: str) -> str:
     """As Istio names it."""
-    return f"istio-sidecar-injector-{revision}" if revision not in ("", "default") else "istio-sidecar-injector"
+    return of_revision("istio-sidecar-injector", revision)
 
 
 class InjectionConfiguration:

@@ -92,12 +92,12 @@ async def uninstall(api: ClusterApi, removal: Removal, progress: Progress) -> No
     """Raises InstallError."""
     await remove(api, removal.objects, said=lambda each: progress.note(f"{described(each)}: removed"))
     if removal.purge:
-        namespaces = removal.namespaces
-        left = await _left_by_the_control_plane(api, namespaces)
+        # Only now is nobody there any more who would make them again.
+        left = await left_by_the_control_plane(api, removal)
         await together(_delete(api, each) for each in left)
         for each in left:
             progress.note(f"{described(each)}: removed")
-        for name in namespaces:
+        for name in removal.namespaces:
             await _namespace(api, name, progress)
 
 
@@ -133,13 +133,17 @@ async def _injected(api: ClusterApi, revision: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-async def _left_by_the_control_plane(api: ClusterApi, namespaces: Iterable[str]) -> list[dict[str, Any]]:
+async def left_by_the_control_plane(api: ClusterApi, removal: Removal) -> list[dict[str, Any]]:
+    """What nobody has installed and a purge removes, too: roots, the authority's Secret, leases.
+
+    Raises InstallError.
+    """
     found = [
         each
         for each in await listed(api, CONFIG_MAP, "istio.io/config=true")
         if each["metadata"]["name"] == "istio-ca-root-cert"
     ]
-    for namespace in namespaces:
+    for namespace in removal.namespaces:
         secret = await read(api, _SECRETS.object_path(namespace, ROOT_SECRET))
         if secret is not None:
             found.append({"apiVersion": "v1", "kind": "Secret", **secret})
