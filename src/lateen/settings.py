@@ -174,6 +174,7 @@ def read_istiod_settings(environment: Mapping[str, str] | None = None) -> Istiod
     )
 
 
+_LONGEST_LIFE = timedelta(days=100 * 365)
 _SHORTEST_LAG = timedelta(seconds=30)
 """The root is looked at every ten seconds."""
 _ISTIOD_VARIABLES = frozenset(
@@ -206,7 +207,10 @@ def _seconds(text: str) -> float:
 
 
 def _life(text: str) -> timedelta:
-    return timedelta(seconds=_positive(str(_seconds(text))))
+    found = timedelta(seconds=_seconds(text))
+    if not timedelta() < found <= _LONGEST_LIFE:
+        raise ValueError(f"expected more than 0s and at most {_LONGEST_LIFE // timedelta(hours=1)}h")
+    return found
 
 
 def _lag(text: str) -> timedelta:

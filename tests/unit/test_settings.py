@@ -98,6 +98,8 @@ def test_variables_of_istio_that_have_no_effect_are_named() -> None:
         ("MAX_WORKLOAD_CERT_TTL", "90d"),
         ("DEFAULT_WORKLOAD_CERT_TTL", "0s"),
         ("LATEEN_ROTATION_LAG", "29s"),
+        ("MAX_WORKLOAD_CERT_TTL", "0.0000001s"),
+        ("CITADEL_SELF_SIGNED_CA_CERT_TTL", "80000000h"),
         ("JWT_RULE", "issuer"),
         ("JWT_RULE", "[]"),
         ("JWT_RULE", "{}"),

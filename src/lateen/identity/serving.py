@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import ssl
-import tempfile
 from datetime import datetime, timedelta
 
 import msgspec
@@ -43,10 +43,11 @@ def serving_certificate(
 def load_pair(context: ssl.SSLContext, chain: str, key: str) -> None:
     """Has a server's context present this chain (PEM) from now on. Raises ssl.SSLError.
 
-    OpenSSL reads pairs from files alone: there is one for a moment, which nobody else can read.
+    OpenSSL reads pairs from files alone: there is one for a moment, in memory and without a name.
     """
-    with tempfile.NamedTemporaryFile("w", prefix="lateen-serving-") as file:
+    descriptor = os.memfd_create("serving", os.MFD_CLOEXEC)
+    with os.fdopen(descriptor, "w") as file:
         file.write(f"{chain.rstrip()}\n{key}")
         file.flush()
         # Keys with a password are refused rather than asked about at a terminal.
-        context.load_cert_chain(file.name, password="")
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password="")

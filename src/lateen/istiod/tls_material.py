@@ -40,6 +40,7 @@ class TlsKeeper:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         interval: float = _INTERVAL,
     ) -> None:
+        """At least one of `current` and `files` is given."""
         self._current = current
         self._files = files
         self._names = names
@@ -101,11 +102,13 @@ class TlsKeeper:
 
     def _material(self) -> TlsMaterial | None:
         authority = self._current.authority if self._current is not None else None
+        if self._current is not None and authority is None:
+            # Without its roots clients would not even be asked for a certificate.
+            return None
         if self._files is not None:
             found = read_files(self._files)
             return TlsMaterial(found.chain, found.key, found.roots + (authority.bundle if authority else ""))
-        if authority is None:
-            return None
+        assert authority is not None, "neither files nor an authority"
         issued = self._certificate(authority)
         return TlsMaterial(issued.chain, issued.key, authority.bundle)
 

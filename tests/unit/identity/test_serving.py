@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from lateen.identity.self_signed import self_signed
-from lateen.identity.serving import ServingCertificate, serving_certificate
+from lateen.identity.serving import ServingCertificate, load_pair, serving_certificate
 
 NOW = datetime.now(UTC)
 ROOT = self_signed(NOW)
@@ -46,3 +47,30 @@ def test_it_serves(made: ServingCertificate, tmp_path: Path) -> None:
 
 def test_its_key_is_not_shown(made: ServingCertificate) -> None:
     assert "PRIVATE" not in repr(made)
+
+
+def test_a_server_presents_it_and_its_key_is_in_no_file(
+    made: ServingCertificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "read-only"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    load_pair(context, made.chain, made.key)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    client = ssl.create_default_context(cadata=ROOT.bundle)
+    client_in, client_out, server_in, server_out = (ssl.MemoryBIO() for _ in range(4))
+    asking = client.wrap_bio(client_in, client_out, server_hostname=NAMES[0])
+    answering = context.wrap_bio(server_in, server_out, server_side=True)
+    for _ in range(4):
+        for side in (asking, answering):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+        server_in.write(client_out.read())
+        client_in.write(server_out.read())
+    assert asking.getpeercert(binary_form=True) == ssl.PEM_cert_to_DER_cert(made.chain)
+
+
+def test_a_key_of_another_certificate_is_refused(made: ServingCertificate) -> None:
+    other = serving_certificate(ROOT, NAMES, now=NOW)
+    with pytest.raises(ssl.SSLError):
+        load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), made.chain, other.key)

@@ -107,19 +107,40 @@ def test_a_rotation_of_the_root_step_by_step(world: World) -> None:
 
 def test_files_are_followed_and_bad_ones_change_nothing(world: World, tmp_path: Path) -> None:
     given = files(tmp_path)
+    state = world.offer(RootState(self_signed(NOW)))
     keeper = world.keeper(given)
     keeper.look()
     (first,) = world.told
+    # Clients are verified by the mesh's roots, too.
+    assert first.roots.count("BEGIN") == 2
     (tmp_path / "key").write_text("no key")
     keeper.look()
     assert keeper.material == first
     files(tmp_path)
     keeper.look()
     assert len(world.told) == 2
-    # Clients are verified by the mesh's roots, too.
+    world.offer(begin(state, self_signed(NOW), NOW))
+    keeper.look()
+    assert world.told[-1].roots.count("BEGIN") == 3
+
+
+def test_files_are_not_served_while_clients_could_not_be_verified(world: World, tmp_path: Path) -> None:
+    keeper = world.keeper(files(tmp_path))
+    keeper.look()
+    assert keeper.material is None
     world.offer(RootState(self_signed(NOW)))
     keeper.look()
-    assert world.told[-1].roots.count("BEGIN") == 2
+    (found,) = world.told
+    world.current.withdraw("nobody knows")
+    keeper.look()
+    assert keeper.material == found
+
+
+def test_files_alone_are_served(tmp_path: Path) -> None:
+    keeper = TlsKeeper(current=None, files=files(tmp_path), names=(NAME,))
+    keeper.look()
+    assert keeper.material is not None
+    assert keeper.material.roots.count("BEGIN") == 1
 
 
 async def test_whoever_asks_later_is_told_at_once(world: World) -> None:

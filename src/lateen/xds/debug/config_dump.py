@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ from google.protobuf.message import DecodeError
 from lateen.translate.envoy_types import decoded, readable
 from lateen.translate.resource import Resource, ResourceType
 from lateen.xds.connection import Connection
-from lateen.xds.debug.redaction import redacted
+from lateen.xds.debug.redaction import REDACTED, redacted
 
 _ADMIN = "type.googleapis.com/envoy.admin.v3."
 
@@ -80,7 +79,6 @@ def _shown(type_: ResourceType, resource: Resource) -> dict[str, Any]:
         data = readable(decoded(type_, resource))
     except (DecodeError, Error, TypeError):
         # Secrets cannot be told from the rest in what cannot be read.
-        body = "" if type_ is ResourceType.SDS else base64.b64encode(resource.body).decode()
-        return {"@type": type_.value, "name": resource.name, "value": body}
+        return {"@type": type_.value, "name": resource.name, "value": f"{REDACTED}: {len(resource.body)} bytes"}
     found: dict[str, Any] = redacted({"@type": type_.value, **data})
     return found

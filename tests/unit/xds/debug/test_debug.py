@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from envoy.config.cluster.v3 import cluster_pb2
+from envoy.config.listener.v3 import listener_pb2
+from envoy.extensions.filters.http.api_key_auth.v3 import api_key_auth_pb2
+from envoy.extensions.filters.http.basic_auth.v3 import basic_auth_pb2
+from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_pb2
+from envoy.extensions.filters.network.redis_proxy.v3 import redis_proxy_pb2
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2, tls_pb2
 
 from lateen.testing.ads_client import AdsClient
 from lateen.testing.fake_mesh import FakeMesh
+from lateen.translate.envoy_types import readable
 from lateen.translate.resource import ResourceType
-from lateen.xds.debug.redaction import REDACTED, redacted
+from lateen.xds.debug.redaction import REDACTED, REDACTED_BYTES, redacted
 from lateen.xds.debug.routes import routes
 from lateen.xds.inventory import Inventory
 from lateen.xds.push import PushLoop
@@ -189,6 +197,31 @@ def test_files_are_named_and_what_is_inline_is_redacted() -> None:
         "private_key": {"filename": "/key"},
         "deep": [{"password": {"inline_string": REDACTED}}],
         "certificate_chain": {"inline_string": "c"},
-        "session_ticket_keys": {"keys": [{"inline_bytes": REDACTED}]},
+        "session_ticket_keys": {"keys": [{"inline_bytes": REDACTED_BYTES}]},
         "generic_secret": {"secret": {"inline_string": REDACTED}},
     }
+
+
+def test_what_envoy_itself_calls_sensitive_is_redacted_wherever_it_is() -> None:
+    listener = listener_pb2.Listener(name="l")
+    filters = listener.filter_chains.add().filters
+    redis = redis_proxy_pb2.RedisProxy(stat_prefix="r")
+    redis.downstream_auth_passwords.add().inline_string = "hush"
+    redis.downstream_auth_passwords.add().filename = "/etc/password"
+    filters.add(name="redis").typed_config.Pack(redis)
+    manager = hcm_pb2.HttpConnectionManager(stat_prefix="h")
+    users = basic_auth_pb2.BasicAuth()
+    users.users.inline_string = "user:{SHA}hush"
+    manager.http_filters.add(name="basic").typed_config.Pack(users)
+    keys = api_key_auth_pb2.ApiKeyAuth()
+    keys.credentials.add(key="hush", client="somebody")
+    manager.http_filters.add(name="keys").typed_config.Pack(keys)
+    checked = ext_authz_pb2.CheckSettings(context_extensions={"token": "hush"})
+    route = manager.route_config.virtual_hosts.add(name="v", domains=["*"])
+    route.typed_per_filter_config["authz"].Pack(ext_authz_pb2.ExtAuthzPerRoute(check_settings=checked))
+    filters.add(name="http").typed_config.Pack(manager)
+    text = json.dumps(redacted({"@type": ResourceType.LDS.value, **readable(listener)}))
+    assert "hush" not in text
+    assert text.count(REDACTED) >= 4
+    for kept in ("/etc/password", '"domains": ["*"]', '"stat_prefix": "r"'):
+        assert kept in text
