@@ -188,6 +188,27 @@ _ISTIOD_VARIABLES = frozenset(
         "CITADEL_SELF_SIGNED_CA_CERT_TTL",
     }
 )
+_OTHERS_OF_ISTIO = frozenset(
+    {
+        "AUDIENCE",
+        "CA_TRUSTED_NODE_ACCOUNTS",
+        "CENTRAL_ISTIOD",
+        "CERT_SIGNER_DOMAIN",
+        "ENABLE_CA_SERVER",
+        "EXTERNAL_CA",
+        "EXTERNAL_ISTIOD",
+        "ISTIO_DEFAULT_REQUEST_TIMEOUT",
+        "ISTIO_GPRC_MAXRECVMSGSIZE",
+        "ISTIO_GPRC_MAXSTREAMS",
+        "SHARED_MESH_CONFIG",
+        "TOKEN_ISSUER",
+        "TRUSTED_GATEWAY_CIDR",
+        "TRUST_DISTRIBUTION",
+        "USE_CACERTS_FOR_SELF_SIGNED_CA",
+        "XDS_AUTH",
+    }
+)
+"""Whose names do not begin as most of its variables' do (pilot/pkg/features, pilot/pkg/bootstrap)."""
 _OF_SERVICES = re.compile(r".*_(SERVICE_(HOST|PORT)(_.*)?|PORT(_[0-9]+_.*)?)\Z")
 """What Kubernetes adds for each Service of a Pod's namespace."""
 
@@ -196,7 +217,7 @@ def unknown_istiod_variables(environment: Mapping[str, str] | None = None) -> tu
     """Variables by which Istio's control plane could be told something, and this one cannot."""
     env = os.environ if environment is None else environment
     asked = (name for name in env if name.startswith(("PILOT_", "CITADEL_")) and not _OF_SERVICES.match(name))
-    return tuple(sorted(set(asked) - _ISTIOD_VARIABLES))
+    return tuple(sorted((set(asked) - _ISTIOD_VARIABLES) | (_OTHERS_OF_ISTIO & env.keys())))
 
 
 def _seconds(text: str) -> float:

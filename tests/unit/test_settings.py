@@ -87,8 +87,10 @@ def test_variables_of_istio_that_have_no_effect_are_named() -> None:
         "PILOT_PORT_15010_TCP_ADDR": "10.0.0.1",
         "PILOT_PORT": "tcp://10.0.0.1:15010",
         "PATH": "/bin",
+        "JWT_RULE": "{}",
+        "XDS_AUTH": "false",
     }
-    assert unknown_istiod_variables(environment) == ("CITADEL_X", "PILOT_ENABLE_AMBIENT")
+    assert unknown_istiod_variables(environment) == ("CITADEL_X", "PILOT_ENABLE_AMBIENT", "XDS_AUTH")
 
 
 @pytest.mark.parametrize(
