@@ -5,14 +5,29 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from ipaddress import ip_network
 from typing import Final
 
 from lateen.api.mesh.proxy_config_validation import wrong_host_port
 from lateen.api.networking.regular_expressions import regex_faults
 from lateen.api.schema.duration import parse_duration
 from lateen.api.schema.fault import Fault, Severity, error, warning
-from lateen.injection.pod_settings import ImageType, parse_bool
+from lateen.injection.pod_settings import ImageType
+from lateen.injection.texts import (
+    words,
+    wrong_agent_levels,
+    wrong_all_or_networks,
+    wrong_all_or_ports,
+    wrong_boolean,
+    wrong_component_levels,
+    wrong_image,
+    wrong_interfaces,
+    wrong_level,
+    wrong_networks,
+    wrong_port,
+    wrong_ports,
+    wrong_quantity,
+    wrong_unsigned,
+)
 
 _SIDECAR: Final = "sidecar.istio.io/"
 _TRAFFIC: Final = "traffic.sidecar.istio.io/"
@@ -20,11 +35,7 @@ _READINESS: Final = "readiness.status.sidecar.istio.io/"
 _FLUSH: Final = f"{_SIDECAR}statsFlushInterval"
 _EVICTION: Final = f"{_SIDECAR}statsEvictionInterval"
 
-_LEVELS: Final = frozenset(("trace", "debug", "info", "warning", "warn", "error", "critical", "off"))
-_AGENT_LEVELS: Final = frozenset(("debug", "info", "warn", "error", "fatal", "none"))
-_QUANTITY: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei|e[0-9]+)?")
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_IMAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 _PREFIX_LIST: Final = re.compile(r"[^\s\",]+(?:\s*,\s*[^\s\",]+)*")
 _LONGEST: Final = 65_536
 """Characters of one annotation; Kubernetes allows 256 KiB for all of them."""
@@ -39,83 +50,8 @@ def wrong_annotations(annotations: Mapping[str, str]) -> tuple[Fault, ...]:
     return tuple(_judge(annotations))
 
 
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",")]
-
-
-def _boolean(text: str) -> str:
-    return "" if parse_bool(text) is not None else "expected true or false"
-
-
-def _unsigned(text: str) -> str:
-    good = text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) < 2**32
-    return "" if good else "expected a whole number of 0 or more"
-
-
-def _port(text: str) -> str:
-    good = text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65535
-    return "" if good else "expected a port from 0 to 65535"
-
-
-def _ports(text: str) -> str:
-    for word in _words(text) if text.strip() else ():
-        ends = re.split("[-:]", word)
-        if len(ends) > 2 or any(_port(end) for end in ends) or int(ends[0]) > int(ends[-1]):
-            return f"{word!r} is no port; expected a list such as 80,8000-8999"
-    return ""
-
-
-def _all_or_ports(text: str) -> str:
-    return "" if text == "*" else _ports(text)
-
-
-def _networks(text: str) -> str:
-    for word in _words(text) if text.strip() else ():
-        try:
-            ip_network(word, strict=False)
-        except ValueError:
-            return f"{word!r} is no CIDR; expected a list such as 10.0.0.0/8,192.168.1.0/24"
-    return ""
-
-
-def _all_or_networks(text: str) -> str:
-    return "" if text == "*" else _networks(text)
-
-
-def _quantity(text: str) -> str:
-    return "" if _QUANTITY.fullmatch(text) else "expected a quantity such as 100m or 128Mi"
-
-
-def _level(text: str) -> str:
-    return "" if text in _LEVELS else f"expected one of {', '.join(sorted(_LEVELS))}"
-
-
-def _component_levels(text: str) -> str:
-    for word in _words(text):
-        component, separator, level = word.partition(":")
-        if not component or not separator or level not in _LEVELS:
-            return f"{word!r} is wrong; expected COMPONENT:LEVEL, ..., such as upstream:debug,misc:error"
-    return ""
-
-
-def _agent_levels(text: str) -> str:
-    for word in _words(text):
-        if word.rpartition(":")[2] not in _AGENT_LEVELS:
-            return f"{word!r} is wrong; expected [SCOPE:]LEVEL, ..., a level of {', '.join(sorted(_AGENT_LEVELS))}"
-    return ""
-
-
 def _name(text: str) -> str:
     return "" if _NAME.fullmatch(text) and len(text) <= 253 else "expected a name such as my-settings"
-
-
-def _interfaces(text: str) -> str:
-    good = all(re.fullmatch(r"[A-Za-z0-9_.@-]{1,15}\*?", word) for word in _words(text))
-    return "" if good or not text else "expected names of network interfaces, separated by commas"
-
-
-def _image(text: str) -> str:
-    return "" if _IMAGE.fullmatch(text) else "expected the name of an image"
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
@@ -135,7 +71,7 @@ def _json_volumes(text: str) -> str:
 
 
 def _names(text: str) -> str:
-    return next((_name(word) for word in _words(text) if word and _name(word)), "")
+    return next((_name(word) for word in words(text) if word and _name(word)), "")
 
 
 def _list(text: str) -> str:
@@ -196,15 +132,15 @@ _CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
     f"{_SIDECAR}inject": _anything,
     f"{_SIDECAR}status": _anything,
     f"{_SIDECAR}interceptionMode": _one_of("REDIRECT", "TPROXY", "NONE"),
-    f"{_SIDECAR}proxyCPU": _quantity,
-    f"{_SIDECAR}proxyMemory": _quantity,
-    f"{_SIDECAR}proxyCPULimit": _quantity,
-    f"{_SIDECAR}proxyMemoryLimit": _quantity,
-    f"{_SIDECAR}proxyImage": _image,
+    f"{_SIDECAR}proxyCPU": wrong_quantity,
+    f"{_SIDECAR}proxyMemory": wrong_quantity,
+    f"{_SIDECAR}proxyCPULimit": wrong_quantity,
+    f"{_SIDECAR}proxyMemoryLimit": wrong_quantity,
+    f"{_SIDECAR}proxyImage": wrong_image,
     f"{_SIDECAR}proxyImageType": _one_of(*(each.value for each in ImageType)),
-    f"{_SIDECAR}logLevel": _level,
-    f"{_SIDECAR}componentLogLevel": _component_levels,
-    f"{_SIDECAR}agentLogLevel": _agent_levels,
+    f"{_SIDECAR}logLevel": wrong_level,
+    f"{_SIDECAR}componentLogLevel": wrong_component_levels,
+    f"{_SIDECAR}agentLogLevel": wrong_agent_levels,
     f"{_SIDECAR}bootstrapOverride": _name,
     f"{_SIDECAR}discoveryAddress": wrong_host_port,
     f"{_SIDECAR}controlPlaneAuthPolicy": _one_of("NONE", "MUTUAL_TLS"),
@@ -218,26 +154,26 @@ _CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
     _EVICTION: _eviction,
     f"{_SIDECAR}userVolume": _json_volumes,
     f"{_SIDECAR}userVolumeMount": _json_volumes,
-    f"{_SIDECAR}rewriteAppHTTPProbers": _boolean,
-    f"{_SIDECAR}enableCoreDump": _boolean,
-    f"{_SIDECAR}capNetBindService": _boolean,
-    f"{_SIDECAR}nativeSidecar": _boolean,
+    f"{_SIDECAR}rewriteAppHTTPProbers": wrong_boolean,
+    f"{_SIDECAR}enableCoreDump": wrong_boolean,
+    f"{_SIDECAR}capNetBindService": wrong_boolean,
+    f"{_SIDECAR}nativeSidecar": wrong_boolean,
     f"{_SIDECAR}init-containers-before-proxy": _names,
-    f"{_TRAFFIC}includeInboundPorts": _all_or_ports,
-    f"{_TRAFFIC}excludeInboundPorts": _ports,
-    f"{_TRAFFIC}includeOutboundPorts": _ports,
-    f"{_TRAFFIC}excludeOutboundPorts": _ports,
-    f"{_TRAFFIC}includeOutboundIPRanges": _all_or_networks,
-    f"{_TRAFFIC}excludeOutboundIPRanges": _networks,
-    f"{_TRAFFIC}kubevirtInterfaces": _interfaces,
-    f"{_TRAFFIC}excludeInterfaces": _interfaces,
-    "istio.io/reroute-virtual-interfaces": _interfaces,
-    "status.sidecar.istio.io/port": _port,
-    f"{_READINESS}initialDelaySeconds": _unsigned,
-    f"{_READINESS}periodSeconds": _unsigned,
-    f"{_READINESS}failureThreshold": _unsigned,
-    f"{_READINESS}applicationPorts": _ports,
-    "prometheus.istio.io/merge-metrics": _boolean,
+    f"{_TRAFFIC}includeInboundPorts": wrong_all_or_ports,
+    f"{_TRAFFIC}excludeInboundPorts": wrong_ports,
+    f"{_TRAFFIC}includeOutboundPorts": wrong_ports,
+    f"{_TRAFFIC}excludeOutboundPorts": wrong_ports,
+    f"{_TRAFFIC}includeOutboundIPRanges": wrong_all_or_networks,
+    f"{_TRAFFIC}excludeOutboundIPRanges": wrong_networks,
+    f"{_TRAFFIC}kubevirtInterfaces": wrong_interfaces,
+    f"{_TRAFFIC}excludeInterfaces": wrong_interfaces,
+    "istio.io/reroute-virtual-interfaces": wrong_interfaces,
+    "status.sidecar.istio.io/port": wrong_port,
+    f"{_READINESS}initialDelaySeconds": wrong_unsigned,
+    f"{_READINESS}periodSeconds": wrong_unsigned,
+    f"{_READINESS}failureThreshold": wrong_unsigned,
+    f"{_READINESS}applicationPorts": wrong_ports,
+    "prometheus.istio.io/merge-metrics": wrong_boolean,
     "proxy.istio.io/overrides": _json_object,
 }
 _DEPRECATED: Final = {

@@ -26,13 +26,14 @@ from lateen.injection.go_template.errors import TemplateError
 from lateen.injection.misshapen import misshapen_pod
 from lateen.injection.names import INIT, NETWORK, OVERRIDES, PROXY, STATUS, TEMPLATES, VALIDATION
 from lateen.injection.native_sidecar import Version, runs_native
-from lateen.injection.pod_settings import parse_bool, pod_settings
+from lateen.injection.pod_settings import pod_settings
 from lateen.injection.proxy_container import holds_application
 from lateen.injection.proxy_settings import with_annotations, with_resources
 from lateen.injection.strategic_merge import BadPatch, merged
 from lateen.injection.template_data import template_data
 from lateen.injection.template_functions import template_functions
 from lateen.injection.templates import BUILT_IN
+from lateen.injection.texts import parse_bool
 from lateen.injection.users_proxy import Ids, own_ids, platform_ids, without_assigned_user, without_own_user
 from lateen.injection.values import Platform
 from lateen.injection.workload import Workload, workload_of

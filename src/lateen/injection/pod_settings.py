@@ -11,14 +11,12 @@ from typing import Any, Final
 import msgspec
 
 from lateen.api.mesh.proxy_config import InboundInterceptionMode, ProxyConfig
+from lateen.injection.texts import parse_bool
 from lateen.injection.values import Values
 
 _SIDECAR: Final = "sidecar.istio.io/"
 _TRAFFIC: Final = "traffic.sidecar.istio.io/"
 _READINESS: Final = "readiness.status.sidecar.istio.io/"
-
-_TRUE: Final = frozenset(("1", "t", "T", "true", "TRUE", "True"))
-_FALSE: Final = frozenset(("0", "f", "F", "false", "FALSE", "False"))
 
 
 class ImageType(Enum):
@@ -79,11 +77,6 @@ class PodSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Empty: as ProxyConfig has it."""
     control_plane_auth: str
     """Empty: as ProxyConfig has it."""
-
-
-def parse_bool(text: str) -> bool | None:
-    """As Go's strconv.ParseBool; None for everything else."""
-    return True if text in _TRUE else False if text in _FALSE else None
 
 
 def pod_settings(annotations: Mapping[str, str], proxy: ProxyConfig, values: Values) -> PodSettings:

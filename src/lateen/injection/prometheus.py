@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from lateen.injection.pod_settings import parse_bool
+from lateen.injection.texts import parse_bool
 
 VARIABLE: Final = "ISTIO_PROMETHEUS_ANNOTATIONS"
 _OTHER: Final = re.compile("[^A-Za-z0-9_]")

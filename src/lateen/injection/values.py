@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Annotated, Any, Final
 
@@ -15,6 +15,16 @@ from lateen.api.mesh.label_selector import LabelSelector
 from lateen.api.schema.decode import Decoder
 from lateen.api.schema.fault import Fault, error
 from lateen.api.schema.message import AnyStruct, Message, PortNumber, UInt32
+from lateen.injection.texts import (
+    wrong_agent_levels,
+    wrong_all_or_networks,
+    wrong_all_or_ports,
+    wrong_component_levels,
+    wrong_image,
+    wrong_level,
+    wrong_networks,
+    wrong_ports,
+)
 
 _RESOURCES: Final[Mapping[str, Any]] = {
     "requests": {"cpu": "100m", "memory": "128Mi"},
@@ -215,12 +225,19 @@ class WebhookValues(Message, frozen=True):
     """Of pods that name none; `sidecar` when empty."""
 
 
+class CniProvider(Enum):
+    """How a CNI plugin gets to pods."""
+
+    DEFAULT = "default"
+    MULTUS = "multus"
+
+
 class CniValues(Message, frozen=True):
     """`pilot.cni`, and by its old name `istio_cni`."""
 
     enabled: bool = False
     """A CNI plugin captures traffic: pods need no capabilities."""
-    provider: str = "default"
+    provider: CniProvider = CniProvider.DEFAULT
     """`multus`: pods name the plugin's network themselves."""
     chained: bool = True
     """With the old name: false means `multus`."""
@@ -347,8 +364,30 @@ def _refused(values: Values) -> list[Fault]:
         refused.append(
             error("global.proxy.tracer", f"{found.proxy.tracer!r} is not supported: use meshConfig.extensionProviders")
         )
+    refused += _wrong_texts(found)
     if not found.hub:
         refused.append(error("global.hub", "must not be empty: it is where images come from"))
     if not found.tag:
         refused.append(error("global.tag", "must not be empty: it is the images' tag"))
     return refused
+
+
+def _wrong_texts(found: GlobalValues) -> Iterator[Fault]:
+    """As with the annotations that say the same: what is wrong would be so in every pod."""
+    proxy = found.proxy
+    for path, text, wrong in (
+        ("proxy.includeIPRanges", proxy.include_ip_ranges, wrong_all_or_networks),
+        ("proxy.excludeIPRanges", proxy.exclude_ip_ranges, wrong_networks),
+        ("proxy.includeInboundPorts", proxy.include_inbound_ports, wrong_all_or_ports),
+        ("proxy.excludeInboundPorts", proxy.exclude_inbound_ports, wrong_ports),
+        ("proxy.includeOutboundPorts", proxy.include_outbound_ports, wrong_ports),
+        ("proxy.excludeOutboundPorts", proxy.exclude_outbound_ports, wrong_ports),
+        ("proxy.logLevel", proxy.log_level, wrong_level),
+        ("proxy.componentLogLevel", proxy.component_log_level, wrong_component_levels),
+        ("logging.level", found.logging.level, wrong_agent_levels),
+        ("proxy.image", proxy.image, wrong_image),
+        ("proxy_init.image", found.proxy_init.image, wrong_image),
+    ):
+        problem = wrong(text)
+        if problem:
+            yield error(f"global.{path}", f"{problem}, got {text[:100]!r}")

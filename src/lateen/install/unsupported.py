@@ -67,6 +67,9 @@ _WITHOUT_EFFECT: Final[Mapping[str, str]] = {
     "values.global.ipFamilyPolicy": "write ipFamilyPolicy of the component",
     "values.global.istiod": "status is written by default; values.pilot.env.PILOT_ENABLE_STATUS turns it off",
     "values.global.meshExpansion": _LATER,
+    "values.global.multiCluster.enabled": "a cluster needs no switch for that: write clusterName and network",
+    "values.global.multiCluster.globalDomainSuffix": _LATER,
+    "values.global.multiCluster.includeEnvoyFilter": _ALWAYS,
     "values.global.networkPolicy": _LATER,
     "values.global.oneNamespace": "write meshConfig.discoverySelectors",
     "values.global.peerCaCrl": _LATER,
@@ -81,6 +84,7 @@ _WITHOUT_EFFECT: Final[Mapping[str, str]] = {
     _PROXY + "envoyAccessLogService": _LATER,
     _PROXY + "envoyMetricsService": _LATER,
     _PROXY + "envoyStatsd": _LATER,
+    _PROXY + "tracer": "write meshConfig.extensionProviders",
     _PROXY + "concurrency": "write meshConfig.defaultConfig.concurrency",
     **{
         gateway + key: why

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from lateen.api.schema.fault import Severity
@@ -69,3 +72,20 @@ def test_empty_texts_are_the_defaults() -> None:
     assert found is not None
     assert found.default_templates == ("sidecar",)
     assert found.known_templates == ("gateway", "grpc-agent", "grpc-simple", "sidecar")
+
+
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [
+        ({"proxy": {"excludeInboundPorts": "http"}}, "values.global.proxy.excludeInboundPorts"),
+        ({"proxy": {"includeOutboundPorts": "90-80"}}, "values.global.proxy.includeOutboundPorts"),
+        ({"proxy": {"excludeIPRanges": "10/33"}}, "values.global.proxy.excludeIPRanges"),
+        ({"proxy": {"logLevel": "loud"}}, "values.global.proxy.logLevel"),
+        ({"proxy_init": {"image": "two words"}}, "values.global.proxy_init.image"),
+        ({"logging": {"level": "default:loud"}}, "values.global.logging.level"),
+    ],
+)
+def test_values_that_would_be_wrong_in_every_pod_are_refused_once(values: dict[str, Any], path: str) -> None:
+    found, faults = parse_injection("", json.dumps({"global": values}))
+    assert found is None
+    assert [fault.path for fault in faults] == [path]

@@ -13,6 +13,7 @@ from lateen.injection.names import (
     DEFAULT_CONTAINER,
     DEFAULT_LOGS_CONTAINER,
 )
+from lateen.injection.values import CniProvider
 
 _NETWORKS = "k8s.v1.cni.cncf.io/networks"
 
@@ -53,7 +54,7 @@ def capture_annotations(context: Context) -> dict[str, str]:
         "istio.io/reroute-virtual-interfaces": settings.virtual_interfaces,
     }
     found = {name: text for name, text in found.items() if text}
-    if cni.provider == "multus" or not cni.chained:
+    if cni.provider is CniProvider.MULTUS or not cni.chained:
         found[_NETWORKS] = _with_network(context.annotations.get(_NETWORKS, ""))
     return found
 

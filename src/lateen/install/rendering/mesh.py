@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from lateen.api.mesh.proxy_config import ProxyConfig
 from lateen.install.merge import merged
 from lateen.install.values.operator import Operator
 from lateen.model.revision import of_revision
@@ -22,6 +23,9 @@ def mesh_config(operator: Operator) -> dict[str, Any]:
     defaults: dict[str, Any] = {"discoveryAddress": discovery_address(operator)}
     if shared.mesh_id:
         defaults["meshId"] = shared.mesh_id
+    if shared.proxy.status_port not in (0, ProxyConfig().status_port):
+        # 0 is about the readiness probe alone: the agent has a port all the same.
+        defaults["statusPort"] = shared.proxy.status_port
     mesh: dict[str, Any] = {
         "trustDomain": "cluster.local",
         "rootNamespace": operator.namespace,
