@@ -31,6 +31,7 @@ from lateen.status.findings import report
 from lateen.translate.catalog import listing, views
 from lateen.translate.envoy_types import decoded, readable
 from lateen.translate.resource import ResourceType
+from lateen.xds.debug.redaction import redacted
 
 _TYPES = {
     "clusters": ResourceType.CDS,
@@ -228,14 +229,11 @@ def _resources(engine: Engine, type_: ResourceType, proxy: Proxy) -> tuple[list[
                 found[recipe.name] = readable(decoded(type_, engine.get(recipe.query, *recipe.args)))
             except QueryError as error:
                 faults.append(f"{type_.name} {recipe.name}: {error}")
-    if type_ is ResourceType.SDS:
-        for secret in found.values():
-            _redact(secret)
-    return [found[name] for name in sorted(found)], faults
+    # Keys are not for terminals and logs.
+    return [_redacted(type_, found[name]) for name in sorted(found)], faults
 
 
-def _redact(secret: dict[str, Any]) -> None:
-    """Private keys are not for terminals and logs."""
-    certificate = secret.get("tls_certificate", {})
-    if "private_key" in certificate:
-        certificate["private_key"] = {"inline_string": "[redacted]"}
+def _redacted(type_: ResourceType, data: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = redacted({"@type": type_.value, **data})
+    del found["@type"]
+    return found

@@ -23,6 +23,12 @@ CLUSTER: Final = "clusterid"
 _CERTIFICATE: Final = re.compile(r'(?:\A|;)Cert="([^",;]*)"(?=;|\Z)')
 
 
+def headers_of(metadata: object) -> Mapping[str, str]:
+    """The metadata of a gRPC call as headers, by names in lower case; those of bytes are left out."""
+    pairs = metadata if isinstance(metadata, tuple | list) else ()
+    return {name.lower(): value for name, value in pairs if isinstance(value, str)}
+
+
 def evidence(headers: Mapping[str, str]) -> Evidence:
     """By names in lower case."""
     return Evidence(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import grpc
 import grpc.aio
 
-from lateen.identity.caller import Evidence
-from lateen.identity.front_headers import evidence
+from lateen.identity.front_headers import evidence, headers_of
 from lateen.identity.issuing import Issuer, NotIssued, Reason
 from lateen.identity.messages import METHOD, SERVICE, decode_request, encode_response
 from lateen.identity.signing import LARGEST_REQUEST
@@ -27,16 +26,11 @@ def handler(issuer: Issuer) -> grpc.GenericRpcHandler:
                 request = decode_request(content)
             except ValueError as error:
                 raise NotIssued(Reason.INVALID_ARGUMENT, str(error)) from None
-            return encode_response((await issuer.issue(_evidence(context), request)).chain)
+            shown = evidence(headers_of(context.invocation_metadata()))
+            return encode_response((await issuer.issue(shown, request)).chain)
         except NotIssued as refusal:
             metadata = (("retry-after", f"{refusal.retry_after:.0f}"),) if refusal.retry_after else ()
             await context.abort(grpc.StatusCode[refusal.reason.value], str(refusal), metadata)
             raise AssertionError("unreachable") from None
 
     return grpc.method_handlers_generic_handler(SERVICE, {METHOD: grpc.unary_unary_rpc_method_handler(create)})
-
-
-def _evidence(context: Any) -> Evidence:
-    return evidence(
-        {key.lower(): value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-    )

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from lateen.cli.main import main
 from lateen.testing.certificates import Authority
+from lateen.xds.debug.redaction import REDACTED_BYTES
 
 MANIFESTS = """\
 apiVersion: v1
@@ -244,7 +245,7 @@ def test_keys_are_not_shown() -> None:
     manifests = f"{MANIFESTS}{GATEWAY}---\n{yaml.safe_dump(secret)}"
     (found,) = data("--proxy", "edge", "--type", "sds", manifests=manifests)
     assert found["name"] == "kubernetes://web"
-    assert found["tls_certificate"]["private_key"] == {"inline_string": "[redacted]"}
+    assert found["tls_certificate"]["private_key"] == {"inline_bytes": REDACTED_BYTES}
     assert "certificate_chain" in found["tls_certificate"]
     for output in ("json", "yaml"):
         text = run("--proxy", "edge", "--type", "sds", "-o", output, manifests=manifests).output

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from lateen.identity import caller
 from lateen.identity.caller import CannotVerify
-from lateen.identity.front_headers import PEER, evidence
+from lateen.identity.front_headers import PEER, evidence, headers_of
 from lateen.model.identity import PeerIdentity
 from lateen.xds.authentication import Call, CannotTell, Refused
 
@@ -19,7 +17,7 @@ class FrontAnybody:
         return None
 
     def address(self, call: Call) -> str:
-        return _headers(call).get(PEER, "") or call.peer()
+        return headers_of(call.invocation_metadata()).get(PEER, "") or call.peer()
 
 
 class FrontCallers(FrontAnybody):
@@ -30,14 +28,8 @@ class FrontCallers(FrontAnybody):
 
     async def authenticate(self, call: Call) -> PeerIdentity | None:
         try:
-            return (await self._ways.authenticate(evidence(_headers(call)))).identity
+            return (await self._ways.authenticate(evidence(headers_of(call.invocation_metadata())))).identity
         except caller.Refused as refused:
             raise Refused(str(refused), unauthenticated=not refused.denied) from None
         except CannotVerify as problem:
             raise CannotTell(str(problem)) from None
-
-
-def _headers(call: Call) -> Mapping[str, str]:
-    pairs = call.invocation_metadata()
-    listed = pairs if isinstance(pairs, tuple | list) else ()
-    return {name.lower(): value for name, value in listed if isinstance(value, str)}
