@@ -16,7 +16,8 @@ from lateen.injection.go_template.errors import TemplateError
 from lateen.injection.go_template.template import Template, parse_template
 from lateen.injection.template_functions import FUNCTION_NAMES
 from lateen.injection.templates import BUILT_IN
-from lateen.injection.values import AutoInject, Values, parse_values
+from lateen.injection.values import AutoInject, Values
+from lateen.injection.values_parsing import parse_values
 
 CONFIG_KEY: Final = "config"
 VALUES_KEY: Final = "values"

@@ -12,7 +12,7 @@ from lateen.api.schema.decode import Decoder
 from lateen.api.schema.fault import Fault, Severity, error, warning
 from lateen.api.schema.shape import Entries, Items, MessageShape, Shape, Text
 from lateen.injection.gateway_pod import gateway_faults
-from lateen.injection.values import parse_values
+from lateen.injection.values_parsing import parse_values
 from lateen.install.merge import merged
 from lateen.install.names import is_name
 from lateen.install.operator_file import OperatorFile
