@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -117,12 +118,12 @@ class AgentProcess:
             found = self._secret("default.yaml")["tls_certificate"]
         except FileNotFoundError:
             return None
-        return x509.load_pem_x509_certificate(found["certificate_chain"]["inline_string"].encode())
+        return x509.load_pem_x509_certificate(base64.b64decode(found["certificate_chain"]["inline_bytes"]))
 
     def roots(self) -> list[x509.Certificate]:
         """That Envoy trusts now."""
-        found = self._secret("rootca.yaml")["validation_context"]["trusted_ca"]["inline_string"]
-        return x509.load_pem_x509_certificates(found.encode())
+        found = self._secret("rootca.yaml")["validation_context"]["trusted_ca"]["inline_bytes"]
+        return x509.load_pem_x509_certificates(base64.b64decode(found))
 
     @property
     def sds(self) -> Path:
@@ -148,10 +149,15 @@ class AgentProcess:
     @property
     def envoy(self) -> int:
         """Envoy's process; 0 when there is none."""
+        found: int = self.record().get("pid", 0)
+        return found
+
+    def record(self) -> dict[str, Any]:
+        """What agents leave for the next one of their pod; empty while Envoy does not run."""
         try:
-            found: int = json.loads((self.root / "etc/istio/proxy/envoy-process.json").read_text())["pid"]
+            found: dict[str, Any] = json.loads((self.root / "etc/istio/proxy/envoy-process.json").read_text())
         except FileNotFoundError:
-            return 0
+            return {}
         return found
 
     def signal(self, number: signal.Signals) -> None:
