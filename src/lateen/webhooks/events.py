@@ -1,9 +1,14 @@
-"""Events of Kubernetes on what the webhooks did: written by and by, the same one once in a while."""
+"""Events of Kubernetes on what the webhooks did: written by and by, the same one once in a while.
+
+What they are about comes from whoever calls the webhooks, and nothing proves that this is the API server. So there are
+only so many, and nothing in them gets anywhere but into an event.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -11,10 +16,14 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from lateen.api.kubernetes.requests import KubernetesApi
+from lateen.identity.limits import KeyedRate
 
 _COMPONENT: Final = "istiod"
 _LONGEST: Final = 1000
 """Characters of a message; Kubernetes takes 1024."""
+
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""It stands in a path of the API server's."""
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +35,13 @@ class EventLimits(msgspec.Struct, frozen=True):
     """Events that are known to have been written."""
     again: float = 600.0
     """Seconds until the same event on the same object is written again."""
+    burst: int = 50
+    """Events in one namespace in quick succession; more are dropped..."""
+    per_second: float = 1.0
+    """...beyond so many per second."""
+    whole_burst: int = 200
+    """The same of all namespaces."""
+    whole_per_second: float = 5.0
 
 
 class _Event(NamedTuple):
@@ -43,14 +59,22 @@ class Events:
         self._identity = identity
         self._limits = limits or EventLimits()
         self._waiting: asyncio.Queue[_Event] = asyncio.Queue(self._limits.waiting)
+        limits = self._limits
+        self._rate = KeyedRate(limits.per_second, limits.burst, limits.remembered)
+        self._whole = KeyedRate(limits.whole_per_second, limits.whole_burst, 1)
         self._told: dict[tuple[str, ...], float] = {}
         """When each was last put, by the event loop's clock; the oldest first."""
 
     def put(self, subject: Mapping[str, Any], reason: str, message: str, *, warning: bool = False) -> None:
         """`subject` is an ObjectReference, with the namespace in which the event is."""
+        namespace = str(subject.get("namespace", ""))
+        if not _NAMESPACE.fullmatch(namespace):
+            return
         names = tuple(str(subject.get(key, "")) for key in ("kind", "namespace", "name", "uid"))
         key, now = (*names, reason, message), asyncio.get_running_loop().time()
         if now - self._told.get(key, -self._limits.again) < self._limits.again or self._waiting.full():
+            return
+        if self._rate.take(namespace, now) or self._whole.take("", now):
             return
         self._told.pop(key, None)
         self._told[key] = now

@@ -190,6 +190,28 @@ async def test_a_change_is_seen_by_the_watch() -> None:
     task.cancel()
 
 
+@pytest.mark.parametrize(
+    "namespace",
+    ["kube-system/configmaps?x=", "../../../apis/apps/v1/namespaces/shop/deployments?", "a%2Fb", "A", "a" * 64],
+)
+async def test_what_is_no_namespace_gets_into_no_request(namespace: str) -> None:
+    asked = _Asked("policy: disabled")
+    await asked.about(pod(), namespace=namespace)
+    await asked.about(pod() | {"metadata": {"name": "a", "namespace": namespace}}, namespace="")
+    assert asked.injecting.outcomes == {"skipped": 2}
+    assert await asked.written() == []
+    assert asked.api.requests == []
+
+
+async def test_there_are_only_so_many_events_whoever_asks_for_them() -> None:
+    limits = EventLimits(waiting=1000, burst=3, per_second=0.001, whole_burst=5, whole_per_second=0.001)
+    events = Events(MemoryApi(), identity="i", limits=limits)
+    for namespace in ("a", "b", "c"):
+        for number in range(10):
+            events.put({"kind": "Pod", "name": str(number), "namespace": namespace}, "R", "m")
+    assert events._waiting.qsize() == 5
+
+
 async def test_events_are_bounded() -> None:
     events = Events(MemoryApi(), identity="i", limits=EventLimits(waiting=3, remembered=4))
     for number in range(50):
