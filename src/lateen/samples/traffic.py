@@ -11,8 +11,8 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
+from lateen.samples.http_arguments import header, url
 from lateen.samples.load import FAILED, Load, Outcome, send
 
 _SERVED_BY = re.compile(rb"Reviews served by: <code>([\w.-]*?)-(v\d+)\b")
@@ -68,29 +68,15 @@ def report(outcomes: Sequence[Outcome]) -> list[str]:
     return lines
 
 
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not re.fullmatch(r"[A-Za-z0-9-]+", name) or not value.strip().isprintable():
-        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME: VALUE")
-    return name, value.strip()
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected http://... or https://...")
-    return text
-
-
 def load_of(arguments: Sequence[str]) -> Load:
     """The command line as a load. Ends the process with what is wrong with it."""
     parser = argparse.ArgumentParser(prog="traffic", description="Sends requests and tells which version answered")
-    parser.add_argument("url", type=_url)
+    parser.add_argument("url", type=url)
     parser.add_argument("-n", type=int, default=100, metavar="REQUESTS", help="how many (100)")
     parser.add_argument("-c", type=int, default=4, metavar="CONNECTIONS", help="at the same time (4)")
     parser.add_argument("--qps", type=float, default=0.0, help="requests a second; 0: as fast as it goes")
     parser.add_argument("--for", type=float, dest="seconds", metavar="SECONDS", help="for so long, instead of -n")
-    parser.add_argument("-H", "--header", type=_header, action="append", default=[], metavar="'NAME: VALUE'")
+    parser.add_argument("-H", "--header", type=header, action="append", default=[], metavar="'NAME: VALUE'")
     parser.add_argument("--user", help="signed in as this one")
     parser.add_argument("-k", "--insecure", action="store_true", help="any certificate will do")
     chosen = parser.parse_args(arguments)

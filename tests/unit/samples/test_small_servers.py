@@ -42,8 +42,9 @@ async def test_tcp_echo_prefixes_whole_lines_on_every_port() -> None:
             writer.write_eof()
             assert await reader.read() == b"", "what is no whole line is not answered"
             writer.close()
-        idle, _ = await asyncio.open_connection(LOOPBACK, ports[0])
-        await asyncio.sleep(0.05)
+        idle, sender = await asyncio.open_connection(LOOPBACK, ports[0])
+        sender.write(b"there\n")
+        assert await idle.readline() == b"hello there\n"
     assert await asyncio.wait_for(idle.read(), 10) == b"", "the end of the server is the end of its connections"
 
 

@@ -75,11 +75,9 @@ class ProductPage:
         book = BOOKS[0]
         async with asyncio.TaskGroup() as group:
             details = group.create_task(self._ask(request, "details", str(book.id)))
-            flood = [
-                group.create_task(self._ask(request, "reviews", str(book.id))) for _ in range(self._settings.flood)
-            ]
+            for _ in range(self._settings.flood):
+                group.create_task(self._ask(request, "reviews", str(book.id)))
             reviews = group.create_task(self._ask(request, "reviews", str(book.id)))
-        del flood
         return _html(book_page(book, details.result()[1], reviews.result()[1], signed_in(request)))
 
     async def books(self, _request: web.Request) -> web.Response:

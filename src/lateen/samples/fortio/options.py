@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
-from urllib.parse import urlsplit
+
+from lateen.samples.http_arguments import header, url
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -20,18 +21,8 @@ def duration(text: str) -> float:
 
 
 def _url(text: str) -> str:
-    whole = text if "://" in text else f"http://{text}"
-    parts = urlsplit(whole)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected http://... or https://...")
-    return whole
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not re.fullmatch(r"[A-Za-z0-9-]+", name) or not value.strip().isprintable():
-        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME:VALUE")
-    return name, value.strip()
+    """HTTP where nothing is said."""
+    return url(text if "://" in text else f"http://{text}")
 
 
 def _connections(text: str) -> int:
@@ -59,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     server = commands.add_parser("server", allow_abbrev=False, help="answers with the body that it got")
     for each in (load, curl):
         each.add_argument("url", type=_url)
-        each.add_argument("-H", type=_header, action="append", default=[], metavar="NAME:VALUE")
+        each.add_argument("-H", type=header, action="append", default=[], metavar="NAME:VALUE")
         each.add_argument("-timeout", type=duration, default=3.0, help="of one request (3s)")
         each.add_argument("-k", action="store_true", help="any certificate will do")
         each.add_argument(
