@@ -108,16 +108,16 @@ def test_webhooks_lead_to_the_control_plane_of_the_revision() -> None:
         objects = Objects("profile=minimal", *flags)
         service = objects.named("Service", name)
         ports = [port["port"] for port in service["spec"]["ports"]]
-        for kind, path in (
-            ("MutatingWebhookConfiguration", "/inject"),
-            ("ValidatingWebhookConfiguration", "/validate"),
+        for kind, path, effects in (
+            ("MutatingWebhookConfiguration", "/inject", "NoneOnDryRun"),
+            ("ValidatingWebhookConfiguration", "/validate", "None"),
         ):
             for found in objects.of(kind):
                 for webhook in found["webhooks"]:
                     client = webhook["clientConfig"]["service"]
                     assert (client["name"], client["namespace"], client["path"]) == (name, "istio-system", path)
                     assert client["port"] in ports
-                    assert webhook["sideEffects"] == "None"
+                    assert webhook["sideEffects"] == effects
                     assert "caBundle" not in webhook["clientConfig"]
 
 

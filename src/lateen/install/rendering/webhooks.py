@@ -113,7 +113,8 @@ def _injecting(
             {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "scope": "*"}
         ],
         "failurePolicy": "Fail",
-        "sideEffects": "None",
+        # Events tell why a pod was not injected.
+        "sideEffects": "NoneOnDryRun",
         "reinvocationPolicy": operator.values.sidecar_injector_webhook.reinvocation_policy,
         "admissionReviewVersions": ["v1"],
         "timeoutSeconds": _SECONDS,
