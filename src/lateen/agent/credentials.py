@@ -5,6 +5,7 @@ A certificate and its key are in one file, which is replaced in one step: they a
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from typing import Any
@@ -62,7 +63,7 @@ def write_roots(settings: CertificateSettings) -> None:
     if not found:
         raise BadCredentials(f"there are no roots in {settings.roots}")
     text = _pem(found)
-    _write(settings, "rootca.yaml", "ROOTCA", {"validation_context": {"trusted_ca": {"inline_string": text}}})
+    _write(settings, "rootca.yaml", "ROOTCA", {"validation_context": {"trusted_ca": _inline(text)}})
     if settings.output:
         replace(os.path.join(settings.output, "root-cert.pem"), text, 0o644)
 
@@ -108,7 +109,7 @@ def _current(settings: CertificateSettings) -> tuple[str, str]:
     """Key and chain."""
     try:
         found = json.loads(_read(_path(settings, "default.yaml")))["resources"][0]["tls_certificate"]
-        return found["private_key"]["inline_string"], found["certificate_chain"]["inline_string"]
+        return _text(found["private_key"]), _text(found["certificate_chain"])
     except (ValueError, KeyError, IndexError, TypeError):
         raise BadCredentials(f"{_path(settings, 'default.yaml')} has no certificate") from None
 
@@ -136,11 +137,20 @@ def _pem(certificates: list[x509.Certificate]) -> str:
 
 
 def _write_certificate(settings: CertificateSettings, key: str, chain: str) -> None:
-    secret = {"certificate_chain": {"inline_string": chain}, "private_key": {"inline_string": key}}
+    secret = {"certificate_chain": _inline(chain), "private_key": _inline(key)}
     _write(settings, "default.yaml", "default", {"tls_certificate": secret})
     if settings.output:
         replace(os.path.join(settings.output, "key.pem"), key)
         replace(os.path.join(settings.output, "cert-chain.pem"), chain, 0o644)
+
+
+def _inline(text: str) -> dict[str, str]:
+    """As bytes, as Istio's agent does it: people read certificates out of Envoy's dump by `.inlineBytes`."""
+    return {"inline_bytes": base64.b64encode(text.encode()).decode()}
+
+
+def _text(source: dict[str, str]) -> str:
+    return base64.b64decode(source["inline_bytes"], validate=True).decode()
 
 
 def _write(settings: CertificateSettings, file: str, name: str, secret: dict[str, Any]) -> None:

@@ -133,10 +133,14 @@ def applying(force_help: str) -> Callable[[C], C]:
 
 
 def confirm(question: str) -> None:
-    """Ends the command without a yes."""
-    if not sys.stdin.isatty():
-        raise click.ClickException("there is nobody to ask: say -y (--skip-confirmation)")
-    if not click.confirm(question):
+    """Ends the command without a yes, which may come through a pipe, too."""
+    try:
+        agreed = click.confirm(question)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise click.ClickException("there is nobody to ask: say -y (--skip-confirmation)") from None
+    if not agreed:
         click.echo("Nothing is done.")
         raise click.exceptions.Exit(1)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lateen.inspection.pods import NoPod, select_pods
+from lateen.inspection.pods import NoPod, idle_pods, select_pods
 from lateen.inspection.port_forward import Pod, PodUnreachable, ask
 from lateen.sources.kubernetes.client import Client
 
@@ -21,10 +21,11 @@ async def control_planes(client: Client, namespace: str, revision: str = "") -> 
     found = await select_pods(client, namespace, selector)
     if not found:
         of_revision = f" of revision {revision}" if revision else ""
-        raise NoPod(
-            f"no control plane{of_revision} runs in namespace {namespace}: `lateen install` puts one there; "
-            "-i names another namespace"
-        )
+        told = f"no control plane{of_revision} runs in namespace {namespace}"
+        idle = await idle_pods(client, namespace, selector)
+        if idle:
+            raise NoPod(f"{told}: {', '.join(idle)}; `kubectl describe pods -n {namespace} -l {selector}` says why")
+        raise NoPod(f"{told}: `lateen install` puts one there; -i names another namespace")
     return found
 
 

@@ -92,6 +92,16 @@ async def select_pods(client: Client, namespace: str, selector: str) -> list[Pod
     return [Pod(namespace, str(each["metadata"]["name"])) for each in running]
 
 
+async def idle_pods(client: Client, namespace: str, selector: str) -> list[str]:
+    """Those by labels that do not run, in words: `istiod-1 is Pending`."""
+    found = await client.get(f"{_CORE}/namespaces/{namespace}/pods", {"labelSelector": selector})
+    phases = [
+        (str(each["metadata"]["name"]), str((each.get("status") or {}).get("phase", "Pending")))
+        for each in found.get("items") or ()
+    ]
+    return [f"{name} is {phase}" for name, phase in sorted(phases) if phase != "Running"]
+
+
 def label_selector(selector: Mapping[str, Any]) -> str:
     """A LabelSelector in the form of a query."""
     terms = [f"{name}={value}" for name, value in (selector.get("matchLabels") or {}).items()]

@@ -1,6 +1,7 @@
 """Merges what users write over what was there: mappings key by key, everything else as a whole.
 
 Gateways of `components` and `env` of `k8s` are told apart by name, as Istio does it; other lists are replaced.
+A gateway that says no name is the one that profiles have.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, Final
 
-_GATEWAYS: Final = ("ingressGateways", "egressGateways")
+_GATEWAYS: Final = {"ingressGateways": "istio-ingressgateway", "egressGateways": "istio-egressgateway"}
 
 
 def merged(below: Any, above: Any, path: tuple[str, ...] = ()) -> Any:
@@ -20,6 +21,8 @@ def merged(below: Any, above: Any, path: tuple[str, ...] = ()) -> Any:
         ordered = {key: merged(below.get(key), value, (*path, key)) for key, value in above.items()}
         return {key: (ordered | result)[key] for key in (*below, *(key for key in above if key not in below))}
     names = _names(path)
+    if "namespace" in names and isinstance(above, list):
+        above = [_named(item, _GATEWAYS[path[-1]]) for item in above]
     if names and isinstance(below, list) and isinstance(above, list):
         return _merged_by_name(below, above, path, names)
     return deepcopy(above)
@@ -30,6 +33,10 @@ def _names(path: tuple[str, ...]) -> tuple[str, ...]:
     if len(path) >= 2 and path[-2] == "components" and path[-1] in _GATEWAYS:
         return ("name", "namespace")
     return ("name",) if path[-2:] == ("k8s", "env") else ()
+
+
+def _named(item: Any, name: str) -> Any:
+    return {"name": name, **item} if isinstance(item, dict) and "name" not in item else item
 
 
 def _merged_by_name(below: list[Any], above: list[Any], path: tuple[str, ...], names: Sequence[str]) -> list[Any]:

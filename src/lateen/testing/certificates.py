@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import ipaddress
 import json
@@ -59,10 +60,10 @@ class Authority:
     def workload(self, directory: Path, identity: str, facts: WorkloadFacts = _TEST) -> Certificates:
         """The files (SDS) that a proxy with this SPIFFE ID watches for its certificate and its roots."""
         pair = self.issue(identity, facts=facts)
-        chain, key = {"inline_string": pair.certificate}, {"inline_string": pair.key}
+        chain, key, root = _inline(pair.certificate), _inline(pair.key), _inline(self.root)
         files = {
             "default": {"tls_certificate": {"certificate_chain": chain, "private_key": key}},
-            "ROOTCA": {"validation_context": {"trusted_ca": {"inline_string": self.root}}},
+            "ROOTCA": {"validation_context": {"trusted_ca": root}},
         }
         directory.mkdir(parents=True, exist_ok=True)
         paths = []
@@ -94,3 +95,8 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
+
+
+def _inline(text: str) -> dict[str, str]:
+    """As the agent writes them."""
+    return {"inline_bytes": base64.b64encode(text.encode()).decode()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import stat
 
@@ -31,8 +32,8 @@ def settings(tmp_path):
 
 def _roots(settings) -> list[str]:
     with open(f"{settings.directory}/rootca.yaml") as file:
-        text = json.load(file)["resources"][0]["validation_context"]["trusted_ca"]["inline_string"]
-    return [each.subject.rfc4514_string() for each in x509.load_pem_x509_certificates(text.encode())]
+        content = json.load(file)["resources"][0]["validation_context"]["trusted_ca"]["inline_bytes"]
+    return [each.subject.rfc4514_string() for each in x509.load_pem_x509_certificates(base64.b64decode(content))]
 
 
 def test_a_certificate_is_put_in_force_with_its_roots(settings, tmp_path):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from lateen.cli.install_target import confirm
 from lateen.cli.main import main
 
 _HEAD = "apiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\n"
@@ -87,3 +89,15 @@ def test_what_is_dumped_describes_the_same(tmp_path: Path) -> None:
     again = _run("manifest", "generate", "-f", str(file), "--component", "Pilot")
     assert again.exit_code == 0, again.output
     assert again.stdout == _run("manifest", "generate", "--set", "profile=demo", "--component", "Pilot").stdout
+
+
+@pytest.mark.parametrize(
+    ("stdin", "told"), [("y\n", "agreed"), ("n\n", "Nothing is done."), ("", "there is nobody to ask: say -y")]
+)
+def test_the_answer_may_come_through_a_pipe(stdin: str, told: str) -> None:
+    @click.command()
+    def command() -> None:
+        confirm("Go on?")
+        click.echo("agreed")
+
+    assert told in CliRunner().invoke(command, input=stdin).output

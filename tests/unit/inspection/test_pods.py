@@ -163,6 +163,9 @@ async def test_control_planes_are_found_and_asked(pods: FakePods) -> None:
     async with site('[{"proxy": "a.b"}]') as one, site("[]") as two, client_of(pods) as client:
         with pytest.raises(NoPod, match="no control plane runs in namespace istio-system"):
             await control_planes(client, "istio-system")
+        pods.put_pod("istiod-0", "istio-system", labels={"app": "istiod"}, phase="Pending")
+        with pytest.raises(NoPod, match="runs in namespace istio-system: istiod-0 is Pending; `kubectl describe pods"):
+            await control_planes(client, "istio-system")
         for name, port, revision in (("istiod-1", one, "default"), ("istiod-2", two, "canary")):
             labels = {"app": "istiod", "istio.io/rev": revision}
             pods.put_pod(name, "istio-system", labels=labels, init_containers=(), ports={15014: port})

@@ -56,3 +56,15 @@ def test_changes_neither() -> None:
     result["a"]["c"].append(9)
     assert below == {"a": {"b": [1]}}
     assert above == {"a": {"c": [2]}}
+
+
+def test_a_gateway_without_a_name_is_the_one_of_profiles() -> None:
+    below = {"components": {"ingressGateways": [{"name": "istio-ingressgateway", "enabled": True, "k8s": {"a": 1}}]}}
+    above = {"components": {"ingressGateways": [{"k8s": {"b": 2}}, {"name": "other"}], "egressGateways": [{}]}}
+    assert merged(below, above)["components"] == {
+        "ingressGateways": [
+            {"name": "istio-ingressgateway", "enabled": True, "k8s": {"a": 1, "b": 2}},
+            {"name": "other"},
+        ],
+        "egressGateways": [{"name": "istio-egressgateway"}],
+    }
