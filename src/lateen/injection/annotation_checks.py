@@ -11,6 +11,7 @@ from lateen.api.mesh.proxy_config_validation import wrong_host_port
 from lateen.api.networking.regular_expressions import regex_faults
 from lateen.api.schema.duration import parse_duration
 from lateen.api.schema.fault import Fault, Severity, error, warning
+from lateen.injection.names import HEALTH_PORT, PROMETHEUS_PORT
 from lateen.injection.pod_settings import ImageType
 from lateen.injection.texts import (
     words,
@@ -37,6 +38,7 @@ _EVICTION: Final = f"{_SIDECAR}statsEvictionInterval"
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _PREFIX_LIST: Final = re.compile(r"[^\s\",]+(?:\s*,\s*[^\s\",]+)*")
+_TAKEN: Final = frozenset((15000, 15001, 15006, 15008, HEALTH_PORT, 15053, PROMETHEUS_PORT))
 _LONGEST: Final = 65_536
 """Characters of one annotation; Kubernetes allows 256 KiB for all of them."""
 _MILLISECOND: Final = 1_000_000
@@ -95,6 +97,11 @@ def _buckets(text: str) -> str:
         for each in json.loads(text).values()
     )
     return "" if good else 'expected lists of numbers by prefix, such as {"istio": [1, 5, 10]}'
+
+
+def _status_port(text: str) -> str:
+    wrong = wrong_port(text)
+    return wrong or (f"Envoy listens on {text}; expected another port for the agent" if int(text) in _TAKEN else "")
 
 
 def _regexps(text: str) -> str:
@@ -168,7 +175,7 @@ _CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
     f"{_TRAFFIC}kubevirtInterfaces": wrong_interfaces,
     f"{_TRAFFIC}excludeInterfaces": wrong_interfaces,
     "istio.io/reroute-virtual-interfaces": wrong_interfaces,
-    "status.sidecar.istio.io/port": wrong_port,
+    "status.sidecar.istio.io/port": _status_port,
     f"{_READINESS}initialDelaySeconds": wrong_unsigned,
     f"{_READINESS}periodSeconds": wrong_unsigned,
     f"{_READINESS}failureThreshold": wrong_unsigned,

@@ -13,10 +13,11 @@ from lateen.api.schema.fault import Fault, Severity
 from lateen.injection.annotation_checks import wrong_annotations
 from lateen.injection.context import Context
 from lateen.injection.environment import overridden
-from lateen.injection.names import CANONICAL_NAME, CANONICAL_REVISION, INJECT, NETWORK, PROXY, PROXY_ID, REVISION
+from lateen.injection.names import INJECT, NETWORK, PROXY, PROXY_ID, REVISION
 from lateen.injection.pod_settings import pod_settings
 from lateen.injection.proxy_container import Role, proxy_container
 from lateen.injection.proxy_settings import with_annotations
+from lateen.injection.templates.common import canonical_labels
 from lateen.injection.values import Values
 from lateen.injection.volumes import proxy_volumes
 from lateen.injection.workload import Workload
@@ -62,9 +63,8 @@ def gateway_pod(gateway: GatewayPod, mesh: MeshConfig, values: Values) -> dict[s
         raise ValueError("; ".join(f"{fault.path}: {fault.message}" for fault in wrong))
     proxy, _ = with_annotations(mesh.default_config, gateway.annotations)
     assert proxy is not None, "there are no errors"
-    labels = _labels(gateway, values)
     pod = {
-        "metadata": {"labels": labels, "annotations": dict(gateway.annotations)},
+        "metadata": {"labels": dict(gateway.labels), "annotations": dict(gateway.annotations)},
         "spec": {"containers": [{"name": PROXY, "ports": [dict(port) for port in gateway.ports]}]},
     }
     context = Context(
@@ -90,21 +90,19 @@ def gateway_pod(gateway: GatewayPod, mesh: MeshConfig, values: Values) -> dict[s
         "prometheus.io/path": "/stats/prometheus",
         **gateway.annotations,
     }
-    return {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec}
+    return {"metadata": {"labels": _labels(gateway, context), "annotations": annotations}, "spec": spec}
 
 
-def _labels(gateway: GatewayPod, values: Values) -> dict[str, str]:
-    labels = dict(gateway.labels)
+def _labels(gateway: GatewayPod, context: Context) -> dict[str, str]:
     own = {
-        CANONICAL_NAME: labels.get("app.kubernetes.io/name") or labels.get("app") or gateway.name,
-        CANONICAL_REVISION: labels.get("app.kubernetes.io/version") or labels.get("version") or "latest",
-        REVISION: values.revision or "default",
+        **canonical_labels(context),
+        REVISION: context.values.revision or "default",
         # It is a proxy already: a webhook is not to make a sidecar of it.
         INJECT: "false",
     }
     if gateway.network:
         own[NETWORK] = gateway.network
-    return {**own, **labels}
+    return {**own, **gateway.labels}
 
 
 def _container(gateway: GatewayPod, context: Context) -> dict[str, Any]:

@@ -15,13 +15,11 @@ from lateen.agent.server.probe_settings import parse_probes
 from lateen.agent.server.scrape_settings import parse_scrapes
 from lateen.agent.settings import LogSettings
 from lateen.api.mesh.mesh_config import MeshConfig
-from lateen.api.mesh.parse import parse_mesh_config
 from lateen.capture.command import capture
 from lateen.cli import pilot_agent
-from lateen.injection.configuration import parse_injection
 from lateen.injection.gateway_pod import GatewayPod, gateway_pod
-from lateen.injection.inject import Facts, inject
 from lateen.injection.values import Values
+from lateen.testing.injected_pods import container, injected, pod
 
 _FIELDS = {
     "metadata.name": "web-1",
@@ -31,71 +29,55 @@ _FIELDS = {
     "spec.serviceAccountName": "web",
     "spec.nodeName": "node-1",
 }
-_POD = {
-    "spec": {
-        "containers": [
-            {
-                "name": "app",
-                "ports": [{"containerPort": 8080, "name": "http"}],
-                "readinessProbe": {"httpGet": {"port": "http", "path": "/ready"}},
-                "livenessProbe": {"grpc": {"port": 9000, "service": "web"}},
-                "lifecycle": {"preStop": {"httpGet": {"port": 8080, "path": "/stop"}}},
-            }
-        ]
-    }
+_APP = {
+    "name": "app",
+    "ports": [{"containerPort": 8080, "name": "http"}],
+    "readinessProbe": {"httpGet": {"port": "http", "path": "/ready"}},
+    "livenessProbe": {"grpc": {"port": 9000, "service": "web"}},
+    "lifecycle": {"preStop": {"httpGet": {"port": 8080, "path": "/stop"}}},
 }
 
 
-def _injected(annotations: dict[str, str] | None = None, mesh: str = "", values: str = "") -> dict[str, Any]:
-    injection, faults = parse_injection("", values)
-    config, mesh_faults = parse_mesh_config(mesh)
-    assert injection is not None, faults
-    assert config is not None, mesh_faults
-    pod = {**_POD, "metadata": {"annotations": annotations or {}, "labels": {"app": "web"}}}
-    return inject(pod, Facts(namespace="shop"), config, injection).pod
+def _injected(annotations: dict[str, str] | None = None, mesh: str = "") -> dict[str, Any]:
+    return injected(pod(annotations, containers=[_APP]), mesh_text=mesh)
 
 
-def _container(pod: dict[str, Any], name: str) -> dict[str, Any]:
-    spec = pod["spec"]
-    return next(each for each in (*spec.get("initContainers", ()), *spec["containers"]) if each["name"] == name)
-
-
-def _environment(container: dict[str, Any]) -> dict[str, str]:
+def _environment(proxy: dict[str, Any]) -> dict[str, str]:
     found = {}
-    for each in container["env"]:
+    for each in proxy["env"]:
         source = each.get("valueFrom", {})
         field = source.get("fieldRef", {}).get("fieldPath")
         found[each["name"]] = _FIELDS[field] if field else "2" if "resourceFieldRef" in source else each["value"]
     return found
 
 
-def _prepared(pod: dict[str, Any], root: Any) -> Any:
-    proxy = _container(pod, "istio-proxy")
+def _prepared(found: dict[str, Any], root: Any) -> Any:
+    proxy = container(found, "istio-proxy")
     given = [each.replace("$(POD_NAMESPACE)", "shop") for each in proxy["args"]]
     assert given[0] == "proxy"
     info = root / "etc/istio/pod"
     info.mkdir(parents=True)
-    annotations = pod["metadata"]["annotations"].items()
+    annotations = found["metadata"]["annotations"].items()
     (info / "annotations").write_text("".join(f"{name}={json.dumps(text)}\n" for name, text in annotations))
     parsed = arguments.parse(given[1:])
     return prepare(parsed, _environment(proxy), ("10.1.2.3",), str(root), Log(LogSettings("error")))[0]
 
 
 def test_the_mesh_and_the_pods_annotation_reach_the_agent_as_one(tmp_path: Any) -> None:
-    pod = _injected(
+    found = _injected(
         {
             "proxy.istio.io/config": "terminationDrainDuration: 31s\nproxyMetadata: {A: pod}\n"
             "proxyStatsMatcher: {inclusionPrefixes: [one]}\ncontrolPlaneAuthPolicy: NONE\n"
         },
         "defaultConfig: {drainDuration: 7s, proxyAdminPort: 15999, proxyMetadata: {A: mesh, B: mesh}}",
     )
-    given = json.loads(_environment(_container(pod, "istio-proxy"))["PROXY_CONFIG"])
+    given = json.loads(_environment(container(found, "istio-proxy"))["PROXY_CONFIG"])
     config, _, warnings = parse_proxy_config(json.dumps(given))
     assert not warnings
     assert (config.drain_duration, config.termination_drain_duration, config.proxy_admin_port) == (7, 31, 15999)
     assert config.proxy_metadata == {"A": "pod", "B": "mesh"}
     assert config.inclusion_prefixes == ("one",)
-    settings = _prepared(pod, tmp_path)
+    settings = _prepared(found, tmp_path)
     assert settings.drain.duration == 31
     assert settings.admin == ("127.0.0.1", 15999)
     assert settings.certificates.source == "none"
@@ -116,17 +98,17 @@ def test_the_mesh_and_the_pods_annotation_reach_the_agent_as_one(tmp_path: Any) 
     ],
 )  # fmt: skip
 def test_whatever_annotations_say_agents_and_capture_take(annotations: dict[str, str], tmp_path: Any) -> None:
-    pod = _injected(annotations)
-    settings = _prepared(pod, tmp_path)
-    environment = _environment(_container(pod, "istio-proxy"))
+    found = _injected(annotations)
+    settings = _prepared(found, tmp_path)
+    environment = _environment(container(found, "istio-proxy"))
     port = int(annotations.get("status.sidecar.istio.io/port", 15020))
     assert settings.status_port == port
     probes = parse_probes(environment["ISTIO_KUBE_APP_PROBERS"])
-    app = _container(pod, "app")
+    app = container(found, "app")
     assert app["readinessProbe"]["httpGet"] == {"path": "/app-health/app/readyz", "port": port}
     assert "/app-health/app/readyz" in probes
     assert parse_scrapes(environment.get("ISTIO_PROMETHEUS_ANNOTATIONS", ""), port) == ()
-    capture.make_context("istio-iptables", _container(pod, "istio-init")["args"][1:])
+    capture.make_context("istio-iptables", container(found, "istio-init")["args"][1:])
 
 
 def test_a_gateway_of_the_installation(tmp_path: Any) -> None:
@@ -158,7 +140,7 @@ def test_hooks_of_the_proxy_are_commands_that_there_are(
     annotations: dict[str, str], moment: str, module: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
-    command = _container(_injected(annotations), "istio-proxy")["lifecycle"][moment]["exec"]["command"]
+    command = container(_injected(annotations), "istio-proxy")["lifecycle"][moment]["exec"]["command"]
     monkeypatch.setattr(module.asyncio, "run", lambda work: asked.append(work.close()) or 0)
     monkeypatch.setattr("sys.argv", command)
     with pytest.raises(SystemExit) as ended:

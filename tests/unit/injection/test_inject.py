@@ -477,6 +477,7 @@ def test_users_own_sidecar_template_counts_over_the_built_in() -> None:
         ({"inject.istio.io/templates": "nobody"}, "metadata.annotations[inject.istio.io/templates]"),
         ({"sidecar.istio.io/userVolume": "[1]"}, "metadata.annotations[sidecar.istio.io/userVolume]"),
         ({"status.sidecar.istio.io/port": "70000"}, "metadata.annotations[status.sidecar.istio.io/port]"),
+        ({"status.sidecar.istio.io/port": "15021"}, "metadata.annotations[status.sidecar.istio.io/port]"),
         ({"sidecar.istio.io/statsHistogramBuckets": "{\"a\": 1}"},
          "metadata.annotations[sidecar.istio.io/statsHistogramBuckets]"),
         ({"sidecar.istio.io/statsFlushInterval": "5m"}, "metadata.annotations[sidecar.istio.io/statsFlushInterval]"),
