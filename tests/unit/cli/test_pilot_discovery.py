@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from lateen import __version__
 from lateen.cli import pilot_discovery
-from lateen.istiod.configuration import Address, Configuration
+from lateen.istiod.configuration import Configuration, parse_address
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_as_istios_deployment_starts_it(served: list[Configuration]) -> None:
     assert found.issues
     ports = [address.port for address in (found.http, found.webhooks, found.secure_xds, found.monitoring)]
     assert ports == [8080, 15017, 15012, 15014]
-    assert found.xds == Address("0.0.0.0", 15010)
+    assert found.xds == parse_address(":15010")
     assert found.stream_age == 1800
 
 
