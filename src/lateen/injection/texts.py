@@ -10,6 +10,7 @@ from typing import Final
 _TRUE: Final = frozenset(("1", "t", "T", "true", "TRUE", "True"))
 _FALSE: Final = frozenset(("0", "f", "F", "false", "FALSE", "False"))
 _LEVELS: Final = frozenset(("trace", "debug", "info", "warning", "warn", "error", "critical", "off"))
+_LISTED: Final = ", ".join(sorted(_LEVELS))
 _AGENT_LEVELS: Final = frozenset(("debug", "info", "warn", "error", "fatal", "none"))
 _QUANTITY: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei|e[0-9]+)?")
 _IMAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
@@ -67,12 +68,16 @@ def wrong_quantity(text: str) -> str:
     return "" if _QUANTITY.fullmatch(text) else "expected a quantity such as 100m or 128Mi"
 
 
-def wrong_level(text: str) -> str:
-    return "" if text in _LEVELS else f"expected one of {', '.join(sorted(_LEVELS))}"
+def wrong_levels(text: str) -> str:
+    """Of Envoy's log: one for all, and of components."""
+    for word in words(text):
+        if word.rpartition(":")[2] not in _LEVELS:
+            return f"{word[:50]!r} is wrong; expected LEVEL, or LEVEL,COMPONENT:LEVEL, ...; levels are {_LISTED}"
+    return ""
 
 
 def wrong_component_levels(text: str) -> str:
-    for word in words(text):
+    for word in words(text) if text.strip() else ():
         component, separator, level = word.partition(":")
         if not component or not separator or level not in _LEVELS:
             return f"{word[:50]!r} is wrong; expected COMPONENT:LEVEL, ..., such as upstream:debug,misc:error"

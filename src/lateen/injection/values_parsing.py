@@ -13,7 +13,7 @@ from lateen.injection.texts import (
     wrong_all_or_ports,
     wrong_component_levels,
     wrong_image,
-    wrong_level,
+    wrong_levels,
     wrong_networks,
     wrong_ports,
 )
@@ -128,7 +128,7 @@ def _wrong_texts(found: GlobalValues) -> Iterator[Fault]:
         ("proxy.excludeInboundPorts", proxy.exclude_inbound_ports, wrong_ports),
         ("proxy.includeOutboundPorts", proxy.include_outbound_ports, wrong_ports),
         ("proxy.excludeOutboundPorts", proxy.exclude_outbound_ports, wrong_ports),
-        ("proxy.logLevel", proxy.log_level, wrong_level),
+        ("proxy.logLevel", proxy.log_level, wrong_levels),
         ("proxy.componentLogLevel", proxy.component_log_level, wrong_component_levels),
         ("logging.level", found.logging.level, wrong_agent_levels),
         ("proxy.image", proxy.image, wrong_image),

@@ -89,6 +89,7 @@ def test_the_mesh_and_the_pods_annotation_reach_the_agent_as_one(tmp_path: Any) 
         {},
         {"sidecar.istio.io/nativeSidecar": "false", "sidecar.istio.io/interceptionMode": "TPROXY"},
         {"status.sidecar.istio.io/port": "15099", "sidecar.istio.io/agentLogLevel": "default:debug,ads:warn"},
+        {"sidecar.istio.io/logLevel": "info,http:debug", "sidecar.istio.io/componentLogLevel": ""},
         {"sidecar.istio.io/logLevel": "debug", "sidecar.istio.io/componentLogLevel": "upstream:trace,misc:error"},
         {"sidecar.istio.io/statsFlushInterval": "1m", "sidecar.istio.io/statsEvictionInterval": "1h"},
         {"sidecar.istio.io/statsHistogramBuckets": '{"istio": [1, 5]}', "sidecar.istio.io/extraStatTags": "a,b"},

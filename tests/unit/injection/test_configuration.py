@@ -81,6 +81,7 @@ def test_empty_texts_are_the_defaults() -> None:
         ({"proxy": {"includeOutboundPorts": "90-80"}}, "values.global.proxy.includeOutboundPorts"),
         ({"proxy": {"excludeIPRanges": "10/33"}}, "values.global.proxy.excludeIPRanges"),
         ({"proxy": {"logLevel": "loud"}}, "values.global.proxy.logLevel"),
+        ({"proxy": {"logLevel": "info,http:"}}, "values.global.proxy.logLevel"),
         ({"proxy_init": {"image": "two words"}}, "values.global.proxy_init.image"),
         ({"logging": {"level": "default:loud"}}, "values.global.logging.level"),
     ],
