@@ -19,6 +19,8 @@ MAX_HEAD: Final = 64 * 1024
 """Bytes of an answer's status line and headers."""
 _PIECE: Final = 64 * 1024
 _MAX_INTERIM: Final = 8
+_MAX_DIGITS: Final = 18
+"""Of a length."""
 
 Headers = tuple[tuple[str, str], ...]
 """Names are as they came in requests, in lower case in answers."""
@@ -152,7 +154,7 @@ async def _body(
             yield piece
     elif "content-length" in headers:
         text = headers["content-length"]
-        if not (text.isascii() and text.isdigit()):
+        if not (text.isascii() and text.isdigit()) or len(text) > _MAX_DIGITS:
             raise BadAnswer(f"Content-Length: {text[:40]!r}")
         async for piece in _counted(reader, int(text)):
             yield piece

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 
+from lateen.agent.back_off import back_off
 from lateen.agent.lifecycle_status import AGENT_FAILED, FINAL
 from lateen.agent.log import write
 
@@ -22,7 +23,6 @@ _ENDS = (signal.SIGTERM, signal.SIGINT)
 _WAITED = (signal.SIGCHLD, *_ENDS)
 _STEADY = 60.0
 """Seconds after which the end of an agent says nothing about the next one."""
-_LONGEST_WAIT = 30.0
 
 
 def main(descriptor: int, as_json: bool) -> None:
@@ -45,7 +45,7 @@ def main(descriptor: int, as_json: bool) -> None:
         if status in FINAL:
             os._exit(status)
         failures = 1 if time.monotonic() - began >= _STEADY else failures + 1
-        wait = min(2.0 ** (failures - 2), _LONGEST_WAIT) if failures > 1 else 0.0
+        wait = back_off(failures)
         words = f"the agent has ended ({_how(status)}); Envoy goes on, another agent starts in {wait:g} s"
         write("error", "keeper", words, as_json)
         ends += _wait(wait)

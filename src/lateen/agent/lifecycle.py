@@ -9,17 +9,17 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, NamedTuple
 
+from lateen.agent.back_off import back_off
 from lateen.agent.lifecycle_status import FAILED
 
 __all__ = [
     "HEALTHY", "Action", "Adopted", "BackOff", "BackOffOver", "Certificate", "DrainAhead", "DrainOver", "Draining",
     "DrainingAhead", "End", "EnvoyEnded", "Event", "Exit", "Kill", "Live", "Phase", "Start", "State", "Stop",
-    "StopOver", "back_off", "step",
+    "StopOver", "step",
 ]  # fmt: skip
 
 HEALTHY: Final = 60.0
 """Seconds after which the end of an Envoy says nothing about the next one."""
-_LONGEST_BACK_OFF: Final = 30.0
 
 
 class Phase(Enum):
@@ -177,8 +177,3 @@ def _envoy_ended(state: State, end: EnvoyEnded) -> tuple[State, tuple[Action, ..
 
 def _ended(state: State, status: int) -> tuple[State, tuple[Action, ...]]:
     return state._replace(phase=Phase.ENDED), (Exit(status),)
-
-
-def back_off(ends: int) -> float:
-    """Seconds to wait after so many ends in a row: none after the first, then 1, 2, 4 up to 30."""
-    return 0.0 if ends <= 1 else min(2.0 ** min(ends - 2, 10), _LONGEST_BACK_OFF)
