@@ -15,7 +15,8 @@ _INSTEAD: Final = {
     "admin": "the control plane's log level is set by `--set values.global.logging.level=LEVEL`",
     "analyze": "`lateen validate -f FILE` judges manifests, `kubectl get istio-io -A -o yaml | lateen validate -f -` "
     "what is in a cluster; the status of each resource has what the control plane found",
-    "bug-report": "`kubectl logs -n istio-system deploy/istiod`, `lateen proxy-status` and `lateen proxy-config all` tell most",
+    "bug-report": "`kubectl logs -n istio-system deploy/istiod`, `lateen proxy-status` and `lateen proxy-config all` "
+    "tell most",
     "completion": "it depends on the shell: `_LATEEN_COMPLETE=bash_source lateen` prints it",
     "create-remote-secret": _CLUSTERS,
     "remote-clusters": _CLUSTERS,
