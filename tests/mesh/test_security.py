@@ -11,15 +11,16 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 import yaml
 from cryptography import x509
 
+from lateen.testing.attack_scene import ISTIOD, PROXY, TYPES, Scene
 from lateen.testing.authorities import ec_key, key_pem, signing_request
-from lateen.testing.certificates import Authority
+from lateen.testing.certificates import Authority, Pair
 from lateen.testing.local_mesh import REPOSITORY, LocalMesh
 
 STRICT = """
@@ -28,54 +29,10 @@ kind: PeerAuthentication
 metadata: {name: default}
 spec: {mtls: {mode: STRICT}}
 """
-INJECTED = (("httpbin", "httpbin"), ("curl", "curl"))
-"""Deployments of the guarded namespace, with the container of the application."""
-ISTIOD = "istiod.istio-system.svc"
-TYPES = {
-    "clusters": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
-    "secrets": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
-}
+SECRETS = ("istio-ca-secret", "guarded-certificate")
+"""Where keys are meant to be."""
 TOKEN = "/var/run/secrets/tokens/istio-token"
 API_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-PROXY = "istio-proxy"
-
-
-class Scene(NamedTuple):
-    """A namespace with proxies and STRICT, and one without any."""
-
-    mesh: LocalMesh
-    guarded: str
-    outside: str
-    roots: str
-
-    def attempts(self, namespace: str, *attempts: dict[str, Any], target: str = "deploy/curl") -> list[dict[str, Any]]:
-        """What came of attempts made in a pod of the namespace."""
-        told = self.mesh.kubectl(
-            "exec", "-i", "-n", namespace, target, "-c", "curl", "--", sys.executable, "-I", "-m",
-            "lateen.testing.impostor", stdin=json.dumps(attempts), timeout=120,
-        )  # fmt: skip
-        found: list[dict[str, Any]] = json.loads(told)
-        return found
-
-    def certificate(self, **given: Any) -> dict[str, Any]:
-        return {"try": "certificate", "host": ISTIOD, "port": 15012, "roots": self.roots, **given}
-
-    def configuration(self, namespace: str, name: str, **given: Any) -> dict[str, Any]:
-        """An attempt to have the configuration of a workload."""
-        metadata = {"NAMESPACE": namespace, **given.pop("metadata", {})}
-        node = f"{given.pop('role', 'sidecar')}~10.0.0.9~{name}.{namespace}~{namespace}.svc.cluster.local"
-        return {
-            "try": "configuration", "host": ISTIOD, "port": 15012, "roots": self.roots, "node": node,
-            "metadata": metadata, "type": TYPES["clusters"], **given,
-        }  # fmt: skip
-
-    def read(self, deployment: str, path: str, container: str = PROXY) -> str:
-        """A file in a container of the guarded namespace."""
-        return self.mesh.exec(self.guarded, f"deploy/{deployment}", container, "cat", path).strip()
-
-    def address(self, deployment: str) -> str:
-        pod = self.mesh.pod(self.guarded, f"app={deployment}")
-        return str(self.mesh.get("pod", pod, "-n", self.guarded)["status"]["podIP"])
 
 
 @pytest.fixture(scope="module")
@@ -97,19 +54,64 @@ def _pods(scene: Scene) -> list[tuple[str, str, str]]:
     """Everything of ours that runs: namespace, target and container."""
     found = [("istio-system", "deploy/istiod", "discovery")]
     found += [("istio-system", f"deploy/istio-{name}gateway", PROXY) for name in ("ingress", "egress")]
-    return found + [(scene.guarded, f"deploy/{name}", PROXY) for name, _ in INJECTED]
+    return found + [(scene.guarded, f"deploy/{name}", PROXY) for name in ("httpbin", "curl")]
 
 
 # --- keys ---------------------------------------------------------------------------------------------------------
 
 
-def _key_lines(text: str) -> set[str]:
-    """Lines of the private keys in a text: any one gives a key away."""
-    blocks = re.findall(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(.*?)-----END", text.replace("\\n", "\n"), re.DOTALL)
-    return {line for block in blocks for line in block.split() if len(line) > 20}
+_PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4}){50,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
-def test_keys_stay_in_memory_of_their_pod_and_nobody_is_told_them(scene: Scene) -> None:
+def _keys(text: str) -> set[str]:
+    """The private keys (PEM) in a text, as they are or as bytes in JSON."""
+    decoded = (base64.b64decode(each).decode("ascii", "replace") for each in _BASE64.findall(text))
+    return {key for each in (text.replace("\\n", "\n"), *decoded) for key in _PEM.findall(each)}
+
+
+def _traces(key: str) -> list[str]:
+    """What gives a key away wherever it is: its lines, and how these look in base64, wherever in a text they are."""
+    body = key.splitlines()[1:-1]
+    text = "\n".join(body).encode()
+    return [line for line in body if len(line) > 20] + [
+        base64.b64encode(b"." * shift + text).decode()[80:140] for shift in range(3)
+    ]
+
+
+GATEWAY = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: guarded, namespace: istio-system}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 443, name: https, protocol: HTTPS}
+    hosts: [guarded.example.com]
+    tls: {mode: SIMPLE, credentialName: guarded-certificate}
+"""
+
+
+@pytest.fixture
+def gateway_key(scene: Scene) -> Iterator[set[str]]:
+    """The key with which the ingress gateway serves a host, once it does."""
+    pair, mesh = Authority("shop").issue("guarded.example.com"), scene.mesh
+    mesh.apply(GATEWAY)
+    mesh.apply(_tls_secret("guarded-certificate", pair))
+    deployment = "deploy/istio-ingressgateway.istio-system"
+    mesh.until(lambda: "guarded-certificate" in mesh.command("proxy-config", "secret", deployment), "the Secret")
+    yield _keys(pair.key)
+    mesh.kubectl("delete", "gateway.networking.istio.io/guarded", "secret/guarded-certificate", "-n", "istio-system")
+
+
+def _tls_secret(name: str, pair: Pair) -> str:
+    metadata = {"name": name, "namespace": "istio-system"}
+    data = {"tls.crt": pair.certificate, "tls.key": pair.key}
+    secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls"}
+    return json.dumps({**secret, "metadata": metadata, "stringData": data})
+
+
+def test_keys_stay_in_memory_of_their_pod_and_nobody_is_told_them(scene: Scene, gateway_key: set[str]) -> None:
     mesh, keys = scene.mesh, set[str]()
     look = (
         "d=/etc/istio/proxy; stat -f -c %T $d; find $d -type f -printf '%m %U:%G %p\\n'; echo; "
@@ -120,18 +122,20 @@ def test_keys_stay_in_memory_of_their_pod_and_nobody_is_told_them(scene: Scene) 
         system, *files = listed.splitlines()
         assert system == "tmpfs"
         assert any(each.endswith("/sds/default.yaml") for each in files)
-        assert {each.split(" ")[0:2] == ["600", "1337:1337"] for each in files} == {True}, files
-        own = _key_lines(contents)
-        assert own, "there is a key to look for"
+        assert all(each.startswith("600 1337:1337 ") for each in files), files
+        own = _keys(contents)
+        assert len(own) == 1, "there is a key to look for"
         keys |= own
     look = "cd /tmp/*; stat -f -c %T .; stat -c '%a %u' . *.json; cat serving.json"
     system, *modes = mesh.exec("istio-system", "deploy/istiod", "discovery", "sh", "-c", look).splitlines()
     assert system == "tmpfs"
-    assert modes[0] == "2700 1337" or modes[0] == "700 1337"
-    keys |= _key_lines("\n".join(modes))
+    assert modes[0] in ("2700 1337", "700 1337")
+    keys |= _keys("\n".join(modes))
+    keys |= gateway_key
     authority = mesh.get("secret", "istio-ca-secret", "-n", "istio-system")["data"]
-    keys |= _key_lines(base64.b64decode(authority["ca-key.pem"]).decode())
-    assert len(keys) >= 6 * 2
+    keys |= _keys(base64.b64decode(authority["ca-key.pem"]).decode())
+    assert len(keys) == 7
+    traces = [trace for key in keys for trace in _traces(key)]
     mounted = mesh.exec(
         scene.guarded, "deploy/httpbin", "httpbin", "sh", "-c", "cat /proc/mounts; ls /etc/istio || true"
     )
@@ -143,23 +147,27 @@ def test_keys_stay_in_memory_of_their_pod_and_nobody_is_told_them(scene: Scene) 
         said[f"processes of {target}"] = mesh.exec(
             namespace, target, container, "sh", "-c", "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ | tr '\\0' '\\n'"
         )
+    ingress = mesh.pod("istio-system", "app=istio-ingressgateway")
+    proxies = (f"{mesh.pod(scene.guarded, 'app=httpbin')}.{scene.guarded}", f"{ingress}.istio-system")
     for page in mesh.debug("list"):
-        wanted = f"?proxyID={mesh.pod(scene.guarded, 'app=httpbin')}.{scene.guarded}" if "dump" in page else ""
-        said[page] = json.dumps(mesh.debug(page.removeprefix("/debug/") + wanted))
-    for path in ("certs", "config_dump?include_eds", "init_dump?mask=secret", "server_info", "clusters", "stats"):
-        said[path] = mesh.exec(scene.guarded, "deploy/httpbin", PROXY, "pilot-agent", "request", "GET", path)
-    for what in ("secret", "all", "bootstrap"):
-        said[f"proxy-config {what}"] = mesh.command(
-            "proxy-config", what, f"deploy/httpbin.{scene.guarded}", "-o", "json"
-        )
+        for proxy in proxies:
+            said[f"{page} {proxy}"] = json.dumps(mesh.debug(f"{page.removeprefix('/debug/')}?proxyID={proxy}"))
+    for name, namespace in (proxy.rsplit(".", 1) for proxy in proxies):
+        for path in ("certs", "config_dump?include_eds", "init_dump?mask=secret", "server_info", "clusters", "stats"):
+            ask = ("pilot-agent", "request", "GET", path)
+            said[f"{path} {name}"] = mesh.exec(namespace, name, PROXY, *ask)
+        for what in ("secret", "all", "bootstrap"):
+            told = mesh.command("proxy-config", what, f"{name}.{namespace}", "-o", "json")
+            said[f"proxy-config {what} {name}"] = told
+    assert "guarded-certificate" in said[f"proxy-config secret {ingress}"]
     kinds = "events,pods,configmaps,deployments,leases,mutatingwebhookconfigurations,validatingwebhookconfigurations"
     said["objects"] = mesh.kubectl("get", kinds, "-A", "-o", "json")
-    others = [each for each in mesh.get("secrets", "-A")["items"] if each["metadata"]["name"] != "istio-ca-secret"]
+    others = [each for each in mesh.get("secrets", "-A")["items"] if each["metadata"]["name"] not in SECRETS]
     said["other Secrets"] = json.dumps(others)
-    assert "[redacted]" in said["config_dump?include_eds"]
     for place, text in said.items():
         assert "PRIVATE KEY-----" not in text, place
-        assert not [line for line in keys if line in text], place
+        assert "PRIVATE KEY-----" not in "".join(_keys(text)), place
+        assert not [trace for trace in traces if trace in text], place
 
 
 # --- privileges ---------------------------------------------------------------------------------------------------
@@ -282,7 +290,8 @@ def test_a_pod_gets_no_certificate_of_another_identity(scene: Scene) -> None:
     # Certificates are no secret: everybody whom httpbin talks to has it.
     shown = json.loads(mesh.command("proxy-config", "secret", f"deploy/httpbin.{scene.guarded}", "-o", "json"))
     (public,) = [each["secret"] for each in shown["dynamicActiveSecrets"] if each["name"] == "default"]
-    pem = public["tlsCertificate"]["certificateChain"]["inlineString"]
+    chain = public["tlsCertificate"]["certificateChain"]
+    pem = chain.get("inlineString") or base64.b64decode(chain["inlineBytes"]).decode()
     forged = {
         "x-forwarded-client-cert": f'Hash=00;Cert="{quote(pem, safe="")}";URI={mine}',
         "x-lateen-peer": f"{scene.address('httpbin')}:1",
@@ -376,19 +385,7 @@ def test_a_pod_gets_no_configuration_of_another_identity(scene: Scene) -> None:
 def test_what_plain_text_on_15010_gives(scene: Scene) -> None:
     """Configuration for whoever one claims to be, as in Istio; neither certificates nor Secrets."""
     mesh = scene.mesh
-    pair = Authority("shop").issue("shop.example.com")
-    secret = {"tls.crt": pair.certificate, "tls.key": pair.key}
-    mesh.apply(
-        json.dumps(
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "type": "kubernetes.io/tls",
-                "stringData": secret,
-                "metadata": {"name": "shop-certificate", "namespace": "istio-system"},
-            }
-        )
-    )
+    mesh.apply(_tls_secret("shop-certificate", Authority("shop").issue("shop.example.com")))
     plain = {"port": 15010, "plain": True}
     gateway = {
         "role": "router", "type": TYPES["secrets"], "names": ["kubernetes://shop-certificate"],
@@ -495,7 +492,7 @@ def test_a_caller_in_the_mesh_cannot_say_that_it_is_another(scene: Scene) -> Non
 ELSEWHERE = """
 apiVersion: v1
 kind: Pod
-metadata: {name: elsewhere, labels: {app: elsewhere}}
+metadata: {name: port-%d}
 spec:
   containers:
   - name: app
@@ -504,21 +501,18 @@ spec:
 """
 
 
-@pytest.mark.parametrize(("port", "is_guarded"), [(9999, True), (15008, False)])
-def test_ports_that_no_service_names_are_guarded_but_the_tunnels_is_not(
-    scene: Scene, port: int, is_guarded: bool
-) -> None:
+def test_ports_that_no_service_names_are_guarded_but_the_tunnels_is_not(scene: Scene) -> None:
     """15008 is left to HBONE, as in Istio: docs/security.md warns of it."""
-    mesh = scene.mesh
-    mesh.apply(ELSEWHERE % (sys.executable, port), "-n", scene.guarded)
-    mesh.kubectl("wait", "-n", scene.guarded, "--for=condition=Ready", "pod/elsewhere", "--timeout=60s")
-    address = mesh.get("pod", "elsewhere", "-n", scene.guarded)["status"]["podIP"]
-    url = {"try": "http", "url": f"http://{address}:{port}/"}
-    own = mesh.exec(
-        scene.guarded, "elsewhere", "app", "curl", "-s", "--retry-connrefused", "--retry", "9", f"127.0.0.1:{port}"
-    )
-    assert "Directory listing" in own
-    (inside,), (outside,) = scene.attempts(scene.guarded, dict(url)), scene.attempts(scene.outside, dict(url))
-    mesh.kubectl("delete", "pod", "elsewhere", "-n", scene.guarded, "--grace-period=0", "--force")
-    assert inside["status"] == 200, inside
-    assert outside["status"] == (0 if is_guarded else 200), outside
+    mesh, ports = scene.mesh, (9999, 15008)
+    mesh.apply("---".join(ELSEWHERE % (port, sys.executable, port) for port in ports), "-n", scene.guarded)
+    for port in ports:
+        pod = f"port-{port}"
+        mesh.kubectl("wait", "-n", scene.guarded, "--for=condition=Ready", f"pod/{pod}", "--timeout=60s")
+        retry = ("--retry-connrefused", "--retry", "9", "--retry-delay", "1")
+        own = mesh.exec(scene.guarded, pod, "app", "curl", "-s", *retry, f"127.0.0.1:{port}")
+        assert "Directory listing" in own, "the application itself is there"
+        address = mesh.get("pod", pod, "-n", scene.guarded)["status"]["podIP"]
+        # Plain text from inside of the mesh, too: what no service names is passed on as it is.
+        for namespace in (scene.guarded, scene.outside):
+            (answer,) = scene.attempts(namespace, {"try": "http", "url": f"http://{address}:{port}/"})
+            assert answer["status"] == {9999: 0, 15008: 200}[port], (namespace, port, answer)

@@ -9,6 +9,9 @@ class Limits(msgspec.Struct, frozen=True):
     streams: int = 10_000
     """Open at once at one listener, those included that have not said yet who they are; further ones are refused with
     RESOURCE_EXHAUSTED. Nobody at one listener uses up what is another's: anybody may come to that for plain text."""
+    streams_of_one: int = 500
+    """The same from one address, unless it is of this machine: one workload that has been broken into does not shut out
+    all others."""
     requests_per_second: float = 200
     """Of one stream, on average; acknowledgements count."""
     request_burst: int = 2_000

@@ -6,6 +6,7 @@ Messages are bytes both ways: responses are the shared bytes of the parcels, req
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import random
 from collections import Counter
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import grpc
 import grpc.aio
@@ -103,6 +105,8 @@ class XdsServer:
         self._arrivals = Rates(limits.arrivals_per_second, limits.arrival_burst, limits.arrival_wait)
         self._streams: Counter[Authenticator] = Counter()
         """Open now, by whom their listener asks."""
+        self._streams_of_one: Counter[tuple[Authenticator, str]] = Counter()
+        """The same by address, too."""
         self._connections: dict[int, Connection] = {}
         self._servers: list[grpc.aio.Server] = []
 
@@ -142,7 +146,9 @@ class XdsServer:
         call: grpc.aio.ServicerContext[bytes, bytes],
     ) -> None:
         """Until the proxy ends the stream, or is told why it is ended."""
+        one = authenticator, _host(authenticator.address(call))
         self._streams[authenticator] += 1
+        self._streams_of_one[one] += 1
         try:
             await self._serve(protocol, type_, authenticator, call)
         except (BadRequest, BadNode) as error:
@@ -157,6 +163,9 @@ class XdsServer:
             await self._end(call, authenticator, grpc.StatusCode.UNAVAILABLE, str(problem))
         finally:
             self._streams[authenticator] -= 1
+            self._streams_of_one[one] -= 1
+            if not self._streams_of_one[one]:
+                del self._streams_of_one[one]
 
     async def _serve(
         self,
@@ -171,6 +180,10 @@ class XdsServer:
             await self._end(
                 call, authenticator, grpc.StatusCode.RESOURCE_EXHAUSTED, f"{self._limits.streams} streams are open"
             )
+        host, most = _host(authenticator.address(call)), self._limits.streams_of_one
+        if self._streams_of_one[authenticator, host] > most and not _is_own(host):
+            message = f"{most} streams of {host} are open"
+            await self._end(call, authenticator, grpc.StatusCode.RESOURCE_EXHAUSTED, message)
         identity = await authenticator.authenticate(call)
         try:
             async with asyncio.timeout(self._limits.first_request):
@@ -187,7 +200,7 @@ class XdsServer:
         check(proxy, identity)
         # By address too: nobody shall use up what is another's.
         peer = authenticator.address(call)
-        if wait := self._arrivals.take((proxy.id, peer.rpartition(":")[0]), self.push.clock()):
+        if wait := self._arrivals.take((proxy.id, host), self.push.clock()):
             self.counters.delayed += 1
             await asyncio.sleep(wait)
         proxy = msgspec.structs.replace(proxy, secrets=await self._may_have_secrets(proxy, identity))
@@ -318,6 +331,19 @@ def _method(
         await server.serve(protocol, type_, authenticator, context)
 
     return grpc.stream_stream_rpc_method_handler(call)
+
+
+def _host(peer: str) -> str:
+    """The address alone of `10.0.0.1:4711`, `[fd00::1]:4711`, or of gRPC's own `ipv4:10.0.0.1:4711`."""
+    return unquote(peer.removeprefix("ipv4:").removeprefix("ipv6:")).rpartition(":")[0].strip("[]")
+
+
+def _is_own(host: str) -> bool:
+    """Whether it is this machine's: a port forwarding's, say, or no address at all (a socket)."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return True
 
 
 def _options(limits: Limits) -> list[tuple[str, int]]:

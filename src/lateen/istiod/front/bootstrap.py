@@ -122,7 +122,12 @@ def _connections(plan: FrontPlan) -> dict[str, Any]:
         "stream_idle_timeout": "0s",
         "delayed_close_timeout": "1s",
         "max_request_headers_kb": 64,
-        "common_http_protocol_options": {"headers_with_underscores_action": "REJECT_REQUEST", "max_headers_count": 60},
+        "common_http_protocol_options": {
+            "headers_with_underscores_action": "REJECT_REQUEST",
+            "max_headers_count": 60,
+            # Proxies have a stream. Who has none takes up a place that somebody else may need.
+            "idle_timeout": "60s",
+        },
         "http2_protocol_options": {
             "max_concurrent_streams": _STREAMS,
             "initial_stream_window_size": _WINDOW,
