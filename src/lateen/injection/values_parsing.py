@@ -16,6 +16,7 @@ from lateen.injection.texts import (
     wrong_levels,
     wrong_networks,
     wrong_ports,
+    wrong_quantity,
 )
 from lateen.injection.values import GlobalValues, Values
 
@@ -111,6 +112,8 @@ def _refused(values: Values) -> list[Fault]:
             error("global.proxy.tracer", f"{found.proxy.tracer!r} is not supported: use meshConfig.extensionProviders")
         )
     refused += _wrong_texts(found)
+    for name, resources in (("proxy", found.proxy.resources), ("proxy_init", found.proxy_init.resources)):
+        refused += _wrong_quantities(f"global.{name}.resources", resources)
     if not found.hub:
         refused.append(error("global.hub", "must not be empty: it is where images come from"))
     if not found.tag:
@@ -137,3 +140,18 @@ def _wrong_texts(found: GlobalValues) -> Iterator[Fault]:
         problem = wrong(text)
         if problem:
             yield error(f"global.{path}", f"{problem}, got {text[:100]!r}")
+
+
+def _wrong_quantities(path: str, resources: Mapping[str, Any]) -> Iterator[Fault]:
+    """The API server would refuse every pod, without a word of where that comes from."""
+    for kind in ("requests", "limits"):
+        amounts = resources.get(kind)
+        if amounts is None:
+            continue
+        if not isinstance(amounts, Mapping):
+            yield error(f"{path}.{kind}", f"expected a quantity each for cpu, memory, ..., got {str(amounts)[:100]!r}")
+            continue
+        for name, amount in amounts.items():
+            problem = wrong_quantity(str(amount)) if amount is not None else ""
+            if problem:
+                yield error(f"{path}.{kind}.{name}", f"{problem}, got {str(amount)[:100]!r}")

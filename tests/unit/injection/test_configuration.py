@@ -78,6 +78,12 @@ def test_empty_texts_are_the_defaults() -> None:
     ("values", "path"),
     [
         ({"proxy": {"excludeInboundPorts": "http"}}, "values.global.proxy.excludeInboundPorts"),
+        ({"proxy": {"resources": {"requests": {"cpu": "lots"}}}}, "values.global.proxy.resources.requests.cpu"),
+        ({"proxy": {"resources": {"limits": "2Gi"}}}, "values.global.proxy.resources.limits"),
+        (
+            {"proxy_init": {"resources": {"limits": {"memory": "2GB"}}}},
+            "values.global.proxy_init.resources.limits.memory",
+        ),
         ({"proxy": {"includeOutboundPorts": "90-80"}}, "values.global.proxy.includeOutboundPorts"),
         ({"proxy": {"excludeIPRanges": "10/33"}}, "values.global.proxy.excludeIPRanges"),
         ({"proxy": {"logLevel": "loud"}}, "values.global.proxy.logLevel"),
@@ -90,3 +96,9 @@ def test_values_that_would_be_wrong_in_every_pod_are_refused_once(values: dict[s
     found, faults = parse_injection("", json.dumps({"global": values}))
     assert found is None
     assert [fault.path for fault in faults] == [path]
+
+
+def test_quantities_of_values_may_be_numbers_or_absent() -> None:
+    resources = {"requests": {"cpu": 2, "memory": "1.5Gi"}, "limits": {"cpu": None}}
+    _, faults = parse_injection("", json.dumps({"global": {"proxy": {"resources": resources}}}))
+    assert faults == ()

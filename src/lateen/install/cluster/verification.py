@@ -34,6 +34,8 @@ async def verify_installed(api: ClusterApi, owner: str = "") -> list[dict[str, A
     lists = await together(listed(api, place, selector) for place, selector in queries)
     objects = [each for items in lists for each in items]
     if not any(_is_control_plane(each) for each in objects):
+        if owner:
+            raise InstallError("no control plane of this revision is installed here; without --revision all are judged")
         raise InstallError("no control plane is installed here: `lateen install` makes one")
     found = await together(_unready(api, each) for each in objects)
     _outcome(objects, found)
