@@ -199,7 +199,6 @@ def test_what_is_installed_has_no_privileges(scene: Scene) -> None:
 PRIVILEGES: tuple[tuple[str, dict[str, str], str], ...] = (
     ("none", {}, ""),
     ("tproxy", {"sidecar.istio.io/interceptionMode": "TPROXY"}, "NET_ADMIN"),
-    ("cores", {"sidecar.istio.io/enableCoreDump": "true"}, "privileged"),
     ("host", {"sidecar.istio.io/userVolume": '{"h": {"hostPath": {"path": "/"}}}'}, "hostPath"),
     ("overrides", {}, "privileged"),
 )

@@ -58,7 +58,6 @@ _ANNOTATIONS = st.fixed_dictionaries(
         "prometheus.io/scrape": st.sampled_from(["true", "false"]),
         "traffic.sidecar.istio.io/excludeInboundPorts": st.sampled_from(["8080", "22"]),
         "sidecar.istio.io/rewriteAppHTTPProbers": st.sampled_from(["true", "false"]),
-        "sidecar.istio.io/enableCoreDump": st.sampled_from(["true", "false"]),
         "status.sidecar.istio.io/port": st.sampled_from(["0", "15022", "16000"]),
         "sidecar.istio.io/init-containers-before-proxy": st.sampled_from(["first", "first,second"]),
         "proxy.istio.io/config": st.sampled_from(["holdApplicationUntilProxyStarts: true", "concurrency: 1"]),

@@ -162,7 +162,7 @@ _CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
     f"{_SIDECAR}userVolume": _json_volumes,
     f"{_SIDECAR}userVolumeMount": _json_volumes,
     f"{_SIDECAR}rewriteAppHTTPProbers": wrong_boolean,
-    f"{_SIDECAR}enableCoreDump": wrong_boolean,
+    f"{_SIDECAR}enableCoreDump": _anything,
     f"{_SIDECAR}capNetBindService": wrong_boolean,
     f"{_SIDECAR}nativeSidecar": wrong_boolean,
     f"{_SIDECAR}init-containers-before-proxy": _names,
@@ -186,6 +186,8 @@ _CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
 _DEPRECATED: Final = {
     f"{_SIDECAR}discoveryAddress": "deprecated by Istio: use discoveryAddress in proxy.istio.io/config",
     f"{_SIDECAR}controlPlaneAuthPolicy": "deprecated by Istio: use controlPlaneAuthPolicy in proxy.istio.io/config",
+    # Who may write an annotation may not have the node's kernel reconfigured by a privileged container.
+    f"{_SIDECAR}enableCoreDump": "has no effect, as in Istio since 1.24: use the value proxy.enableCoreDump",
     f"{_SIDECAR}statsCompression": "has no effect: use statsCompression in proxy.istio.io/config",
     f"{_READINESS}applicationPorts": "has no effect, as in Istio since 1.4",
     f"{_TRAFFIC}kubevirtInterfaces": "deprecated by Istio: use istio.io/reroute-virtual-interfaces",

@@ -124,7 +124,7 @@ def pod_settings(annotations: Mapping[str, str], proxy: ProxyConfig, values: Val
         rewrite_probes=either(
             flag(f"{_SIDECAR}rewriteAppHTTPProbers"), values.sidecar_injector_webhook.rewrite_app_http_probe
         ),
-        core_dump=either(flag(f"{_SIDECAR}enableCoreDump"), given.enable_core_dump),
+        core_dump=given.enable_core_dump,
         bind_low_ports=either(flag(f"{_SIDECAR}capNetBindService"), given.cap_net_bind_service),
         native=flag(f"{_SIDECAR}nativeSidecar"),
         before_proxy=tuple(

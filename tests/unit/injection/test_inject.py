@@ -539,7 +539,6 @@ def test_further_annotations() -> None:
                 "sidecar.istio.io/bootstrapOverride": "pieces",
                 "sidecar.istio.io/userVolume": '{"v": {"emptyDir": {}}}',
                 "sidecar.istio.io/userVolumeMount": '[{"name": "v", "mountPath": "/v"}]',
-                "sidecar.istio.io/enableCoreDump": "true",
                 "sidecar.istio.io/discoveryAddress": "other:15012",
                 "readiness.status.sidecar.istio.io/periodSeconds": "9",
             }
@@ -549,10 +548,19 @@ def test_further_annotations() -> None:
     assert {"name": "v", "mountPath": "/v"} in proxy["volumeMounts"]
     assert {"name": "v", "emptyDir": {}} in found["spec"]["volumes"]
     assert {"name": "custom-bootstrap-volume", "configMap": {"name": "pieces"}} in found["spec"]["volumes"]
-    assert "enable-core-dump" in names(found, "initContainers")
-    assert not proxy["securityContext"]["readOnlyRootFilesystem"]
     assert json.loads(variables(found)["PROXY_CONFIG"])["discoveryAddress"] == "other:15012"
     assert proxy["readinessProbe"]["periodSeconds"] == 9
+
+
+def test_core_files_are_the_installations_to_allow() -> None:
+    """A privileged container writes to the node's kernel what becomes of all its core files."""
+    asked = result(pod({"sidecar.istio.io/enableCoreDump": "true"}))
+    assert "enable-core-dump" not in names(asked.pod, "initContainers")
+    assert container(asked.pod, "istio-proxy")["securityContext"]["readOnlyRootFilesystem"]
+    assert [fault.path for fault in asked.warnings] == ["metadata.annotations[sidecar.istio.io/enableCoreDump]"]
+    found = injected(pod(), configuration(global_={"proxy": {"enableCoreDump": True}}))
+    assert "enable-core-dump" in names(found, "initContainers")
+    assert not container(found, "istio-proxy")["securityContext"]["readOnlyRootFilesystem"]
 
 
 def test_a_status_port_of_zero_means_no_probe_of_the_proxy() -> None:
