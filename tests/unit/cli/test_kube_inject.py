@@ -56,7 +56,7 @@ def test_why_a_pod_is_left_alone_is_said(files: list[str]) -> None:
     ("text", "config", "words"),
     [
         (_POD.replace("{name: p}", "{name: p, annotations: {sidecar.istio.io/logLevel: loud}}"), "",
-         "Pod p: metadata.annotations[sidecar.istio.io/logLevel]: expected one of"),
+         "Pod p: metadata.annotations[sidecar.istio.io/logLevel]: 'loud' is wrong; expected LEVEL"),
         (_POD.replace("{name: p}", "{name: p, labels: {version: 1}}"), "",
          "Pod p: metadata.labels[version]: expected a string, got 1: put it in quotes"),
         (_POD, "polcy: enabled", "config.polcy: unknown field"),
