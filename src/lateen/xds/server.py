@@ -20,6 +20,7 @@ import grpc
 import grpc.aio
 import msgspec
 
+from lateen.api.addresses import unmapped
 from lateen.model.identity import PeerIdentity
 from lateen.model.proxy import Proxy, Role
 from lateen.translate.resource import ResourceType
@@ -335,7 +336,7 @@ def _method(
 
 def _host(peer: str) -> str:
     """The address alone of `10.0.0.1:4711`, `[fd00::1]:4711`, or of gRPC's own `ipv4:10.0.0.1:4711`."""
-    return unquote(peer.removeprefix("ipv4:").removeprefix("ipv6:")).rpartition(":")[0].strip("[]")
+    return unmapped(unquote(peer.removeprefix("ipv4:").removeprefix("ipv6:")).rpartition(":")[0].strip("[]"))
 
 
 def _is_own(host: str) -> bool:

@@ -257,7 +257,7 @@ async def test_streams_beyond_the_limit_are_refused() -> None:
             await second.close()
 
 
-@pytest.mark.parametrize("form", ["{}:1", "ipv4:{}:1"])
+@pytest.mark.parametrize("form", ["{}:1", "ipv4:{}:1", "[::ffff:{}]:1", "ipv6:%5B::ffff:{}%5D:1"])
 async def test_one_address_shuts_out_no_others(form: str) -> None:
     class From(NoAuthentication):
         def __init__(self) -> None:
