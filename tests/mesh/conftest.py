@@ -11,12 +11,12 @@ from lateen.testing.local_mesh import LocalMesh, described
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs them all, one after another: a mesh is a dozen processes, and two cores carry one well."""
+    """They run one after another, beside nothing else: a mesh is dozens of processes, and two cores carry one well."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.cluster)
-            item.add_marker(pytest.mark.xdist_group("mesh"))
+            item.add_marker(pytest.mark.mesh)
 
 
 @pytest.fixture(scope="session")

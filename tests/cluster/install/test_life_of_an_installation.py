@@ -10,7 +10,7 @@ import pytest
 
 from lateen.testing.local_mesh import LocalMesh
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300), pytest.mark.xdist_group("an installation")]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300), pytest.mark.mesh]
 
 _KINDS = (
     "namespace,customresourcedefinition,serviceaccount,configmap,secret,service,deployment,replicaset,pod,"

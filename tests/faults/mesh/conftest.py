@@ -30,7 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.cluster)
-            item.add_marker(pytest.mark.xdist_group("mesh-faults"))
+            item.add_marker(pytest.mark.mesh)
+            item.add_marker(pytest.mark.timeout(300))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """With `-rA` or one process: what docs/reliability.md shows."""
+    """What docs/reliability.md shows."""
     if counts := config.stash.get(_COUNTS, []):
         terminalreporter.section("requests under faults")
         for name, good, failed in counts:
