@@ -31,6 +31,8 @@ spec: {mtls: {mode: STRICT}}
 """
 SECRETS = ("istio-ca-secret", "guarded-certificate")
 """Where keys are meant to be."""
+HIDDEN = ("[redacted]", base64.b64encode(b"[redacted]").decode())
+"""What dumps show instead of a key."""
 TOKEN = "/var/run/secrets/tokens/istio-token"
 API_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
@@ -149,16 +151,17 @@ def test_keys_stay_in_memory_of_their_pod_and_nobody_is_told_them(scene: Scene, 
         )
     ingress = mesh.pod("istio-system", "app=istio-ingressgateway")
     proxies = (f"{mesh.pod(scene.guarded, 'app=httpbin')}.{scene.guarded}", f"{ingress}.istio-system")
-    for page in mesh.debug("list"):
-        for proxy in proxies:
-            said[f"{page} {proxy}"] = json.dumps(mesh.debug(f"{page.removeprefix('/debug/')}?proxyID={proxy}"))
+    pages = " ".join(f"'localhost:15014{page}?proxyID={proxy}'" for page in mesh.debug("list") for proxy in proxies)
+    said["/debug"] = mesh.exec("istio-system", "deploy/istiod", "discovery", "sh", "-c", f"curl -sS {pages}")
+    admin = ("certs", "config_dump?include_eds", "init_dump?mask=secret", "server_info", "clusters", "stats", "runtime")
     for name, namespace in (proxy.rsplit(".", 1) for proxy in proxies):
-        for path in ("certs", "config_dump?include_eds", "init_dump?mask=secret", "server_info", "clusters", "stats"):
-            ask = ("pilot-agent", "request", "GET", path)
-            said[f"{path} {name}"] = mesh.exec(namespace, name, PROXY, *ask)
-        for what in ("secret", "all", "bootstrap"):
+        ask = "curl -sS " + " ".join(f"'localhost:15000/{page}'" for page in admin)
+        said[f"admin interface of {name}"] = mesh.exec(namespace, name, PROXY, "sh", "-c", ask)
+        for what in ("secret", "all"):
             told = mesh.command("proxy-config", what, f"{name}.{namespace}", "-o", "json")
             said[f"proxy-config {what} {name}"] = told
+        for place in ("/debug", f"admin interface of {name}", f"proxy-config secret {name}"):
+            assert any(hidden in said[place] for hidden in HIDDEN), place
     assert "guarded-certificate" in said[f"proxy-config secret {ingress}"]
     kinds = "events,pods,configmaps,deployments,leases,mutatingwebhookconfigurations,validatingwebhookconfigurations"
     said["objects"] = mesh.kubectl("get", kinds, "-A", "-o", "json")
