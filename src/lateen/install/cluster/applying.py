@@ -12,7 +12,7 @@ import msgspec
 from lateen.api.kubernetes.requests import KubernetesApi
 from lateen.install.cluster.places import DEFINITION, STEPS, VALIDATION, described, path_of, place_of
 from lateen.install.cluster.requests import InstallError, good, read, send, together
-from lateen.install.names import FIELD_MANAGER
+from lateen.install.names import FIELD_MANAGER, OWNER
 
 _AT_A_TIME: Final = 8
 _TRIES: Final = 4
@@ -33,6 +33,8 @@ class Applied(msgspec.Struct, frozen=True):
 
     object: dict[str, Any]
     change: Change
+    taken_from: str = ""
+    """The installation that it was of until now, as the label `install.operator.istio.io/owning-resource` named it."""
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -98,7 +100,12 @@ async def apply_one(api: KubernetesApi, desired: Mapping[str, Any], terms: Terms
         # Its namespace would be made first: the server cannot judge what would be in it.
         return Applied(body, Change.CREATED)
     found = good(answer, f"applying {described(desired)}")
-    return Applied(found, _change(live, found))
+    return Applied(found, _change(live, found), _taken_from(live, found))
+
+
+def _taken_from(live: Mapping[str, Any] | None, found: Mapping[str, Any]) -> str:
+    before, after = (((each or {}).get("metadata", {}).get("labels") or {}).get(OWNER, "") for each in (live, found))
+    return str(before) if before != after else ""
 
 
 def left_to_the_control_plane(desired: Mapping[str, Any], live: Mapping[str, Any] | None) -> dict[str, Any]:

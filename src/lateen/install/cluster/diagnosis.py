@@ -62,8 +62,10 @@ async def _lines(api: ClusterApi, deployment: Mapping[str, Any]) -> AsyncIterato
     if not pods:
         yield "  there are no pods"
         async for owner in _replica_sets(api, namespace, labels):
-            async for reason, text in _events(api, namespace, owner):
-                reasons[reason] = None
+            # Each try tells the same, of a pod with another name.
+            latest = {reason: text async for reason, text in _events(api, namespace, owner)}
+            reasons |= dict.fromkeys(latest)
+            for text in latest.values():
                 yield f"    event {text}"
     for reason in reasons:
         if reason in _HELP:

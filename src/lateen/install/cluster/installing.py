@@ -148,8 +148,14 @@ async def _component(
     api: ClusterApi, component: str, objects: Sequence[Mapping[str, Any]], options: Options, progress: Progress
 ) -> list[Applied]:
     progress.working(component, f"applying {len(objects)} objects")
+
+    def said(each: Applied) -> None:
+        if each.taken_from and place_of(each.object) == DEPLOYMENT:
+            told = f"was of the installation {each.taken_from}; it is of this one from now on, and goes with it"
+            progress.note(f"{described(each.object)} {told}")
+
     try:
-        applied = await apply_all(api, objects, options.terms, lambda each: None)
+        applied = await apply_all(api, objects, options.terms, said)
         if not options.terms.dry_run:
             await _ready(api, component, [each.object for each in applied], options.readiness_seconds, progress)
     except InstallError:

@@ -68,6 +68,17 @@ async def test_says_whether_something_changed() -> None:
     assert parameters == {"fieldManager": "istio-operator", "fieldValidation": "Strict"}
 
 
+async def test_says_what_is_taken_from_another_installation() -> None:
+    api = _Api()
+
+    def of(revision: str) -> dict[str, Any]:
+        labels = {"install.operator.istio.io/owning-resource": f"installed-state{revision}"}
+        return {**_CONFIG_MAP, "metadata": {"name": "c", "namespace": "n", "labels": labels}}
+
+    taken = [(await apply_one(api, of(revision), Terms())).taken_from for revision in ("", "-blue", "-blue")]
+    assert taken == ["", "installed-state", ""]
+
+
 async def test_a_conflict_says_which_fields_and_whose() -> None:
     cause = {"reason": "FieldManagerConflict", "field": ".data.a", "message": 'conflict with "kubectl-edit"'}
     api = _Api(_Answer(409, {"details": {"causes": [cause]}}))

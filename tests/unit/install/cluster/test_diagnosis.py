@@ -74,9 +74,11 @@ async def test_a_container_that_ends_again_and_again() -> None:
 
 async def test_pods_that_are_refused() -> None:
     event = {"type": "Warning", "reason": "FailedCreate", "message": "exceeded quota", "lastTimestamp": "1"}
-    said = await diagnose(_Api([], [event]), _DEPLOYMENT)
+    later = event | {"message": "exceeded quota again", "lastTimestamp": "2"}
+    said = await diagnose(_Api([], [event, later]), _DEPLOYMENT)
     assert "there are no pods" in said
-    assert "exceeded quota" in said
+    assert said.count("exceeded quota") == 1
+    assert "exceeded quota again" in said
     assert "which policy or quota" in said
 
 
