@@ -594,6 +594,15 @@ async def test_headers(world: World) -> None:
     assert answer.headers["server"] == "envoy"
 
 
+async def test_what_applications_say_of_requests_is_passed_on(world: World) -> None:
+    """A proxy among applications, such as one that ends TLS, knows better than the sidecar."""
+    said = {"x_forwarded_for": "192.0.2.1", "x_forwarded_proto": "https", "x_request_id": "mine"}
+    sent = (await world.get("ratings", **said)).sent
+    assert {name: sent[name.replace("_", "-")] for name in said} == said
+    assert "x-envoy-external-address" not in sent
+    assert "x-forwarded-for" not in (await world.get("ratings")).sent
+
+
 async def test_the_nearest_zone_first(world: World) -> None:
     assert await world.names(20, "near") == {"region1-zone1": 20}
 
