@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lateen.testing.envoy import accepts
 from lateen.testing.mesh import Mesh
 from lateen.translate.resource import Resource, ResourceType
+
+# No test asserts a time, those that hypothesis drives included: a busy machine is no fault.
+settings.register_profile("lateen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lateen")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -25,8 +25,11 @@ class _Refused(Exception):
     """The server has been told what makes no sense; says what."""
 
 
-async def live(settings: AgentSettings, environment: Mapping[str, str], ends: int) -> int:
-    """Until the end of the container: the exit status. `ends` is how often that has been asked for already."""
+async def live(settings: AgentSettings, environment: Mapping[str, str], ends: int, keeper: int) -> int:
+    """Until the end of the container: the exit status.
+
+    `ends` is how often that has been asked for already, `keeper` the process without which there is no container.
+    """
     log = Log(settings.log)
     supervisor = Supervisor(settings, log, environment)
     certificates = Certificates(
@@ -37,7 +40,7 @@ async def live(settings: AgentSettings, environment: Mapping[str, str], ends: in
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_serve(supervisor, settings, environment))
-            tasks.create_task(_end_with_the_keeper(supervisor))
+            tasks.create_task(_end_with_the_keeper(supervisor, keeper))
             tasks.create_task(certificates.keep())
             status = await supervisor.run(tasks, ends)
             raise _Ended
@@ -65,15 +68,17 @@ def _take_signals(supervisor: Supervisor) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD))
 
 
-async def _end_with_the_keeper(supervisor: Supervisor) -> None:
+async def _end_with_the_keeper(supervisor: Supervisor, keeper: int) -> None:
     """Where the keeper is not the first process of a container (on a virtual machine), its end would end nothing."""
     loop = asyncio.get_running_loop()
-    keeper = os.pidfd_open(os.getppid())
-    gone = asyncio.Event()
-    loop.add_reader(keeper, gone.set)
-    try:
-        await gone.wait()
-    finally:
-        loop.remove_reader(keeper)
-        os.close(keeper)
+    parent = os.getppid()
+    if parent == keeper:  # else it has ended before there was somebody to see it
+        watched = os.pidfd_open(parent)
+        gone = asyncio.Event()
+        loop.add_reader(watched, gone.set)
+        try:
+            await gone.wait()
+        finally:
+            loop.remove_reader(watched)
+            os.close(watched)
     supervisor.end()

@@ -59,6 +59,7 @@ def _contents(descriptor: int) -> str:
 
 
 def _fork(text: str, ends: int) -> int:
+    keeper = os.getpid()
     agent = os.fork()
     if agent:
         return agent
@@ -66,7 +67,7 @@ def _fork(text: str, ends: int) -> int:
         os.setsid()
         from lateen.agent.runtime import run
 
-        os._exit(run(text, ends))
+        os._exit(run(text, ends, keeper))
     except BaseException:
         sys.excepthook(*sys.exc_info())
     os._exit(AGENT_FAILED)

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 __all__ = ["needs_ssl", "run"]
 
 
-def run(text: str, ends: int) -> int:
-    """The exit status. `text` is the settings, `ends` how often the end has been asked for already."""
+def run(text: str, ends: int, keeper: int) -> int:
+    """The exit status. `text` is the settings, `ends` how often the end has been asked for already,
+    `keeper` the process that has forked this one."""
     if not needs_ssl(os.environ):
         # asyncio does without where there is none, and takes 5 MB less.
         sys.modules["ssl"] = None  # type: ignore[assignment]
@@ -23,7 +24,7 @@ def run(text: str, ends: int) -> int:
 
     gc.collect()
     gc.freeze()
-    return asyncio.run(live(AgentSettings.from_json(text), dict(os.environ), ends))
+    return asyncio.run(live(AgentSettings.from_json(text), dict(os.environ), ends, keeper))
 
 
 def needs_ssl(environment: Mapping[str, str]) -> bool:

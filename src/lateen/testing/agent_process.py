@@ -98,6 +98,8 @@ class AgentProcess:
             error.add_note(f"the agent's log:\n{self.log()}")
         keeper = self.keeper
         if keeper.poll() is None:
+            # The keeper must not see its agent's end: it would start another one.
+            keeper.send_signal(signal.SIGSTOP)
             for pid in (*self._below(keeper.pid), keeper.pid):
                 _kill(pid)
         keeper.wait()

@@ -39,8 +39,9 @@ def delegating(name: str, to: str, *hosts: str) -> dict[str, Any]:
     return of("VirtualService", name, spec | ({"hosts": list(hosts)} if hosts else {}))
 
 
-def rule(version: str) -> dict[str, Any]:
-    return of("DestinationRule", "web", {"host": "web", "subsets": [{"name": "v", "labels": {"version": version}}]})
+def rule(port: int) -> dict[str, Any]:
+    settings = {"port": {"number": port}, "tls": {"mode": "DISABLE"}}
+    return of("DestinationRule", "web", {"host": "web", "trafficPolicy": {"portLevelSettings": [settings]}})
 
 
 def patch(seconds: int) -> dict[str, Any]:
@@ -112,7 +113,7 @@ async def test_each_fault_is_on_the_status_of_its_resource(control: LocalCluster
                 routes("regex", {"regex": r"/\x{100}"}),
                 delegating("circle", "second", "circle.example.com"),
                 delegating("second", "circle"),
-                rule("nobody"),
+                rule(81),
                 patch(77),
             )
             # Rejected, while the version before is in force.
@@ -122,7 +123,7 @@ async def test_each_fault_is_on_the_status_of_its_resource(control: LocalCluster
             await until("VirtualService", "second", "Rejected", "Invalid", "delegate")
             # Taken, but not all of it can be followed.
             await until("VirtualService", "circle", "PartlyInEffect", "Invalid")
-            await until("DestinationRule", "web", "InEffect", "ValidWithWarnings", "version=nobody")
+            await until("DestinationRule", "web", "InEffect", "ValidWithWarnings", "no port 81")
             # Taken and followed, and then refused by a proxy.
             await until("EnvoyFilter", "patch", "PartlyInEffect", "Invalid", "no proxy waits so long")
             # Mended.
