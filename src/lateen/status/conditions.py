@@ -49,6 +49,8 @@ def _reconciled(report: Report) -> dict[str, str]:
     if report.errors:
         message = f"{_count(report.errors, 'error')}: what they concern is left out or stays as it was"
         return _condition(RECONCILED, False, "PartlyInEffect", message)
+    if not report.enforced:
+        return _condition(RECONCILED, False, "NotEnforced", "this version does nothing with the kind yet")
     return _condition(RECONCILED, True, "InEffect", "")
 
 

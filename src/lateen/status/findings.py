@@ -68,6 +68,8 @@ class Report(msgspec.Struct, frozen=True):
     """Some version is."""
     faults: tuple[Fault, ...] = ()
     """Errors first."""
+    enforced: bool = True
+    """This version does something with the kind."""
 
     @property
     def errors(self) -> int:
@@ -87,13 +89,14 @@ def report(db: Reader, ref: ObjectRef) -> Report | None:
     if value is None and rejected is None:
         return None
     found = [*(rejected or ()), *(WARNINGS.get(db, ref) or ()), *(REPORTED.get(db, ref) or ())]
+    without_effect = not_enforced(ref.kind)
     if value is not None:
         findings = _FINDINGS.get(ref.kind)
-        found += findings(db, ref.key) if findings is not None else not_enforced(ref.kind)
+        found += findings(db, ref.key) if findings is not None else without_effect
     newest = REJECTED_GENERATIONS.get(db, ref)
     generation = newest if newest is not None or value is None else value.metadata.generation
     faults = sorted(dict.fromkeys(found), key=lambda fault: (fault.severity is not Severity.ERROR, fault.path))
-    return Report(generation or 0, rejected is not None, value is not None, tuple(faults))
+    return Report(generation or 0, rejected is not None, value is not None, tuple(faults), not without_effect)
 
 
 @query

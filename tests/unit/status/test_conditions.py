@@ -25,6 +25,11 @@ def conditions(status: dict[str, Any]) -> dict[str, tuple[str, str, str]]:
             ("True", "ValidWithWarnings", "1 warning: spec.http: odd"),
         ),
         (
+            Report(3, False, True, (warning("spec", "not enforced yet"),), enforced=False),
+            ("False", "NotEnforced", "this version does nothing with the kind yet"),
+            ("True", "ValidWithWarnings", "1 warning: spec: not enforced yet"),
+        ),
+        (
             Report(3, False, True, (error("spec.http", "wrong"), error("spec.tls", "wrong"), warning("", "odd"))),
             ("False", "PartlyInEffect", "2 errors: what they concern is left out or stays as it was"),
             ("False", "Invalid", "2 errors, 1 warning: spec.http: wrong; spec.tls: wrong; odd"),
