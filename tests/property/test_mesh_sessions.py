@@ -53,6 +53,10 @@ class Client:
         """What it was last told of each name that it is subscribed to, accepted or not."""
         self.held: dict[ResourceType, Told] = {type_: {} for type_ in TYPES}
         """What it has accepted."""
+        self.refused: set[tuple[ResourceType, str]] = set()
+        """What it was last told of these it has not accepted."""
+        self.outdated: set[tuple[ResourceType, str]] = set()
+        """Those of them that it has come again with as they were: what they refer to may be gone, as it was told."""
         self.names: dict[ResourceType, set[str]] = {EDS: set(), RDS: set()}
         self.up: deque[DeltaRequest] = deque()
         self.down: deque[bytes] = deque()
@@ -61,6 +65,7 @@ class Client:
     def connect(self) -> None:
         """Begins a stream with what it holds."""
         self.told = {type_: dict(self.held[type_]) for type_ in TYPES}
+        self.outdated = set(self.refused)
         self.up.clear()
         self.down.clear()
         for type_ in TYPES:
@@ -83,10 +88,13 @@ class Client:
                 continue
             resource = Resource(each.name, each.version, each.resource.value)
             self.told[type_][each.name] = resource
+            self.outdated.discard((type_, each.name))
             if rejects and number % rejects == 0:
                 errors.append(f"{each.name}: not this one")
+                self.refused.add((type_, each.name))
             else:
                 self.held[type_][each.name] = resource
+                self.refused.discard((type_, each.name))
         for name in response.removed_resources:
             self.told[type_].pop(name, None)
             self.held[type_].pop(name, None)
@@ -103,6 +111,8 @@ class Client:
             return
         for type_ in (LDS, RDS):
             for name, resource in self.told[type_].items():
+                if (type_, name) in self.outdated:
+                    continue
                 missing = self.references(type_, resource).clusters - self.told[CDS].keys()
                 assert not missing, f"{self.proxy.id}: after {changed.name}, {type_.name} {name} refers to {missing}"
 
