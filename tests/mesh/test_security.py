@@ -128,7 +128,7 @@ def test_keys_stay_in_memory_of_their_pod_and_nobody_is_told_them(scene: Scene, 
         own = _keys(contents)
         assert len(own) == 1, "there is a key to look for"
         keys |= own
-    look = "cd /tmp/*; stat -f -c %T .; stat -c '%a %u' . *.json; cat serving.json"
+    look = "cd /tmp/lateen-front-*; stat -f -c %T .; stat -c '%a %u' . *.json; cat serving.json"
     system, *modes = mesh.exec("istio-system", "deploy/istiod", "discovery", "sh", "-c", look).splitlines()
     assert system == "tmpfs"
     assert modes[0] in ("2700 1337", "700 1337")
