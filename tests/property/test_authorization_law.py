@@ -56,11 +56,15 @@ class HttpOnly(Exception):
 
 def allowed(policies: Sequence[Policy], seen: Seen) -> bool:
     """DENY first, then ALLOW if there is any; policies on trial decide nothing."""
-    real = [p["spec"] for p in policies if p["metadata"].get("annotations", {}).get("istio.io/dry-run") != "true"]
+    real = [
+        {**p["spec"], "rules": [qualified(rule, p["metadata"]["namespace"]) for rule in p["spec"].get("rules", ())]}
+        for p in policies
+        if p["metadata"].get("annotations", {}).get("istio.io/dry-run") != "true"
+    ]
     if any(matches(rule, seen, deny=True) for p in real if p.get("action") == "DENY" for rule in p["rules"]):
         return False
     allowing = [p for p in real if p.get("action", "ALLOW") == "ALLOW"]
-    return not allowing or any(matches(rule, seen, deny=False) for p in allowing for rule in p.get("rules", ()))
+    return not allowing or any(matches(rule, seen, deny=False) for p in allowing for rule in p["rules"])
 
 
 def matches(rule: Mapping[str, Any], seen: Seen, *, deny: bool) -> bool:
@@ -163,8 +167,23 @@ def namespace(pattern: str, seen: Seen) -> bool:
 
 
 def account(pattern: str, seen: Seen) -> bool:
-    where, slash, name = pattern.rpartition("/")
-    return bool(seen.caller.identity) and seen.peer[1:] == (where if slash else "default", name)
+    where, _, name = pattern.rpartition("/")
+    return bool(seen.caller.identity) and seen.peer[1:] == (where, name)
+
+
+def qualified(given: Any, policy_namespace: str) -> Any:
+    """With the policy's own namespace before the names of accounts that have none."""
+    if isinstance(given, Mapping):
+        accounts = {"serviceAccounts", "notServiceAccounts"} | (
+            {"values", "notValues"} if given.get("key") == "source.serviceAccount" else set()
+        )
+        return {
+            key: [value if "/" in value else f"{policy_namespace}/{value}" for value in each]
+            if key in accounts
+            else qualified(each, policy_namespace)
+            for key, each in given.items()
+        }
+    return [qualified(each, policy_namespace) for each in given] if isinstance(given, list) else given
 
 
 SOURCES: dict[str, Any] = {
