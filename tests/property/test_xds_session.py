@@ -95,7 +95,8 @@ class Client:
     def lose(self, type_: ResourceType, name: str) -> None:
         if type_ is CDS:
             for route, body in self.told[RDS].items():
-                if route not in self.unsaid and route not in self.brought:
+                # What is not asked for any more stays in a cache of SotW clients: nobody keeps that up to date.
+                if route in self.names[RDS] and route not in self.unsaid and route not in self.brought:
                     assert name not in refers_to(body), f"{name} is removed while {route} leads to it"
             self.cold.discard(name)
         self.told[type_].pop(name, None)
