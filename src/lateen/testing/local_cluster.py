@@ -102,8 +102,12 @@ class LocalCluster:
         self, *arguments: str, stdin: str | None = None, timeout: float = 90.0
     ) -> subprocess.CompletedProcess[str]:
         """kubectl, whether it succeeds or not. `timeout` in seconds."""
+        return self.attempt(["kubectl", *arguments], stdin=stdin, timeout=timeout)
+
+    def attempt(self, command: Sequence[str], *, stdin: str | None, timeout: float) -> subprocess.CompletedProcess[str]:
+        """A command about this cluster, whether it succeeds or not. `timeout` in seconds."""
         return subprocess.run(
-            ["kubectl", *arguments],
+            command,
             env=self.environment(),
             input=stdin,
             stdin=None if stdin is not None else subprocess.DEVNULL,

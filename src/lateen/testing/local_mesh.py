@@ -34,16 +34,7 @@ class LocalMesh(LocalCluster):
         self, *arguments: str, stdin: str | None = None, timeout: float = 180.0
     ) -> subprocess.CompletedProcess[str]:
         """`lateen ARGUMENTS`, whether it succeeds or not. `timeout` in seconds."""
-        return subprocess.run(
-            [sys.executable, "-m", "lateen.cli.main", *arguments],
-            env=self.environment(),
-            input=stdin,
-            stdin=None if stdin is not None else subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        return self.attempt([sys.executable, "-m", "lateen.cli.main", *arguments], stdin=stdin, timeout=timeout)
 
     def install(self, *options: str) -> str:
         """`lateen install OPTIONS -y`: what it said."""

@@ -24,7 +24,7 @@ class _Api(MemoryApi):
     async def get(self, path: str, parameters: Mapping[str, str] | None = None) -> Any:
         answer = await self.send("GET", path)
         if answer.status != 200:
-            raise ApiError(answer)  # type: ignore[arg-type]
+            raise ApiError(answer)
         return answer.body
 
 

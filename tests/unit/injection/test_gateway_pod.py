@@ -15,7 +15,7 @@ from lateen.testing.injected_pods import container, variables
 
 def _gateway(**more: object) -> GatewayPod:
     given = {"name": "gw", "namespace": "istio-system", "service_account": "gw", "labels": {"app": "gw"}, **more}
-    return GatewayPod(**given)  # type: ignore[arg-type]
+    return GatewayPod(**given)
 
 
 def test_a_gateway_is_a_router_without_capabilities() -> None:

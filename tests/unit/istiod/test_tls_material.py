@@ -60,7 +60,7 @@ def test_nothing_is_served_before_there_is_an_authority(world: World) -> None:
         x509.SubjectAlternativeName
     )
     assert names.value.get_values_for_type(x509.DNSName) == [NAME]
-    assert found.roots == world.current.authority.bundle  # type: ignore[union-attr]
+    assert found.roots == world.current.authority.bundle
 
 
 def test_a_certificate_is_replaced_in_half_of_its_life(world: World) -> None:
