@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,9 +12,13 @@ from lateen.testing.envoy import accepts
 from lateen.testing.mesh import Mesh
 from lateen.translate.resource import Resource, ResourceType
 
-# No test asserts a time, those that hypothesis drives included: a busy machine is no fault.
-settings.register_profile("lateen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("lateen")
+# No test asserts a time, those that hypothesis drives included: a busy machine is no fault. The examples of a test are
+# the same until it changes, so that a failure is that of the change at hand; scripts/fuzz looks for what nobody saw.
+settings.register_profile(
+    "lateen", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None
+)
+settings.register_profile("fuzz", settings.get_profile("lateen"), derandomize=False, print_blob=True)
+settings.load_profile("fuzz" if "LATEEN_FUZZ" in os.environ else "lateen")
 
 
 @pytest.fixture(scope="session", autouse=True)

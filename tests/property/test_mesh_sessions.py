@@ -56,7 +56,8 @@ class Client:
         self.refused: set[tuple[ResourceType, str]] = set()
         """What it was last told of these it has not accepted."""
         self.outdated: set[tuple[ResourceType, str]] = set()
-        """Those of them that it has come again with as they were: what they refer to may be gone, as it was told."""
+        """Those that it has come with, and whose references are not the server's to keep: it was told of something
+        newer and refused, or it refused what they refer to."""
         self.names: dict[ResourceType, set[str]] = {EDS: set(), RDS: set()}
         self.up: deque[DeltaRequest] = deque()
         self.down: deque[bytes] = deque()
@@ -65,7 +66,7 @@ class Client:
     def connect(self) -> None:
         """Begins a stream with what it holds."""
         self.told = {type_: dict(self.held[type_]) for type_ in TYPES}
-        self.outdated = set(self.refused)
+        self.outdated = self.refused | {(type_, name) for type_ in (LDS, RDS) for name in self.lacking(type_)}
         self.up.clear()
         self.down.clear()
         for type_ in TYPES:
@@ -110,11 +111,15 @@ class Client:
         if changed is EDS:
             return
         for type_ in (LDS, RDS):
-            for name, resource in self.told[type_].items():
-                if (type_, name) in self.outdated:
-                    continue
-                missing = self.references(type_, resource).clusters - self.told[CDS].keys()
-                assert not missing, f"{self.proxy.id}: after {changed.name}, {type_.name} {name} refers to {missing}"
+            for name, missing in self.lacking(type_).items():
+                if (type_, name) not in self.outdated:
+                    raise AssertionError(f"{self.proxy.id}: after {changed.name}, {type_.name} {name} lacks {missing}")
+
+    def lacking(self, type_: ResourceType) -> dict[str, frozenset[str]]:
+        """What it was told that refers to clusters that it was not told of, and to which."""
+        known = self.told[CDS].keys()
+        found = {name: self.references(type_, resource).clusters - known for name, resource in self.told[type_].items()}
+        return {name: missing for name, missing in found.items() if missing}
 
     def references(self, type_: ResourceType, resource: Resource) -> References:
         key = resource.name, resource.version
