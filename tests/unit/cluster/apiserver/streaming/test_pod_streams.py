@@ -37,7 +37,7 @@ def generation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def write_much(writer: asyncio.StreamWriter) -> None:
-    """Raises TimeoutError when nothing is taken any more. How much the sockets on the way hold is the machine's to say."""
+    """Raises TimeoutError once nothing is taken any more. The machine decides how much the sockets on the way hold."""
     for _ in range(500):
         writer.write(bytes(1_000_000))
         await asyncio.wait_for(writer.drain(), 0.5)
