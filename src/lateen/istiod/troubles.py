@@ -9,7 +9,7 @@ from lateen.api.objects import ObjectRef
 from lateen.api.schema.fault import Fault
 from lateen.engine import Engine, QueryError
 from lateen.model.identity_demands import identity_demands
-from lateen.model.proxy import ClientView, View
+from lateen.model.proxy import ClientView, EnvoyView
 from lateen.status.troubles import Rejected, tell, troubles
 from lateen.translate.catalog import listing
 from lateen.translate.patches.apply import misfits_of
@@ -70,7 +70,7 @@ class TroubleCarrier:
         """Patches of EnvoyFilters that had to be left out of what is served."""
         for feed in self._server.inventory.feeds():
             type_, view = feed.collection.type, feed.collection.view
-            if isinstance(view, View) and view.patches:
+            if isinstance(view, EnvoyView) and view.patches:
                 try:
                     yield from self._engine.get(misfits_of, self._engine.get(listing, type_, view))
                 except QueryError:

@@ -23,6 +23,14 @@ class Role(Enum):
     WAYPOINT = "waypoint"
 
 
+class Generator(Enum):
+    """What a proxy is, by the form in which it wants its configuration."""
+
+    ENVOY = ""
+    GRPC = "grpc"
+    """No proxy at all: an application whose gRPC library is its own (`xds:///` targets, xDS servers)."""
+
+
 class Interception(Enum):
     REDIRECT = "REDIRECT"
     TPROXY = "TPROXY"
@@ -90,6 +98,7 @@ class Proxy(msgspec.Struct, frozen=True):
     """Node metadata that is text, as EnvoyFilters match it (`match.proxy`; `ISTIO_VERSION` is the proxy's version)."""
     secrets: bool = True
     """May have the Secrets of its namespace that Gateways and DestinationRules name. Nothing that it says itself."""
+    generator: Generator = Generator.ENVOY
 
     @property
     def name(self) -> str:
@@ -151,5 +160,22 @@ class GatewayView(msgspec.Struct, frozen=True):
     """As of the proxy."""
 
 
+class GrpcClientView(msgspec.Struct, frozen=True):
+    """What an application without a proxy sees of the mesh as a gRPC client."""
+
+    sidecar: OutboundView
+    """What a sidecar of its would see."""
+
+
+class GrpcServerView(msgspec.Struct, frozen=True):
+    """What an application without a proxy is to the mesh as a gRPC server."""
+
+    sidecar: InboundView
+    """What a sidecar of its would be to the mesh, with the addresses that it may listen at."""
+    declares_mutual_tls: bool
+    """Others are told that it takes the mesh's TLS (label `security.istio.io/tlsMode: istio`)."""
+
+
 ClientView = OutboundView | GatewayView
-View = OutboundView | InboundView | GatewayView
+EnvoyView = OutboundView | InboundView | GatewayView
+View = EnvoyView | GrpcClientView | GrpcServerView

@@ -17,7 +17,19 @@ from lateen.model.envoy_filters import selected_filters
 from lateen.model.inputs import DESTINATION_RULES, MESH_CONFIG, SIDECARS
 from lateen.model.localities import node_locality
 from lateen.model.networks import network_of
-from lateen.model.proxy import GatewayView, InboundView, Interception, Labels, OutboundView, Proxy, Role, View
+from lateen.model.proxy import (
+    GatewayView,
+    Generator,
+    GrpcClientView,
+    GrpcServerView,
+    InboundView,
+    Interception,
+    Labels,
+    OutboundView,
+    Proxy,
+    Role,
+    View,
+)
 from lateen.model.selecting_labels import (
     authentication_labels,
     authorization_labels,
@@ -29,6 +41,7 @@ from lateen.model.selecting_labels import (
 )
 from lateen.model.sidecars import sidecar_of
 from lateen.model.visibility import all_candidates
+from lateen.model.workload_endpoints import MESH_TLS, TLS_MODE_LABEL
 from lateen.model.workloads import WorkloadFacts, selector_labels, target_port_names, workload_of, written_endpoints
 
 _OWN_ADDRESS = ("0.0.0.0:", "[::]:")
@@ -36,18 +49,30 @@ _OWN_ADDRESS = ("0.0.0.0:", "[::]:")
 
 
 def views_of(db: Reader, proxy: Proxy) -> tuple[View, ...]:
-    """A sidecar has an outbound and an inbound view, a gateway one of its own; a waypoint has none yet.
+    """A sidecar has an outbound and an inbound view, a gateway one of its own; a waypoint has none yet. A gRPC
+    application without a proxy has a view as a client and one as a server.
 
     Where the platform knows the workload (its pod or WorkloadEntry), labels, account and node are the platform's.
     """
     facts = workload_of(db, proxy) or WorkloadFacts(proxy.labels, proxy.service_account, proxy.node)
     proxy = msgspec.structs.replace(proxy, labels=facts.labels)
+    if proxy.generator is Generator.GRPC:
+        return grpc_views(db, proxy, facts) if proxy.role is Role.SIDECAR else ()
     if proxy.role is Role.SIDECAR:
         sidecar = sidecar_of(db, proxy.namespace, facts.labels)
         return outbound_view(db, proxy, facts, sidecar), inbound_view(db, proxy, facts, sidecar)
     if proxy.role is Role.ROUTER:
         return (gateway_view(db, proxy, facts),)
     return ()
+
+
+def grpc_views(db: Reader, proxy: Proxy, facts: WorkloadFacts) -> tuple[GrpcClientView, GrpcServerView]:
+    """The views of an application without a proxy. What patches Envoys does not reach it."""
+    sidecar = sidecar_of(db, proxy.namespace, facts.labels)
+    outbound, inbound = outbound_view(db, proxy, facts, sidecar), inbound_view(db, proxy, facts, sidecar)
+    inbound = msgspec.structs.replace(inbound, patches=(), addresses=proxy.addresses)
+    declared = (TLS_MODE_LABEL, MESH_TLS) in facts.labels
+    return GrpcClientView(msgspec.structs.replace(outbound, patches=())), GrpcServerView(inbound, declared)
 
 
 def outbound_view(db: Reader, proxy: Proxy, facts: WorkloadFacts, sidecar: Key | None) -> OutboundView:

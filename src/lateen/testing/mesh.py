@@ -17,7 +17,7 @@ from lateen.api.schema.fault import Fault
 from lateen.engine import Engine, Query, Reader, query
 from lateen.model.endpoint import Locality
 from lateen.model.inputs import CLUSTER_ID, MESH_CONFIG, MESH_NETWORKS
-from lateen.model.proxy import Proxy, Role, Traits, View
+from lateen.model.proxy import Generator, Proxy, Role, Traits, View
 from lateen.model.tables import TABLES
 from lateen.model.views import views_of
 from lateen.translate.resource import Recipe, Resource, ResourceType
@@ -122,6 +122,7 @@ class Mesh:
         node: str = "",
         traits: Traits | None = None,
         metadata: Mapping[str, str] | None = None,
+        generator: Generator = Generator.ENVOY,
     ) -> Proxy:
         """A proxy as it would present itself, by `name.namespace`."""
         return Proxy(
@@ -138,6 +139,7 @@ class Mesh:
             dns_domain=f"{id.rpartition('.')[2]}.svc.cluster.local",
             traits=traits or Traits(),
             metadata=tuple(sorted((metadata or {}).items())),
+            generator=generator,
         )
 
     def gateway(self, id: str = "gateway.istio-system", labels: Mapping[str, str] | None = None, **rest: Any) -> Proxy:
@@ -167,7 +169,7 @@ class Mesh:
     def resources(self, type_: ResourceType, proxy: Proxy) -> dict[str, Resource]:
         """What a proxy holds of a type, by name."""
         made = {name: self.make(recipe) for name, recipe in self.recipes(type_, proxy).items()}
-        if Mesh.witness is not None:
+        if Mesh.witness is not None and proxy.generator is Generator.ENVOY:
             for resource in made.values():
                 Mesh.witness(type_, resource)
         return made

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from lateen.engine import Reader, query
-from lateen.model.proxy import GatewayView, InboundView, OutboundView, Proxy, View
+from lateen.model.proxy import (
+    EnvoyView,
+    GatewayView,
+    GrpcClientView,
+    GrpcServerView,
+    InboundView,
+    OutboundView,
+    Proxy,
+    View,
+)
 from lateen.model.views import views_of
 from lateen.translate.clusters import gateway as gateway_clusters
 from lateen.translate.clusters import inbound as inbound_clusters
 from lateen.translate.clusters import outbound as outbound_clusters
 from lateen.translate.endpoints import assignments
+from lateen.translate.grpc.listing import client_listing, server_listing
 from lateen.translate.listeners import gateway as gateway_listeners
 from lateen.translate.listeners import inbound as inbound_listeners
 from lateen.translate.listeners import outbound as outbound_listeners
@@ -32,11 +42,16 @@ def views(db: Reader, proxy: Proxy) -> tuple[View, ...]:
 @query
 def listing(db: Reader, type_: ResourceType, view: View) -> tuple[Recipe, ...]:
     """Every resource of a type in a view, EnvoyFilters applied."""
+    match view:
+        case GrpcClientView():
+            return client_listing(db, type_, view)
+        case GrpcServerView():
+            return server_listing(db, type_, view)
     found = _listing(db, type_, view)
     return patched(db, type_, view, found) if view.patches else found
 
 
-def _listing(db: Reader, type_: ResourceType, view: View) -> tuple[Recipe, ...]:
+def _listing(db: Reader, type_: ResourceType, view: EnvoyView) -> tuple[Recipe, ...]:
     match type_, view:
         case ResourceType.CDS, OutboundView():
             return outbound_clusters.listing(db, view)

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from lateen.model.endpoint import Locality
-from lateen.model.proxy import Certificates, Interception, Labels, Proxy, Role, Traits
+from lateen.model.proxy import Certificates, Generator, Interception, Labels, Proxy, Role, Traits
 
 MAX_ID = 600
 MAX_VALUE = 1024
@@ -58,6 +58,7 @@ def proxy_of(node: Any) -> Proxy:
         dns_domain=domain,
         traits=_traits(metadata, addresses),
         metadata=metadata.all_texts(),
+        generator=_generator(metadata),
     )
 
 
@@ -181,6 +182,14 @@ def _certificates(metadata: _Metadata) -> Certificates | None:
     if unknown := files.keys() - {"workload", "roots", "system_roots"}:
         raise BadNode(f"metadata {_CERTIFICATES} has {sorted(unknown)}; workload, roots and system_roots are known")
     return Certificates(**files)
+
+
+def _generator(metadata: _Metadata) -> Generator:
+    text = metadata.text("GENERATOR")
+    try:
+        return Generator(text)
+    except ValueError:
+        raise BadNode(f"metadata GENERATOR is {text!r}; for Envoys there is none, for gRPC it is 'grpc'") from None
 
 
 def _traits(metadata: _Metadata, addresses: tuple[str, ...]) -> Traits:

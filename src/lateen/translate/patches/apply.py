@@ -15,7 +15,7 @@ from lateen.api.schema.fault import Fault
 from lateen.engine import Query, QueryFailed, Reader, query
 from lateen.model.fault import ConfigError
 from lateen.model.gateways import gateway_servers
-from lateen.model.proxy import GatewayView, InboundView, OutboundView, View
+from lateen.model.proxy import EnvoyView, GatewayView, InboundView, OutboundView
 from lateen.translate.patches.clusters import patch_cluster
 from lateen.translate.patches.listeners import LISTENER_KINDS, patch_listener
 from lateen.translate.patches.matching import (
@@ -42,7 +42,7 @@ class Patched(NamedTuple):
     """Patches that were left out, and why."""
 
 
-def context_of(view: View) -> PatchContext:
+def context_of(view: EnvoyView) -> PatchContext:
     """The context in which patches apply to a view."""
     match view:
         case OutboundView():
@@ -53,7 +53,7 @@ def context_of(view: View) -> PatchContext:
             return PatchContext.GATEWAY
 
 
-def patched(db: Reader, type_: ResourceType, view: View, recipes: tuple[Recipe, ...]) -> tuple[Recipe, ...]:
+def patched(db: Reader, type_: ResourceType, view: EnvoyView, recipes: tuple[Recipe, ...]) -> tuple[Recipe, ...]:
     """The recipes of a view with the patches of its EnvoyFilters, removals and additions included."""
     context = context_of(view)
     kinds = _kinds(type_, context)

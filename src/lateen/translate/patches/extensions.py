@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from lateen.api.networking.envoy_filter import ApplyTo, Operation
 from lateen.engine import Reader, query
-from lateen.model.proxy import View
+from lateen.model.proxy import EnvoyView
 from lateen.translate.patches.apply import added_resource, context_of, is_home
 from lateen.translate.patches.patch import outlined
 from lateen.translate.resource import Recipe
 
 
 @query
-def extensions(db: Reader, view: View) -> tuple[Recipe, ...]:
+def extensions(db: Reader, view: EnvoyView) -> tuple[Recipe, ...]:
     """The extension configurations of a view, by name; a later patch of the same name takes the earlier one's place."""
     found: dict[str, Recipe] = {}
     context = context_of(view)
