@@ -1,4 +1,4 @@
-"""What one agent does at the same time: keep the certificate, supervise Envoy, serve on 15020."""
+"""What one agent does at the same time: keep the certificate, supervise Envoy (if there is one), serve on 15020."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from lateen.agent.certificates import Certificates
 from lateen.agent.lifecycle_status import FAILED
 from lateen.agent.log import Log
+from lateen.agent.proxyless import Proxyless
 from lateen.agent.server import serve
 from lateen.agent.settings import AgentSettings
 from lateen.agent.supervisor import Supervisor
@@ -18,7 +19,7 @@ __all__ = ["live"]
 
 
 class _Ended(Exception):
-    """Envoy's life is over; what goes on besides is cancelled."""
+    """The proxy's life is over; what goes on besides is cancelled."""
 
 
 class _Refused(Exception):
@@ -31,7 +32,7 @@ async def live(settings: AgentSettings, environment: Mapping[str, str], ends: in
     `ends` is how often that has been asked for already, `keeper` the process without which there is no container.
     """
     log = Log(settings.log)
-    supervisor = Supervisor(settings, log, environment)
+    supervisor = Supervisor(settings, log, environment) if settings.has_envoy else Proxyless(log)
     certificates = Certificates(
         settings.certificates, supervisor.state, log, environment, supervisor.have_certificate
     )  # fmt: skip
@@ -53,14 +54,14 @@ async def live(settings: AgentSettings, environment: Mapping[str, str], ends: in
     return status
 
 
-async def _serve(supervisor: Supervisor, settings: AgentSettings, environment: Mapping[str, str]) -> None:
+async def _serve(supervisor: Supervisor | Proxyless, settings: AgentSettings, environment: Mapping[str, str]) -> None:
     try:
         await serve(supervisor.state, settings, environment)
     except ValueError as problem:
         raise _Refused(str(problem)) from None
 
 
-def _take_signals(supervisor: Supervisor) -> None:
+def _take_signals(supervisor: Supervisor | Proxyless) -> None:
     """The keeper has blocked them until somebody is there to take them."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -68,7 +69,7 @@ def _take_signals(supervisor: Supervisor) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD))
 
 
-async def _end_with_the_keeper(supervisor: Supervisor, keeper: int) -> None:
+async def _end_with_the_keeper(supervisor: Supervisor | Proxyless, keeper: int) -> None:
     """Where the keeper is not the first process of a container (on a virtual machine), its end would end nothing."""
     loop = asyncio.get_running_loop()
     parent = os.getppid()

@@ -18,16 +18,19 @@ from lateen.agent.bootstrap import BootstrapSettings, Network, bootstrap, runtim
 from lateen.agent.environment import (
     certificate_settings,
     drain_settings,
+    proxyless,
     refuse,
+    refuse_proxyless,
     server_name,
     without_effect,
 )
 from lateen.agent.envoy_command import EnvoyOptions, command_line
+from lateen.agent.grpc_bootstrap import grpc_bootstrap
 from lateen.agent.host_port import split
 from lateen.agent.log import Log
 from lateen.agent.node import Pod, labels_of, metadata, node, parse_downward
 from lateen.agent.peer_variables import peer_variables
-from lateen.agent.proxy_config import ProxyConfig
+from lateen.agent.proxy_config import ProxyConfig, of_envoy
 from lateen.agent.proxy_config import parse as parse_proxy_config
 from lateen.agent.replaced_file import replace
 from lateen.agent.settings import AgentSettings, CertificateSettings, LogSettings
@@ -82,6 +85,9 @@ def prepare(
     for warning in (*warnings, *without_effect(environment)):
         log.warn(warning)
     refuse(environment)
+    alone = proxyless(environment)
+    if alone and (idle := of_envoy(given)):
+        log.warn(f"there is no Envoy (DISABLE_ENVOY), so these have no effect: {', '.join(idle)}")
     if _is_socket(os.path.join(root, _SOCKET)):
         raise ValueError(f"{_SOCKET} is there: identities by an SDS socket are not supported yet by this version")
     pod = _pod(arguments, environment, addresses, root)
@@ -92,6 +98,7 @@ def prepare(
     certificates = certificate_settings(environment, config, directory, root, _mounted(environment, root))
     network = Network.of(pod.addresses, dual_stack=flag(environment, "ISTIO_DUAL_STACK", False))
     drain = drain_settings(environment, config, arguments.role)
+    health = number(environment, "ENVOY_STATUS_PORT", 15021, least=1, most=65_535)
     settings = AgentSettings(
         role=arguments.role,
         node_id=pod.id,
@@ -100,15 +107,22 @@ def prepare(
         listen="::" if network.other_wildcard else network.wildcard,
         dual_stack=bool(network.other_wildcard),
         addresses=pod.addresses,
-        envoy=_envoy(arguments, config, environment, network, directory),
+        envoy=() if alone else _envoy(arguments, config, environment, network, directory),
         compress_metrics=config.stats_compression,
         directory=directory,
         certificates=certificates,
         drain=drain,
         log=LogSettings(arguments.level, arguments.as_json),
+        health_port=health if alone else 0,
     )
-    described = _bootstrap(arguments, settings, config, given, pod, network, environment)
-    replace(_bootstrap_file(directory), json.dumps(described, indent=1))
+    if alone:
+        # The application reads it, whoever its user is.
+        path = os.path.join(root, environment.get("GRPC_XDS_BOOTSTRAP") or f"{directory}/grpc-bootstrap.json")
+        described = _grpc_bootstrap(settings, config, given, pod, environment, health)
+        replace(path, json.dumps(described, indent=1), 0o644)
+    else:
+        described = _bootstrap(arguments, settings, config, given, pod, network, environment, health)
+        replace(_bootstrap_file(directory), json.dumps(described, indent=1))
     workload, cluster_id = environment.get("ISTIO_META_WORKLOAD_NAME", ""), certificates.cluster
     own = peer_variables(workload, environment["POD_NAMESPACE"], cluster_id, pod.labels)
     return settings, {**environment, **own}
@@ -209,10 +223,9 @@ def _bootstrap(
     pod: Pod,
     network: Network,
     environment: Mapping[str, str],
+    health: int,
 ) -> dict[str, object]:
-    host, _ = split(config.discovery_address)
-    name = environment.get("ISTIOD_SAN") or server_name(host)
-    health = number(environment, "ENVOY_STATUS_PORT", 15021, least=1, most=65_535)
+    _, name = _control_plane(config, environment)
     prometheus = number(environment, "ENVOY_PROMETHEUS_PORT", 15090, least=1, most=65_535)
     files = _files(settings.certificates)
     described = metadata(
@@ -246,6 +259,40 @@ def _bootstrap(
             outlier_log=arguments.outlier_log,
         )
     )
+
+
+def _grpc_bootstrap(
+    settings: AgentSettings,
+    config: ProxyConfig,
+    given: Mapping[str, object],
+    pod: Pod,
+    environment: Mapping[str, str],
+    health: int,
+) -> dict[str, object]:
+    host, name = _control_plane(config, environment)
+    certified = settings.certificates.source != "none"
+    refuse_proxyless(environment, pod.role, host, name, certified)
+    described = metadata(
+        pod,
+        config,
+        given,
+        version=__version__,
+        certificates={} if certified else "none",
+        control_plane_name=name,
+        status_port=health,
+        prometheus_port=0,
+        on_zero_connections=False,
+    )
+    described |= {"GENERATOR": "grpc"}
+    return grpc_bootstrap(
+        node(pod, config, described), config.discovery_address, settings.certificates.output if certified else ""
+    )
+
+
+def _control_plane(config: ProxyConfig, environment: Mapping[str, str]) -> tuple[str, str]:
+    """Its host, and what its certificate has to be of."""
+    host, _ = split(config.discovery_address)
+    return host, environment.get("ISTIOD_SAN") or server_name(host)
 
 
 def _files(certificates: CertificateSettings) -> dict[str, str]:

@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 
+from lateen.agent import output_files
 from lateen.agent.replaced_file import replace
 from lateen.agent.settings import CertificateSettings
 
@@ -65,7 +66,7 @@ def write_roots(settings: CertificateSettings) -> None:
     text = _pem(found)
     _write(settings, "rootca.yaml", "ROOTCA", {"validation_context": {"trusted_ca": _inline(text)}})
     if settings.output:
-        replace(os.path.join(settings.output, "root-cert.pem"), text, 0o644)
+        output_files.write_roots(settings.output, text)
 
 
 def validity(settings: CertificateSettings) -> tuple[float, float]:
@@ -137,11 +138,11 @@ def _pem(certificates: list[x509.Certificate]) -> str:
 
 
 def _write_certificate(settings: CertificateSettings, key: str, chain: str) -> None:
+    if settings.output:
+        # First: what Envoy's file has, the next agent takes for done.
+        output_files.write_certificate(settings.output, key, chain, settings.output_mode)
     secret = {"certificate_chain": _inline(chain), "private_key": _inline(key)}
     _write(settings, "default.yaml", "default", {"tls_certificate": secret})
-    if settings.output:
-        replace(os.path.join(settings.output, "key.pem"), key)
-        replace(os.path.join(settings.output, "cert-chain.pem"), chain, 0o644)
 
 
 def _inline(text: str) -> dict[str, str]:

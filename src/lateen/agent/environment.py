@@ -10,7 +10,10 @@ from lateen.agent.proxy_config import BadProxyConfig, ProxyConfig, duration
 from lateen.agent.settings import CertificateSettings, DrainSettings, KeyKind
 from lateen.agent.variables import BadEnvironment, flag, number
 
-__all__ = ["certificate_settings", "drain_settings", "refuse", "server_name", "without_effect"]
+__all__ = [
+    "certificate_settings", "drain_settings", "proxyless", "refuse", "refuse_proxyless", "server_name",
+    "without_effect",
+]  # fmt: skip
 
 _ONLY: Final = {
     "PILOT_CERT_PROVIDER": ("istiod",),
@@ -20,7 +23,6 @@ _ONLY: Final = {
     "XDS_AUTH_PROVIDER": (),
     "PROV_CERT": (),
     "ISTIO_META_CERT_SIGNER": (),
-    "DISABLE_ENVOY": ("false",),
     "PROXY_CONFIG_XDS_AGENT": ("false",),
     "PEER_METADATA_DISCOVERY": ("false",),
     "ISTIO_ENVOY_ENABLE_CORE_DUMP": ("false",),
@@ -39,11 +41,11 @@ _WITHOUT_EFFECT: Final = {
     "WASM_HTTP_REQUEST_MAX_RETRIES": "Envoy fetches modules",
     "WORKLOAD_IDENTITY_SOCKET_FILE": "identities by an SDS socket are not supported yet by this version",
     "CREDENTIAL_IDENTITY_PROVIDER": "tokens are Kubernetes' own",
-    "GRPC_XDS_BOOTSTRAP": "proxyless gRPC is not supported yet by this version",
     "ENABLE_PROBE_KEEPALIVE_CONNECTIONS": "each probe of the application has a connection of its own",
     "ISTIO_ENABLE_HTTP2_PROBING": "the application is asked by HTTP/1.1",
     "PROXY_READINESS_PROBE_TIMEOUT": "the agent asks Envoy for 3 s at the most",
 }
+_OF_ENVOY: Final = ("ISTIO_BOOTSTRAP_OVERRIDE", "EXIT_ON_ZERO_ACTIVE_CONNECTIONS", "ENVOY_PROMETHEUS_PORT")
 _ROOTS: Final = "./var/run/secrets/istio/root-cert.pem"
 _TOKEN: Final = "./var/run/secrets/tokens/istio-token"
 _CURVES: Final = ("P256", "P384", "P521")
@@ -62,7 +64,36 @@ def refuse(environment: Mapping[str, str]) -> None:
 
 def without_effect(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Variables of Istio's agent that are set and do nothing here, in words for people."""
-    return tuple(f"{name} has no effect: {why}" for name, why in _WITHOUT_EFFECT.items() if environment.get(name))
+    reasons = dict(_WITHOUT_EFFECT)
+    if proxyless(environment):
+        reasons |= dict.fromkeys(_OF_ENVOY, "there is no Envoy (DISABLE_ENVOY)")
+    else:
+        reasons["GRPC_XDS_BOOTSTRAP"] = "gRPC has a bootstrap of its own only without Envoy (DISABLE_ENVOY)"
+    return tuple(f"{name} has no effect: {why}" for name, why in reasons.items() if environment.get(name))
+
+
+def proxyless(environment: Mapping[str, str]) -> bool:
+    """Whether there is no Envoy: the application is its own proxy. Raises BadEnvironment."""
+    return flag(environment, "DISABLE_ENVOY", False)
+
+
+def refuse_proxyless(environment: Mapping[str, str], role: str, host: str, name: str, certificates: bool) -> None:
+    """Raises BadEnvironment for what an application without an Envoy cannot have. `host` is the control plane's,
+    `name` what its certificate has to be of; `certificates` whether there are any."""
+    if role != "sidecar":
+        raise BadEnvironment(f"DISABLE_ENVOY=true: a {role} is nothing without Envoy; take it away")
+    generator = environment.get("ISTIO_META_GENERATOR", "grpc")
+    if generator != "grpc":
+        raise BadEnvironment(f"ISTIO_META_GENERATOR: with DISABLE_ENVOY=true it has to be grpc, not {generator!r}")
+    if not certificates:
+        return
+    if not environment.get("OUTPUT_CERTS"):
+        raise BadEnvironment("DISABLE_ENVOY=true needs OUTPUT_CERTS, a directory that the application reads, too")
+    if host != name:
+        raise BadEnvironment(
+            f"DISABLE_ENVOY=true: gRPC expects a certificate of the host in discoveryAddress, {host}, but the control "
+            f"plane's is of {name}; use that there"
+        )
 
 
 def certificate_settings(
@@ -93,6 +124,7 @@ def certificate_settings(
         extra_roots="\n".join(config.ca_certificates_pem),
         mounted=mounted,
         output=path(environment["OUTPUT_CERTS"]) if environment.get("OUTPUT_CERTS") else "",
+        output_mode=0o644 if environment.get("KUBERNETES_SERVICE_HOST") else 0o600,
         cluster=environment.get("ISTIO_META_CLUSTER_ID") or "Kubernetes",
         lifetime=_seconds(environment, "SECRET_TTL", 86_400.0),
         grace_ratio=_fraction(environment, "SECRET_GRACE_PERIOD_RATIO", 0.5),

@@ -122,7 +122,8 @@ def metadata(
     prometheus_port: int,
     on_zero_connections: bool,
 ) -> dict[str, Any]:
-    """`given` is the ProxyConfig as it came; `certificates` the names of the files, or `none`.
+    """`given` is the ProxyConfig as it came; `certificates` the names of the files, or `none`; `prometheus_port` is 0
+    where there is none.
 
     Whatever the environment says under ISTIO_META_NAME is in it as NAME; what the agent knows itself goes before that.
     Raises BadPodInfo.
@@ -146,9 +147,10 @@ def metadata(
         "PROXY_CONFIG": dict(given),
         "PILOT_SAN": [control_plane_name],
         "ENVOY_STATUS_PORT": status_port,
-        "ENVOY_PROMETHEUS_PORT": prometheus_port,
         "LATEEN_CERTIFICATES": dict(certificates) if isinstance(certificates, Mapping) else certificates,
     }
+    if prometheus_port:
+        found["ENVOY_PROMETHEUS_PORT"] = prometheus_port
     if account := pod.environment.get("SERVICE_ACCOUNT", ""):
         found["SERVICE_ACCOUNT"] = account
     if on_zero_connections:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-__all__ = ["BadProxyConfig", "ProxyConfig", "duration", "parse"]
+__all__ = ["BadProxyConfig", "ProxyConfig", "duration", "of_envoy", "parse"]
 
 
 class BadProxyConfig(ValueError):
@@ -60,6 +60,11 @@ _NOT_DONE: Final = {
     "customConfigFile": f"{_NOT_YET} (the annotation sidecar.istio.io/bootstrapOverride adds to the bootstrap)",
     "proxyBootstrapTemplatePath": f"{_NOT_YET} (the annotation sidecar.istio.io/bootstrapOverride adds to it)",
 }
+_OF_ENVOY: Final = frozenset({
+    "binaryPath", "concurrency", "drainDuration", "parentShutdownDuration", "terminationDrainDuration",
+    "proxyAdminPort", "statsdUdpAddress", "runtimeValues", "extraStatTags", "proxyStatsMatcher", "fileFlushInterval",
+    "fileFlushMinSizeKb",
+})  # fmt: skip
 _OF_OTHERS: Final = frozenset({
     # The injector's, or the control plane's by the node metadata PROXY_CONFIG.
     "holdApplicationUntilProxyStarts", "image", "gatewayTopology", "proxyHeaders",
@@ -89,6 +94,11 @@ def parse(text: str) -> tuple[ProxyConfig, dict[str, Any], tuple[str, ...]]:
         else:
             raise BadProxyConfig(f"PROXY_CONFIG.{name}: there is no such field")
     return ProxyConfig(**values), found, tuple(warnings)
+
+
+def of_envoy(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fields that are there and do nothing where there is no Envoy."""
+    return tuple(f"PROXY_CONFIG.{name}" for name in sorted(_OF_ENVOY & given.keys()))
 
 
 _PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")

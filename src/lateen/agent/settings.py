@@ -44,6 +44,8 @@ class CertificateSettings(NamedTuple):
     """With `files`: directory of `cert-chain.pem`, `key.pem` and `root-cert.pem`."""
     output: str = ""
     """Directory that gets `cert-chain.pem`, `key.pem` and `root-cert.pem` besides (OUTPUT_CERTS); empty: none."""
+    output_mode: int = 0o600
+    """Of the key there. In a pod all containers that have the directory may read it, whoever their user is."""
     cluster: str = "Kubernetes"
     """Whose token it is."""
     lifetime: float = 86_400.0
@@ -96,7 +98,7 @@ class AgentSettings(NamedTuple):
     addresses: tuple[str, ...]
     """Of the pod."""
     envoy: tuple[str, ...]
-    """Envoy's command line."""
+    """Envoy's command line; empty where there is none."""
     compress_metrics: bool
     """For scrapers that take it."""
     directory: str
@@ -104,6 +106,13 @@ class AgentSettings(NamedTuple):
     certificates: CertificateSettings
     drain: DrainSettings
     log: LogSettings
+    health_port: int = 0
+    """Where the kubelet asks, 15021, if the agent has to listen there itself; 0: Envoy does."""
+
+    @property
+    def has_envoy(self) -> bool:
+        """Otherwise the application is its own proxy."""
+        return not self.health_port
 
     def to_json(self) -> str:
         return json.dumps(_plain(self))

@@ -13,7 +13,7 @@ class AgentState:
 
     def __init__(self, on_quit: Callable[[], None] = lambda: None, on_drain: Callable[[], None] = lambda: None) -> None:
         self.certificate = False
-        """A certificate that has not expired is where Envoy looks for it, or the proxy needs none."""
+        """A certificate that has not expired is where the proxy looks for it, or the proxy needs none."""
         self.certificate_expires: float | None = None
         """When, in seconds since 1970; None while there is none."""
         self.envoy = False

@@ -66,7 +66,7 @@ def test_values_that_make_no_sense(environment, words):
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["PROV_CERT", "XDS_AUTH_PROVIDER", "ISTIO_META_CERT_SIGNER", "DISABLE_ENVOY"])
+@pytest.mark.parametrize("name", ["PROV_CERT", "XDS_AUTH_PROVIDER", "ISTIO_META_CERT_SIGNER"])
 def test_what_is_not_supported_is_refused_by_name(name):
     with pytest.raises(BadEnvironment, match=f"{name}=something is not supported yet"):
         refuse({name: "something"})

@@ -17,20 +17,23 @@ _STATES: Final = ("live", "draining", "pre-initializing", "initializing")
 """`server.state`, by number (envoy.admin.v3.ServerInfo.State)."""
 
 
-async def missing(state: AgentState, admin: tuple[str, int], timeout: float) -> tuple[str, ...]:
+async def missing(state: AgentState, admin: tuple[str, int] | None, timeout: float) -> tuple[str, ...]:
     """What is missing, in words for people; nothing for a proxy that is ready.
 
-    Envoy is asked each time: it may be another one than last time. `timeout` in seconds.
+    Envoy is asked each time: it may be another one than last time. `timeout` in seconds. Without `admin` there is no
+    Envoy to wait for: the bootstrap of an application that is its own proxy was there before the agent.
     """
     found = []
     if state.draining:
         found.append("draining: connections are being ended")
     if not state.certificate:
         found.append("no certificate yet")
-    if not state.envoy:
+    if admin is not None and not state.envoy:
         found.append("Envoy is not running")
     if found:
         return (*found, state.obstacle) if state.obstacle else tuple(found)
+    if admin is None:
+        return ()
     try:
         text = await ask(admin, f"/stats?usedonly&filter={_FILTER}", timeout=timeout, most=_MAX_ANSWER)
     except AdminError as error:

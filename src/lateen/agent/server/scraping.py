@@ -29,11 +29,12 @@ _SENT: Final = 32 * 1024
 
 
 class Scraper:
-    """Answers Prometheus. `loopbacks` are the addresses at which the application may serve metrics, in order."""
+    """Answers Prometheus. `loopbacks` are the addresses at which the application may serve metrics, in order; without
+    `admin` there is no Envoy."""
 
     def __init__(
         self,
-        admin: tuple[str, int],
+        admin: tuple[str, int] | None,
         applications: Sequence[Scrape],
         loopbacks: Sequence[str],
         metrics: AgentMetrics,
@@ -41,7 +42,7 @@ class Scraper:
         *,
         compress: bool,
     ) -> None:
-        self._admin = Origin(*admin)
+        self._admin = None if admin is None else Origin(*admin)
         self._applications = tuple(applications)
         self._loopbacks = tuple(loopbacks)
         self._metrics = metrics
@@ -55,7 +56,9 @@ class Scraper:
 
     async def envoy_only(self, incoming: Request) -> Response:
         """Envoy's, with exact names."""
-        return await self._answer(incoming, self._envoy_only(incoming))
+        if self._admin is None:
+            return words(HTTPStatus.NOT_FOUND, "there is no Envoy here: the application is its own proxy")
+        return await self._answer(incoming, self._envoy_only(self._admin, incoming))
 
     async def _answer(self, incoming: Request, lines: AsyncGenerator[bytes, None]) -> Response:
         """The first piece that `lines` gives is the content type."""
@@ -81,12 +84,12 @@ class Scraper:
         finally:
             self._free += 1
 
-    async def _envoy_only(self, incoming: Request) -> AsyncGenerator[bytes, None]:
+    async def _envoy_only(self, admin: Origin, incoming: Request) -> AsyncGenerator[bytes, None]:
         deadline = _deadline(incoming)
         with self._place():
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout_at(deadline):
-                    answer = await self._envoy(stack, incoming)
+                    answer = await self._envoy(stack, admin, incoming)
                 yield exposition.TEXT.encode()
                 async with aclosing(_timed(exposition.whole_lines(answer.pieces(), MAX_ENVOY), deadline)) as timed:
                     async for lines in timed:
@@ -126,17 +129,19 @@ class Scraper:
             self._failed(whose, error)
 
     async def _envoy_if_any(self, stack: AsyncExitStack, incoming: Request, deadline: float) -> Answer | None:
+        if self._admin is None:
+            return None
         try:
             async with asyncio.timeout_at(deadline):
-                return await self._envoy(stack, incoming)
+                return await self._envoy(stack, self._admin, incoming)
         except OSError as error:
             self._failed("envoy", error)
             return None
 
-    async def _envoy(self, stack: AsyncExitStack, incoming: Request) -> Answer:
+    async def _envoy(self, stack: AsyncExitStack, admin: Origin, incoming: Request) -> Answer:
         # Envoy is asked for text, whatever the scraper takes: nothing else can be merged.
         target = "/stats/prometheus" + (f"?{incoming.query}" if incoming.query else "")
-        answer = await stack.enter_async_context(request(self._admin, "GET", target, (("Accept", "text/plain"),)))
+        answer = await stack.enter_async_context(request(admin, "GET", target, (("Accept", "text/plain"),)))
         if answer.status != HTTPStatus.OK:
             raise OSError(f"Envoy answers {answer.status} to {target}")
         return answer

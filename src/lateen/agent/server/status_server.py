@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from http import HTTPStatus
 from typing import Final
 
@@ -22,6 +23,7 @@ from lateen.agent.settings import AgentSettings
 from lateen.agent.state import AgentState
 from lateen.agent.variables import flag
 
+_READY: Final = "/healthz/ready"
 _READINESS_TIME: Final = 3.0
 """Seconds in which Envoy's admin interface has to answer."""
 _PROXY_ADDRESSES: Final = frozenset({"127.0.0.6", "::6"})
@@ -32,9 +34,14 @@ async def serve(state: AgentState, settings: AgentSettings, environment: Mapping
     """Serves until it is cancelled. Raises OSError when it cannot listen, ValueError for what makes no sense."""
     log = Log(settings.log, "status")
     pages = Pages(state, settings, environment, log)
-    with listening_socket(settings.listen, settings.status_port, settings.dual_stack) as listener:
-        async with serving(listener, pages.answer, log):
-            await asyncio.get_running_loop().create_future()
+    served = [(settings.status_port, pages.answer)]
+    if not settings.has_envoy:
+        served.append((settings.health_port, pages.health))
+    async with AsyncExitStack() as stack:
+        for port, answer in served:
+            listener = stack.enter_context(listening_socket(settings.listen, port, settings.dual_stack))
+            await stack.enter_async_context(serving(listener, answer, log))
+        await asyncio.get_running_loop().create_future()
 
 
 class Pages:
@@ -42,7 +49,7 @@ class Pages:
 
     def __init__(self, state: AgentState, settings: AgentSettings, environment: Mapping[str, str], log: Log) -> None:
         self._state = state
-        self._admin = settings.admin
+        self._admin = settings.admin if settings.has_envoy else None
         self._log = log
         self._metrics = AgentMetrics(state, __version__)
         self._was_ready = False
@@ -55,11 +62,9 @@ class Pages:
         # As with Istio only sidecars have an application; a gateway's own metrics are all that it has.
         annotations = environment.get("ISTIO_PROMETHEUS_ANNOTATIONS", "") if settings.role == "sidecar" else ""
         scrapes = parse_scrapes(annotations, settings.status_port)
-        self._scraper = Scraper(
-            settings.admin, scrapes, loopbacks, self._metrics, log, compress=settings.compress_metrics
-        )
+        self._scraper = Scraper(self._admin, scrapes, loopbacks, self._metrics, log, compress=settings.compress_metrics)
         self._pages: dict[str, Handler] = {
-            "/healthz/ready": _reading(self._ready),
+            _READY: _reading(self._ready),
             "/stats/prometheus": _reading(self._for_scrapers(self._scraper.merged)),
             "/metrics": _reading(self._for_scrapers(self._scraper.merged)),
             "/stats/envoy/prometheus": _reading(self._for_scrapers(self._scraper.envoy_only)),
@@ -76,6 +81,12 @@ class Pages:
         if page is None:
             return words(HTTPStatus.NOT_FOUND, f"there is no {request.path} here")
         return await page(request)
+
+    async def health(self, request: Request) -> Response:
+        """One request's, at the port where otherwise Envoy listens for the kubelet."""
+        if request.path != _READY:
+            return words(HTTPStatus.NOT_FOUND, f"there is only {_READY} here")
+        return await self.answer(request)
 
     async def _ready(self, request: Request) -> Response:
         found = await missing(self._state, self._admin, _READINESS_TIME)
