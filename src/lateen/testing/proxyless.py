@@ -76,7 +76,7 @@ class Application:
 
     async def serve(self, address: str, word: str, *, by_xds: bool = True) -> None:
         """Starts a server that says a word. One by xDS listens when the control plane has said how."""
-        await self._ask({"serve": address, "word": word, "secure": by_xds})
+        await self._ask({"serve": address, "word": word, "by_xds": by_xds})
 
     async def call(
         self,
@@ -90,10 +90,24 @@ class Application:
         **rest: str,
     ) -> list[str]:
         """What each of several calls was answered: a word, or `CODE: DETAILS`. `waits` for a server to be there."""
-        command = {"count": count, "metadata": dict(metadata or {}), "wish": dict(wish or {}), **rest}
-        return await self._ask({
-            "call": target, "secure": self._secure, "timeout": timeout, "waits": waits, **command
-        })  # fmt: skip
+        command: dict[str, Any] = {"count": count, "metadata": dict(metadata or {}), "wish": dict(wish or {}), **rest}
+        command |= {"call": target, "secure": self._secure, "timeout": timeout, "waits": waits}
+        answers: list[str] = await self._ask(command)
+        return answers
+
+    async def until(self, target: str, *wanted: str, **rest: Any) -> None:
+        """Calls until every call is answered by one of these."""
+        deadline = time.monotonic() + _PATIENCE
+        while set(answers := await self.call(target, **rest)) != set(wanted):
+            assert time.monotonic() < deadline, f"wanted {wanted}, still {answers}"
+            await asyncio.sleep(0.02)
+
+    async def until_one(self, target: str, beginning: str, **rest: Any) -> None:
+        """Calls until the answer begins so, whatever fails meanwhile."""
+        deadline = time.monotonic() + _PATIENCE
+        while not (answer := (await self.call(target, **rest))[0]).startswith(beginning):
+            assert time.monotonic() < deadline, f"wanted {beginning}, still {answer}"
+            await asyncio.sleep(0.02)
 
     async def _ask(self, command: Mapping[str, Any]) -> Any:
         stdin, stdout = self._process.stdin, self._process.stdout
@@ -151,7 +165,8 @@ class Proxyless:
         try:
             yield Application(process, secure=identity is not None)
         finally:
-            process.kill()
+            if process.returncode is None:
+                process.kill()
             await process.wait()
 
 

@@ -14,6 +14,7 @@ from lateen.api.networking.destination_rule import ClientTLSSettings, LoadBalanc
 from lateen.engine import Reader, query
 from lateen.model.destination_rules import rule_client
 from lateen.model.names import BLACK_HOLE_CLUSTER, sni_dnat_cluster
+from lateen.model.networks import network_gateways
 from lateen.model.outbound_clusters import OutboundCluster, clusters_in_scope
 from lateen.model.proxy import GrpcClientView
 from lateen.model.scope import scope_key
@@ -51,9 +52,14 @@ def cluster(db: Reader, each: OutboundCluster, has_identity: bool) -> Resource:
     message.circuit_breakers.thresholds.add().max_requests.value = most or NO_LIMIT
     if security_of(db, each, has_identity) is Security.MESH:
         tls = policy.tls or ClientTLSSettings()
-        sni = tls.sni or sni_dnat_cluster(each.port, each.subset, each.service.hostname)
-        set_client_tls(message, db, each.service, sni, tls.subject_alt_names)
+        set_client_tls(message, db, each.service, tls.sni or _way(db, each), tls.subject_alt_names)
     return resource(each.name, message)
+
+
+def _way(db: Reader, each: OutboundCluster) -> str:
+    """The server name by which gateways between networks find a cluster. Where there are none it is left out: servers
+    of gRPC complain of names that they do not know."""
+    return sni_dnat_cluster(each.port, each.subset, each.service.hostname) if network_gateways(db) else ""
 
 
 @query
