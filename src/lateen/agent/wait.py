@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     if missing:
         print(f"pilot-agent wait: not ready within {found.timeout} s: {missing}", file=sys.stderr)
         return 1
-    print(f"Envoy is ready after {time.monotonic() - began:.1f} s")
+    print(f"The proxy is ready after {time.monotonic() - began:.1f} s")
     return 0
 
 

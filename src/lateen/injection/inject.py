@@ -41,7 +41,6 @@ from lateen.injection.workload import Workload, workload_of
 _AUTO = "auto"
 """The image of a container in a pod that stands for the one injected."""
 _RESERVED_USER = "IST0144"
-_PROXYLESS = ("grpc-agent", "grpc-simple")
 _LISTS = ("initContainers", "containers", "volumes", "imagePullSecrets")
 Pod = dict[str, Any]
 
@@ -96,7 +95,7 @@ def inject(pod: Mapping[str, Any], facts: Facts, mesh: MeshConfig, injection: In
     annotations[STATUS] = _status(overlay, injection)
     annotations.update(injection.injected_annotations)
     doubts = _doubts(pod, context.user)
-    return Injected(result, names, (*warnings, *doubts, *_not_yet(names, injection)))
+    return Injected(result, names, (*warnings, *doubts))
 
 
 # --- what is known ------------------------------------------------------------------------------------------------
@@ -170,18 +169,6 @@ def _template_names(context: Context, injection: InjectionConfig) -> tuple[str, 
         known = ", ".join(injection.known_templates)
         raise Refused([error(f"metadata.annotations[{TEMPLATES}]", f"no template {unknown[0]!r}; there are {known}")])
     return tuple(found)
-
-
-def _not_yet(names: Iterable[str], injection: InjectionConfig) -> list[Fault]:
-    """Built-in templates whose pods need what other parts do not do yet."""
-    return [
-        warning(
-            f"metadata.annotations[{TEMPLATES}]",
-            f"{name}: proxyless gRPC is not supported yet by this version: the pod gets no configuration",
-        )
-        for name in names
-        if name in _PROXYLESS and name not in injection.templates
-    ]
 
 
 # --- templates ----------------------------------------------------------------------------------------------------

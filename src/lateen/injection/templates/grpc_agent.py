@@ -24,6 +24,7 @@ _AGENT: Final = {
 def grpc_agent(context: Context) -> dict[str, Any]:
     """What is merged over the pod."""
     proxy = proxy_container(context, Role.SIDECAR)
+    del proxy["ports"]  # Envoy's, which is not there
     proxy["env"] = overridden(proxy["env"], [{"name": name, "value": text} for name, text in _AGENT.items()])
     shared = "istio-xds"
     proxy["volumeMounts"] = [_renamed(mount, shared) for mount in proxy["volumeMounts"]]
@@ -39,7 +40,7 @@ def grpc_agent(context: Context) -> dict[str, Any]:
         "spec": {
             "initContainers": [proxy] if context.native else [],
             "containers": [*_applications(context, shared), *([] if context.native else [proxy])],
-            "volumes": [_renamed(volume, shared) for volume in proxy_volumes(context)],
+            "volumes": [_in_memory(_renamed(volume, shared)) for volume in proxy_volumes(context)],
             **pull_secrets(context),
             **group_of_files(context),
         },
@@ -49,6 +50,11 @@ def grpc_agent(context: Context) -> dict[str, Any]:
 def _renamed(each: dict[str, Any], shared: str) -> dict[str, Any]:
     """The agent's directory is shared with the application, under Istio's name for that."""
     return {**each, "name": shared} if each["name"] == "istio-envoy" else each
+
+
+def _in_memory(volume: dict[str, Any]) -> dict[str, Any]:
+    """Where the key is written to: keys are in memory only."""
+    return {**volume, "emptyDir": {"medium": "Memory"}} if volume["name"] == "istio-data" else volume
 
 
 def _applications(context: Context, shared: str) -> list[dict[str, Any]]:

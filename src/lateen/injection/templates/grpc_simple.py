@@ -12,7 +12,8 @@ _DIRECTORY: Final = "/var/lib/grpc/data"
 _FILE: Final = f"{_DIRECTORY}/bootstrap.json"
 _SCRIPT: Final = (
     'printf \'{"xds_servers":[{"server_uri":"%s","channel_creds":[{"type":"insecure"}],"server_features":["xds_v3"]}],'
-    '"node":{"id":"sidecar~%s~%s.%s~%s","metadata":{"GENERATOR":"grpc"}}}\' '
+    '"node":{"id":"sidecar~%s~%s.%s~%s","locality":{},"metadata":{"GENERATOR":"grpc","LATEEN_CERTIFICATES":"none"}},'
+    '"server_listener_resource_name_template":"xds.istio.io/grpc/lds/inbound/%%s"}\' '
     '"$SERVER_URI" "$INSTANCE_IP" "$POD_NAME" "$POD_NAMESPACE" "$POD_NAMESPACE.svc.$CLUSTER_DOMAIN" '
     f"> {_FILE}"
 )

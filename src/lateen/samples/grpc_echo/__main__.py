@@ -1,4 +1,5 @@
-"""`serve [--port 7070]`, with SERVICE_VERSION and HOSTNAME of the environment in its answers; `call TARGET MESSAGE`."""
+"""`serve [--port 7070] [--xds]`, with SERVICE_VERSION and HOSTNAME of the environment in its answers;
+`call TARGET MESSAGE`."""
 
 from __future__ import annotations
 
@@ -8,15 +9,17 @@ import os
 import sys
 
 from lateen.samples.grpc_echo.client import call
+from lateen.samples.grpc_echo.proxyless import ProxylessServer
 from lateen.samples.grpc_echo.server import Echo, Server
 from lateen.samples.serving import say, until_told_to_end
 
 _MAX_CALLS = 100_000
 
 
-async def _serve(port: int) -> None:
+async def _serve(port: int, xds: bool) -> None:
     who = Echo(os.environ.get("SERVICE_VERSION", "unknown"), os.environ.get("HOSTNAME", "unknown"))
-    server = Server(who, f"[::]:{port}")
+    # A listener that the mesh configures is known by its address, and pods have IPv4 ones.
+    server = ProxylessServer(who, f"0.0.0.0:{port}") if xds else Server(who, f"[::]:{port}")
     say(f"listening on {await server.start()}")
     await server.drain(await until_told_to_end())
 
@@ -32,8 +35,9 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve")
     serve.add_argument("--port", type=int, default=7070)
+    serve.add_argument("--xds", action="store_true", help="be its own proxy: needs GRPC_XDS_BOOTSTRAP")
     caller = commands.add_parser("call")
-    caller.add_argument("target", help="as echo:7070")
+    caller.add_argument("target", help="as echo:7070, or xds:///echo:7070 to be its own proxy")
     caller.add_argument("message")
     caller.add_argument("-n", type=_count, default=1, help="how many times")
     chosen = parser.parse_args()
@@ -42,7 +46,7 @@ def main() -> None:
             say(answer)
         return
     try:
-        asyncio.run(_serve(chosen.port))
+        asyncio.run(_serve(chosen.port, chosen.xds))
     except OSError as error:
         sys.exit(f"cannot listen: {error}")
 

@@ -1,8 +1,9 @@
-"""The client: says something a number of times and tells who answered."""
+"""The client: says something a number of times and tells who answered. To `xds:///echo:7070` it is its own proxy."""
 
 from __future__ import annotations
 
 import grpc
+import grpc.experimental
 from google.protobuf.wrappers_pb2 import StringValue
 
 from lateen.samples.grpc_echo import ECHO
@@ -11,7 +12,7 @@ from lateen.samples.grpc_echo import ECHO
 async def call(target: str, message: str, count: int, *, seconds: float = 10.0) -> list[str]:
     """What was answered, in order; a call that failed answers its status: `UNAVAILABLE: why`."""
     answers = []
-    async with grpc.aio.insecure_channel(target) as channel:
+    async with _channel(target) as channel:
         echo = channel.unary_unary(
             ECHO, request_serializer=StringValue.SerializeToString, response_deserializer=StringValue.FromString
         )
@@ -22,3 +23,11 @@ async def call(target: str, message: str, count: int, *, seconds: float = 10.0) 
             except grpc.aio.AioRpcError as error:
                 answers.append(f"{error.code().name}: {error.details()}")
     return answers
+
+
+def _channel(target: str) -> grpc.aio.Channel:
+    if not target.startswith("xds:"):
+        return grpc.aio.insecure_channel(target)
+    # Plaintext where the mesh says nothing else.
+    insecure = grpc.experimental.insecure_channel_credentials()
+    return grpc.aio.secure_channel(target, grpc.xds_channel_credentials(insecure))

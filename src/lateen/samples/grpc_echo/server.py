@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
 
 import grpc
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
@@ -12,9 +13,26 @@ from lateen.samples.serving import say
 
 _SERVING, _NOT_SERVING = 1, 2
 _SERVICES = frozenset({"", "lateen.samples.Echo"})
-_MAX_MESSAGE = 4 << 20
-_IN_FLIGHT_SECONDS = 20.0
+MAX_MESSAGE = 4 << 20
+IN_FLIGHT_SECONDS = 20.0
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def wanted_failure(metadata: Iterable[Any]) -> grpc.StatusCode | str:
+    """With which code a call is to fail (OK: not at all), or what is wrong with the wish."""
+    wanted = dict(metadata).get("fail-with", "0")
+    code = _CODES.get(int(wanted)) if isinstance(wanted, str) and wanted.isdecimal() else None
+    return f"fail-with is {wanted!r}; expected 0 to 16" if code is None else code
+
+
+def caller(metadata: Iterable[Any], connection: Any) -> str:
+    """` of spiffe://...`: who calls, by the connection's own certificate, else as a proxy in between has it; empty
+    where nobody proves it. `connection` is gRPC's auth_context."""
+    for identity in connection.get("peer_spiffe_id", ()):
+        return f" of {identity.decode()}"
+    forwarded = str(dict(metadata).get("x-forwarded-client-cert", ""))
+    uris = [part.removeprefix("URI=") for part in forwarded.split(";") if part.startswith("URI=")]
+    return f" of {uris[0]}" if uris else ""
 
 
 class Echo:
@@ -26,25 +44,25 @@ class Echo:
     def __init__(self, version: str, instance: str) -> None:
         self._who = f"{version} {instance}"
 
-    def _answer(self, request: StringValue) -> StringValue:
+    def answer(self, request: StringValue) -> StringValue:
         return StringValue(value=f"{self._who}: {request.value}")
 
     async def echo(self, request: StringValue, context: grpc.aio.ServicerContext) -> StringValue:
-        wanted = dict(context.invocation_metadata() or ()).get("fail-with", "0")
-        code = _CODES.get(int(wanted)) if isinstance(wanted, str) and wanted.isdecimal() else None
-        if code is None:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"fail-with is {wanted!r}; expected 0 to 16")
+        metadata = context.invocation_metadata() or ()
+        code = wanted_failure(metadata)
+        if isinstance(code, str):
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, code)
         if code is not grpc.StatusCode.OK:
             await context.abort(code, "as asked")
-        say(f"Echo {request.value!r}")
-        return self._answer(request)
+        say(f"Echo {request.value!r}{caller(metadata, context.auth_context())}")
+        return self.answer(request)
 
     async def echo_each(
         self, requests: AsyncIterator[StringValue], _context: grpc.aio.ServicerContext
     ) -> AsyncIterator[StringValue]:
         async for request in requests:
             say(f"EchoEach {request.value!r}")
-            yield self._answer(request)
+            yield self.answer(request)
 
     def handler(self) -> grpc.GenericRpcHandler:
         codec = {"request_deserializer": StringValue.FromString, "response_serializer": StringValue.SerializeToString}
@@ -99,7 +117,7 @@ class Server:
         self._health = Health()
         self._address = address
         self._server = grpc.aio.server(
-            options=[("grpc.max_receive_message_length", _MAX_MESSAGE), ("grpc.so_reuseport", 0)]
+            options=[("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.so_reuseport", 0)]
         )
         self._server.add_generic_rpc_handlers((echo.handler(), self._health.handler()))
 
@@ -116,4 +134,4 @@ class Server:
         """Serves for `seconds` more as one that is about to end, then ends what is in flight."""
         self._health.end()
         await asyncio.sleep(seconds)
-        await self._server.stop(_IN_FLIGHT_SECONDS)
+        await self._server.stop(IN_FLIGHT_SECONDS)
