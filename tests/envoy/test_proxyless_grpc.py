@@ -227,7 +227,6 @@ class TestRoutes:
             " corsPolicy: {allowOrigins: [{exact: a}]}, rewrite: {uri: /x, authority: y},"
             " headers: {request: {set: {a: b}}, response: {remove: [c]}},"
             " retries: {attempts: 2, retryOn: 'connect-failure,5xx', perTryTimeout: 1s}}",
-            f"{{match: [{{headers: {{'@request.auth.claims.group': {{exact: a}}}}}}], {to('v2')}}}",
             f"{{match: [{{uri: {{prefix: /none}}, ignoreUriCase: true}}], {to('v2')}}}",
             f"{{{to('v1')}}}",
         )

@@ -9,9 +9,10 @@ from lateen.api.objects import ObjectRef
 from lateen.api.schema.fault import Fault
 from lateen.engine import Engine, QueryError
 from lateen.model.identity_demands import identity_demands
-from lateen.model.proxy import ClientView, EnvoyView
+from lateen.model.proxy import ClientView, EnvoyView, GrpcClientView, GrpcServerView
 from lateen.status.troubles import Rejected, tell, troubles
 from lateen.translate.catalog import listing
+from lateen.translate.grpc.shortcomings import shortcomings
 from lateen.translate.patches.apply import misfits_of
 from lateen.translate.resource import ResourceType
 from lateen.xds.server import XdsServer
@@ -42,7 +43,7 @@ class TroubleCarrier:
 
     def carry(self) -> None:
         errors = (each.error for each in self._server.inventory.errors())
-        found = troubles(self._rejections(), errors, (*self._misfits(), *self._refused()))
+        found = troubles(self._rejections(), errors, (*self._misfits(), *self._refused(), *self._shortcomings()))
         if tell(self._engine, self._told, found):
             self._told = found
             self._changed()
@@ -60,11 +61,23 @@ class TroubleCarrier:
         """The mesh's TLS that was asked of proxies without certificates."""
         for feed in self._server.inventory.feeds():
             view = feed.collection.view
+            if isinstance(view, GrpcClientView):
+                view = view.sidecar
             if feed.collection.type is ResourceType.CDS and isinstance(view, ClientView):
                 try:
                     yield from self._engine.get(identity_demands, view)
                 except QueryError:
                     continue  # told of as an error of the listing
+
+    def _shortcomings(self) -> Iterator[tuple[ObjectRef, Fault]]:
+        """What gRPC applications without a proxy do not do of what they are told."""
+        for feed in self._server.inventory.feeds():
+            if isinstance(feed.collection.view, GrpcClientView | GrpcServerView):
+                recipes = (feed.recipe(name) for name in sorted(feed.collection.resources))
+                try:
+                    yield from self._engine.get(shortcomings, tuple(each for each in recipes if each is not None))
+                except QueryError:
+                    continue  # told of as an error of the resource
 
     def _misfits(self) -> Iterator[tuple[ObjectRef, Fault]]:
         """Patches of EnvoyFilters that had to be left out of what is served."""

@@ -17,7 +17,7 @@ from lateen.translate.filters.rbac import http_rbac
 
 _KNOWN: Final = frozenset({
     # Of a Permission and of a Principal.
-    "any", "header", "url_path", "destination_ip", "destination_port", "metadata", "requested_server_name",
+    "any", "header", "url_path", "destination_ip", "destination_port", "requested_server_name",
     "authenticated", "direct_remote_ip", "remote_ip",
 })  # fmt: skip
 _SETS: Final = {"and_rules": "rules", "or_rules": "rules", "and_ids": "ids", "or_ids": "ids"}
@@ -67,4 +67,7 @@ def _is_known(term: Any) -> bool:
         return all(_is_known(each) for each in getattr(getattr(term, kind), _SETS[kind]))
     if kind in _INVERTED:
         return _is_known(getattr(term, kind))
+    if kind == "header" and (term.header.name == ":scheme" or term.header.name.startswith("grpc-")):
+        # These gRPC keeps to itself: it refuses all of a listener that asks for one.
+        return False
     return kind in _KNOWN

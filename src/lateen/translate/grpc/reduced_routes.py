@@ -13,12 +13,10 @@ from typing import Any, Final
 import re2
 from envoy.config.route.v3 import route_components_pb2
 
-from lateen.translate.metadata import NAMESPACE
 from lateen.translate.routes.faults import FAULT_FILTER
 
-LEFT_OUT: Final = "grpc_left_out"
-"""Of a route's metadata: what gRPC cannot do of what a VirtualService asks for."""
-_RETRIED: Final = ("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable")
+RETRIED: Final = ("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable")
+"""What gRPC calls are tried again for."""
 _SAME_FOR_ALL: Final = {":method": "POST", ":scheme": "http"}
 _CHANNEL: Final = "io.grpc.channel_id"
 _MOST_ABSENCES: Final = 4
@@ -29,35 +27,24 @@ _Header = route_components_pb2.HeaderMatcher
 
 def reduced(route: Any) -> Iterator[Any]:
     """The routes that do for gRPC requests what this one does; none where it is for no gRPC request."""
-    body, left_out = _Route(name=route.name), []
+    body = _Route(name=route.name, metadata=route.metadata)
     if route.HasField("route"):
-        left_out += _action(body.route, route.route)
+        _set_action(body.route, route.route)
     elif route.HasField("redirect"):
+        # This and the next gRPC takes for calls that fail.
         body.redirect.CopyFrom(route.redirect)
-        left_out.append("redirect")
-    elif route.HasField("direct_response"):
+    else:
         body.direct_response.status = route.direct_response.status
-        left_out.append("direct response")
     if FAULT_FILTER in route.typed_per_filter_config:
         body.typed_per_filter_config[FAULT_FILTER].CopyFrom(route.typed_per_filter_config[FAULT_FILTER])
-    if _changes_headers(route) or any(_changes_headers(each) for each in route.route.weighted_clusters.clusters):
-        left_out.append("headers")
-    matches = list(_matches(route.match, left_out))
-    fields: dict[str, Any] = {}
-    if NAMESPACE in route.metadata.filter_metadata:
-        fields.update(route.metadata.filter_metadata[NAMESPACE])
-    if left_out:
-        fields[LEFT_OUT] = left_out
-    if fields:
-        body.metadata.filter_metadata[NAMESPACE].update(fields)
-    for match in matches:
+    for condition in _matches(route.match):
         found = _Route()
         found.CopyFrom(body)
-        found.match.CopyFrom(match)
+        found.match.CopyFrom(condition)
         yield found
 
 
-def _matches(condition: Any, left_out: list[str]) -> Iterator[Any]:
+def _matches(condition: Any) -> Iterator[Any]:
     """Conditions of which a request must meet one."""
     if condition.query_parameters or any(not each.invert for each in condition.dynamic_metadata):
         # Requests of gRPC have neither.
@@ -68,11 +55,9 @@ def _matches(condition: Any, left_out: list[str]) -> Iterator[Any]:
             if _holds(header, _SAME_FOR_ALL[header.name]):
                 continue
             return
-        if header.name == ":authority":
-            left_out.append("match of the authority")
         alternatives.append(_alternatives(header))
     if sum(len(each) > 1 for each in alternatives) > _MOST_ABSENCES:
-        left_out.append("withoutHeaders of a request that lacks some of them")
+        # Then a request must have all of them.
         alternatives = [each[-1:] for each in alternatives]
     for headers in product(*alternatives):
         found = route_components_pb2.RouteMatch(headers=headers)
@@ -127,9 +112,8 @@ def _matches_text(text: Any, value: str) -> bool:
             return bool(re2.fullmatch(text.safe_regex.regex, value))
 
 
-def _action(into: Any, action: Any) -> list[str]:
-    """Fills a RouteAction; what is left out."""
-    left_out = []
+def _set_action(into: Any, action: Any) -> None:
+    """Fills a RouteAction."""
     if action.HasField("weighted_clusters"):
         for share in action.weighted_clusters.clusters:
             into.weighted_clusters.clusters.add(name=share.name).weight.value = share.weight.value
@@ -139,48 +123,24 @@ def _action(into: Any, action: Any) -> list[str]:
         # The time of a whole call, which is all that gRPC knows.
         into.max_stream_duration.max_stream_duration.CopyFrom(action.timeout)
     if action.HasField("retry_policy"):
-        left_out += _retries(into, action.retry_policy)
+        _set_retries(into, action.retry_policy)
     for policy in action.hash_policy:
-        left_out += _hash_policy(into, policy)
-    if action.prefix_rewrite or action.HasField("regex_rewrite") or action.host_rewrite_literal:
-        left_out.append("rewrite")
-    if action.request_mirror_policies:
-        left_out.append("mirrors")
-    return left_out
+        _add_hash_policy(into, policy)
 
 
-def _retries(into: Any, policy: Any) -> list[str]:
-    left_out = []
-    conditions = [each for each in _RETRIED if each in policy.retry_on.split(",")]
+def _set_retries(into: Any, policy: Any) -> None:
+    conditions = [each for each in RETRIED if each in policy.retry_on.split(",")]
     if conditions and policy.num_retries.value:
         into.retry_policy.retry_on = ",".join(conditions)
         into.retry_policy.num_retries.value = policy.num_retries.value
         if policy.retry_back_off.HasField("base_interval"):
             into.retry_policy.retry_back_off.base_interval.CopyFrom(policy.retry_back_off.base_interval)
-    if not conditions:
-        left_out.append("retries")
-    if policy.HasField("per_try_timeout"):
-        left_out.append("retries.perTryTimeout")
-    return left_out
 
 
-def _hash_policy(into: Any, policy: Any) -> list[str]:
+def _add_hash_policy(into: Any, policy: Any) -> None:
     match policy.WhichOneof("policy_specifier"):
         case "header":
             into.hash_policy.add().header.header_name = policy.header.header_name
         case "connection_properties":
             # All that a channel sends is from one client.
             into.hash_policy.add().filter_state.key = _CHANNEL
-        case _:
-            return ["consistentHash"]
-    return []
-
-
-def _changes_headers(out: Any) -> bool:
-    """Of a route or of a cluster with a weight."""
-    return bool(
-        out.request_headers_to_add
-        or out.request_headers_to_remove
-        or out.response_headers_to_add
-        or out.response_headers_to_remove
-    )
