@@ -11,7 +11,7 @@ from lateen.api.objects import Key, ObjectRef
 from lateen.engine import Engine, Reader, query
 from lateen.istiod.troubles import TroubleCarrier
 from lateen.model.fault import ConfigError
-from lateen.model.proxy import Traits
+from lateen.model.proxy import Generator, Traits
 from lateen.status.findings import REPORTED
 from lateen.testing.envoy_filters import patch, typed
 from lateen.testing.mesh import Mesh
@@ -107,3 +107,25 @@ def test_mutual_tls_that_a_proxy_cannot_have_is_told_of_while_the_proxy_is_there
     feeds[:] = feeds[: len(feeds) // 2]
     carry.carry()
     assert mesh.engine.get(reported, ref) is None
+
+
+def test_what_applications_without_a_proxy_do_not_do_is_told_of_while_they_are_served() -> None:
+    spec = {"host": "web", "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}, "outlierDetection": {}}}
+    mesh = Mesh(SERVICE, {"kind": "DestinationRule", "metadata": {"name": "web"}, "spec": spec})
+    application = mesh.proxy("client.default", traits=Traits(certificates=None), generator=Generator.GRPC)
+    view, _ = mesh.views(application)
+    collection = Collection(1, ResourceType.CDS, view)
+    recipes = mesh.recipes(ResourceType.CDS, application)
+    feeds = [SimpleNamespace(collection=collection, recipe=recipes.get)]
+    carry, _ = carrier(mesh.engine, feeds, [])
+    ref = ObjectRef("DestinationRule", Key("default", "web"))
+    carry.carry()
+    # Nobody has asked for a cluster yet.
+    assert [fault.path for fault in mesh.engine.get(reported, ref)] == ["spec.trafficPolicy.tls.mode"]
+    name = "outbound|80||web.default.svc.cluster.local"
+    collection.resources[name] = mesh.make(recipes[name])
+    carry.carry()
+    assert {fault.path for fault in mesh.engine.get(reported, ref)} == {
+        "spec.trafficPolicy.tls.mode",
+        "spec.trafficPolicy.outlierDetection",
+    }

@@ -6,7 +6,19 @@ from typing import Any
 
 from lateen.engine import Reader, query
 from lateen.model.endpoint import Locality
-from lateen.model.proxy import GatewayView, InboundView, Interception, OutboundView, Proxy, Role, Traits, View
+from lateen.model.proxy import (
+    GatewayView,
+    Generator,
+    GrpcClientView,
+    GrpcServerView,
+    InboundView,
+    Interception,
+    OutboundView,
+    Proxy,
+    Role,
+    Traits,
+    View,
+)
 from lateen.model.views import views_of
 from lateen.testing.mesh import Mesh
 
@@ -35,6 +47,21 @@ def test_roles() -> None:
     assert [type(view) for view in mesh.views(mesh.proxy())] == [OutboundView, InboundView]
     assert [type(view) for view in mesh.views(mesh.gateway())] == [GatewayView]
     assert mesh.views(mesh.proxy(role=Role.WAYPOINT)) == ()
+
+
+def test_an_application_without_a_proxy_is_a_client_and_a_server_in_views_of_its_own() -> None:
+    mesh = Mesh()
+    sidecar = mesh.proxy(addresses=("10.0.0.1",))
+    grpc = mesh.proxy(addresses=("10.0.0.1",), generator=Generator.GRPC)
+    client, server = mesh.views(grpc)
+    assert isinstance(client, GrpcClientView)
+    assert isinstance(server, GrpcServerView)
+    assert client.sidecar == outbound(mesh, addresses=("10.0.0.1",))
+    assert set(mesh.views(grpc)).isdisjoint(mesh.views(sidecar))
+    # What it may ask for depends on its addresses as a server, and not as a client.
+    other, server_there = mesh.views(mesh.proxy("b.default", addresses=("10.0.0.2",), generator=Generator.GRPC))
+    assert (other == client, server_there == server) == (True, False)
+    assert mesh.views(mesh.gateway(generator=Generator.GRPC)) == ()
 
 
 def test_proxies_of_a_namespace_share_their_outbound_view() -> None:

@@ -7,7 +7,7 @@ from envoy.config.core.v3 import base_pb2
 from google.protobuf import json_format
 
 from lateen.model.endpoint import Locality
-from lateen.model.proxy import Certificates, Interception, Role
+from lateen.model.proxy import Certificates, Generator, Interception, Role
 from lateen.xds.node import BadNode, proxy_of, version_of
 
 ID = "sidecar~10.0.0.1~web-1.shop~shop.svc.cluster.local"
@@ -26,6 +26,13 @@ def test_what_the_id_says() -> None:
 
 def test_names_may_have_dots() -> None:
     assert proxy_of(node("router~10.0.0.1~a.b.c.shop~x")).name == "a.b.c"
+
+
+def test_an_application_says_that_it_is_its_own_proxy() -> None:
+    assert proxy_of(node()).generator is Generator.ENVOY
+    assert proxy_of(node(metadata={"GENERATOR": "grpc"})).generator is Generator.GRPC
+    with pytest.raises(BadNode, match="GENERATOR is 'api'"):
+        proxy_of(node(metadata={"GENERATOR": "api"}))
 
 
 def test_what_the_metadata_say() -> None:

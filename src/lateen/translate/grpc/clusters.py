@@ -25,7 +25,6 @@ from lateen.translate.resource import Recipe, Resource, resource
 
 _LEAST_REQUEST: Final = frozenset({SimpleLB.LEAST_REQUEST, SimpleLB.LEAST_CONN})
 _RING_SIZE: Final = 1024
-_LARGEST_RING: Final = 8 * 1024 * 1024
 _Cluster = cluster_pb2.Cluster
 
 
@@ -83,7 +82,7 @@ def _set_load_balancing(message: Any, settings: LoadBalancerSettings) -> None:
     if hashing is not None:
         message.lb_policy = _Cluster.RING_HASH
         declared = hashing.ring_hash.minimum_ring_size if hashing.ring_hash is not None else hashing.minimum_ring_size
-        message.ring_hash_lb_config.minimum_ring_size.value = min(declared or _RING_SIZE, _LARGEST_RING)
+        message.ring_hash_lb_config.minimum_ring_size.value = declared or _RING_SIZE
     elif settings.simple in _LEAST_REQUEST:
         # Not every gRPC has it: each takes the first of these that it knows.
         locality = wrr_locality_pb2.WrrLocality()
