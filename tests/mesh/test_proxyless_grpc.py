@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from lateen.testing.local_cluster import CommandFailed
 from lateen.testing.local_mesh import REPOSITORY, LocalMesh
 
 SAMPLE = REPOSITORY / "samples/grpc-echo"
@@ -17,16 +18,6 @@ apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: {name: default}
 spec: {mtls: {mode: STRICT}}
-"""
-RULE = """
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: echo}
-spec:
-  host: echo
-  subsets:
-  - {name: v1, labels: {version: v1}}
-  - {name: v2, labels: {version: v2}}
 """
 SPLIT = """
 apiVersion: networking.istio.io/v1
@@ -62,7 +53,7 @@ def _running(work: Callable[[], None], over: threading.Event) -> Iterator[None]:
 
 
 class Echoes:
-    """The sample in two namespaces, where only mutual TLS is spoken: `alone` without Envoys, `beside` with them."""
+    """The sample in two namespaces: `alone` without Envoys, `beside` with them and nothing but mutual TLS."""
 
     def __init__(self, mesh: LocalMesh, alone: str, beside: str) -> None:
         self.mesh = mesh
@@ -77,7 +68,13 @@ class Echoes:
 
     def until(self, namespace: str, target: str, wanted: set[str]) -> None:
         """Until so many calls are answered by all of these and nobody else."""
-        self.mesh.until(lambda: set(self.call(namespace, target, 12)) == wanted, f"{wanted} at {target}")
+
+        def answered() -> bool:
+            if (found := set(self.call(namespace, target, 12))) != wanted:
+                raise CommandFailed(f"answers: {found}")
+            return True
+
+        self.mesh.until(answered, f"{wanted} at {target}")
 
     def logged(self, namespace: str) -> str:
         return "".join(
@@ -93,8 +90,8 @@ def echoes(mesh: LocalMesh) -> Iterator[Echoes]:
     alone, beside = mesh.namespace(), mesh.namespace()
     for namespace, file in ((alone, "grpc-echo-proxyless.yaml"), (beside, "grpc-echo.yaml")):
         mesh.label_for_injection(namespace)
-        mesh.apply(STRICT, "-n", namespace)
         mesh.apply_file(SAMPLE / file, "-n", namespace)
+    mesh.apply(STRICT, "-n", beside)
     for namespace in (alone, beside):
         mesh.until_available(namespace)
     yield Echoes(mesh, alone, beside)
@@ -102,10 +99,11 @@ def echoes(mesh: LocalMesh) -> Iterator[Echoes]:
 
 
 @pytest.fixture
-def rule(echoes: Echoes) -> Iterator[None]:
-    """What tests say of the service goes with them."""
+def rules(echoes: Echoes) -> Iterator[None]:
+    """What tests say of the service goes with them, and the sample's own rule is back."""
     yield
-    echoes.mesh.kubectl("delete", "virtualservices,destinationrules", "--all", "-n", echoes.alone)
+    echoes.mesh.kubectl("delete", "virtualservices,peerauthentications", "--all", "-n", echoes.alone)
+    echoes.mesh.apply_file(SAMPLE / "grpc-echo-proxyless.yaml", "-n", echoes.alone)
 
 
 def _identity(namespace: str) -> str:
@@ -121,7 +119,7 @@ def test_there_is_no_envoy_in_such_a_pod(echoes: Echoes) -> None:
     assert "envoy-rev.json" not in programs
 
 
-def test_both_sides_of_a_call_prove_who_they_are(echoes: Echoes, rule: None) -> None:
+def test_both_sides_of_a_call_prove_who_they_are(echoes: Echoes, rules: None) -> None:
     echoes.until(echoes.alone, "xds:///echo:7070", {"v1", "v2"})
     assert f"Echo 'ahoy' of {_identity(echoes.alone)}\n" in echoes.logged(echoes.alone)
     echoes.mesh.apply(EXPECTED % "spiffe://cluster.local/ns/elsewhere/sa/default", "-n", echoes.alone)
@@ -140,8 +138,14 @@ def test_plaintext_is_refused(echoes: Echoes) -> None:
     assert "in the clear" not in echoes.logged(echoes.alone)
 
 
-def test_calls_by_weight(echoes: Echoes, rule: None) -> None:
-    echoes.mesh.apply(RULE, "-n", echoes.alone)
+def test_where_all_is_strict_no_rule_is_needed(echoes: Echoes, rules: None) -> None:
+    echoes.mesh.apply(STRICT, "-n", echoes.alone)
+    echoes.mesh.kubectl("delete", "destinationrule", "echo", "-n", echoes.alone)
+    echoes.until(echoes.alone, "xds:///echo:7070", {"v1", "v2"})
+    echoes.until(echoes.alone, f"xds:///echo.{echoes.beside}.svc.cluster.local:7070", {"v1", "v2"})
+
+
+def test_calls_by_weight(echoes: Echoes, rules: None) -> None:
     for v1, v2, wanted in ((0, 100, {"v2"}), (100, 0, {"v1"}), (50, 50, {"v1", "v2"})):
         echoes.mesh.apply(SPLIT % (v1, v2), "-n", echoes.alone)
         echoes.until(echoes.alone, "xds:///echo:7070", wanted)
@@ -191,7 +195,9 @@ def test_no_call_fails_while_a_certificate_is_replaced(echoes: Echoes) -> None:
 
 def test_without_an_agent_it_is_plaintext(mesh: LocalMesh, room: str) -> None:
     text = (SAMPLE / "grpc-echo-proxyless.yaml").read_text().replace("grpc-agent", "grpc-simple")
-    mesh.apply(text.replace("security.istio.io/tlsMode: istio", "security.istio.io/tlsMode: disabled"), "-n", room)
+    for said, instead in (("tlsMode: istio", "tlsMode: disabled"), ("ISTIO_MUTUAL", "DISABLE")):
+        text = text.replace(said, instead)
+    mesh.apply(text, "-n", room)
     mesh.until_available(room)
     simple = Echoes(mesh, room, room)
     simple.until(room, "xds:///echo:7070", {"v1", "v2"})
