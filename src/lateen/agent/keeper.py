@@ -46,7 +46,7 @@ def main(descriptor: int, as_json: bool) -> None:
             os._exit(status)
         failures = 1 if time.monotonic() - began >= _STEADY else failures + 1
         wait = back_off(failures)
-        words = f"the agent has ended ({_how(status)}); Envoy goes on, another agent starts in {wait:g} s"
+        words = f"the agent has ended ({_how(status)}); traffic goes on, another agent starts in {wait:g} s"
         write("error", "keeper", words, as_json)
         ends += _wait(wait)
 

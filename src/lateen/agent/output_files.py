@@ -20,7 +20,6 @@ _CURRENT = "..data"
 
 def write_certificate(directory: str, key: str, chain: str, key_mode: int) -> None:
     """PEM, into `key.pem` and `cert-chain.pem`. Raises OSError."""
-    before = _target(directory)
     version = f"..{time.time_ns()}"
     os.mkdir(os.path.join(directory, version), 0o755)
     os.chmod(os.path.join(directory, version), 0o755)
@@ -29,8 +28,9 @@ def write_certificate(directory: str, key: str, chain: str, key_mode: int) -> No
     _link(directory, _CURRENT, version)
     for name in ("key.pem", "cert-chain.pem"):
         _link(directory, name, f"{_CURRENT}/{name}")
-    if before:
-        shutil.rmtree(os.path.join(directory, before), ignore_errors=True)
+    for name in os.listdir(directory):
+        if _is_version(name) and name != version:
+            shutil.rmtree(os.path.join(directory, name), ignore_errors=True)
 
 
 def write_roots(directory: str, roots: str) -> None:
@@ -38,13 +38,8 @@ def write_roots(directory: str, roots: str) -> None:
     replace(os.path.join(directory, "root-cert.pem"), roots, 0o644)
 
 
-def _target(directory: str) -> str:
-    """Which version is there; empty for none of ours."""
-    try:
-        found = os.readlink(os.path.join(directory, _CURRENT))
-    except OSError:
-        return ""
-    return found if found.startswith("..") and "/" not in found and found != ".." else ""
+def _is_version(name: str) -> bool:
+    return name.startswith("..") and name[2:].isdecimal()
 
 
 def _link(directory: str, name: str, target: str) -> None:

@@ -29,6 +29,7 @@ from lateen.injection.native_sidecar import Version, runs_native
 from lateen.injection.pod_settings import pod_settings
 from lateen.injection.proxy_container import holds_application
 from lateen.injection.proxy_settings import with_annotations, with_resources
+from lateen.injection.proxyless_pod import asked_in_vain
 from lateen.injection.strategic_merge import BadPatch, merged
 from lateen.injection.template_data import template_data
 from lateen.injection.template_functions import template_functions
@@ -95,7 +96,8 @@ def inject(pod: Mapping[str, Any], facts: Facts, mesh: MeshConfig, injection: In
     annotations[STATUS] = _status(overlay, injection)
     annotations.update(injection.injected_annotations)
     doubts = _doubts(pod, context.user)
-    return Injected(result, names, (*warnings, *doubts))
+    vain = asked_in_vain(context.annotations, [name for name in names if name not in injection.templates])
+    return Injected(result, names, (*warnings, *doubts, *vain))
 
 
 # --- what is known ------------------------------------------------------------------------------------------------

@@ -42,6 +42,13 @@ def test_files_of_an_earlier_agent_are_replaced(tmp_path):
     assert (tmp_path / "key.pem").read_text() == (tmp_path / "cert-chain.pem").read_text() == "new"
 
 
+def test_what_an_agent_that_was_killed_has_left_is_gone_after_the_next_certificate(tmp_path):
+    (tmp_path / "..1").mkdir()
+    (tmp_path / "..1/key.pem").write_text("never used")
+    write_certificate(str(tmp_path), "new", "new", 0o600)
+    assert not (tmp_path / "..1").exists()
+
+
 @pytest.mark.parametrize("target", ["..", "../elsewhere", "elsewhere"])
 def test_what_is_not_ours_is_not_removed(tmp_path, target):
     directory = tmp_path / "output"

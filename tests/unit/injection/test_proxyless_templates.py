@@ -23,6 +23,16 @@ def test_nobody_is_warned_of_what_works(name: str) -> None:
     assert not result(pod({_TEMPLATES: name})).warnings
 
 
+@pytest.mark.parametrize("name", ["grpc-agent", "grpc-simple"])
+def test_what_is_asked_of_envoy_and_of_capture_is_in_vain_and_told(name: str) -> None:
+    vain = {"traffic.sidecar.istio.io/excludeOutboundPorts": "1", "sidecar.istio.io/statsInclusionPrefixes": "a"}
+    given = {_TEMPLATES: name, **vain, "sidecar.istio.io/agentLogLevel": "default:debug"}
+    told = result(pod(given)).warnings
+    assert {each.path for each in told} == {f"metadata.annotations[{each}]" for each in vain}
+    assert all(f"has no effect with {name}: " in each.message for each in told)
+    assert not result(pod({**given, _TEMPLATES: f"sidecar,{name}"})).warnings, "there is an Envoy"
+
+
 @pytest.mark.parametrize("native", ["true", "false"])
 def test_the_agent_makes_a_bootstrap_of_what_injection_says(tmp_path: Path, native: str) -> None:
     found = injected(pod({_TEMPLATES: "grpc-agent", "sidecar.istio.io/nativeSidecar": native}))
