@@ -45,7 +45,7 @@ def echo(port: int) -> str:
     """
 
 
-def pod(version: str, **labels: str) -> Mapping[str, Any]:
+def pod(version: str, annotations: Mapping[str, str] | None = None, **labels: str) -> Mapping[str, Any]:
     address = ADDRESSES[version]
     return {
         "kind": "Pod",
@@ -53,6 +53,7 @@ def pod(version: str, **labels: str) -> Mapping[str, Any]:
             "name": f"echo-{version}",
             "namespace": "shop",
             "labels": {"app": "echo", "version": version, **labels},
+            "annotations": dict(annotations or {}),
         },
         "spec": {"serviceAccountName": "echo", "containers": []},
         "status": {"podIP": address, "podIPs": [{"ip": address}]},
@@ -350,9 +351,25 @@ class TestAServer:
             assert refused.startswith("UNAVAILABLE")
 
     async def test_that_others_are_told_takes_tls_takes_nothing_else(self, tmp_path: Path) -> None:
-        rule = SUBSETS + "  trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}\n"
-        async with guarded(tmp_path, rule, **TAKES_TLS) as (_, client, _stranger):
-            await client.until(TARGET, "v1", waits=True)
+        async with guarded(tmp_path, **TAKES_TLS) as (here, client, stranger):
+            here.apply(pod("v1", {"inject.istio.io/templates": "grpc-agent"}, **TAKES_TLS))
+            await client.until_one(TARGET, "v1")
+            (refused,) = await stranger.call(TARGET)
+            assert refused.startswith("UNAVAILABLE")
+
+    async def test_without_certificates_takes_nothing_where_they_are_demanded(self) -> None:
+        port = free_port()
+        mesh = Mesh(echo(port), pod("v1"), slice_of(port, "v1"))
+        async with (
+            proxyless(mesh) as here,
+            here.application("echo-v1.shop", address=ADDRESSES["v1"]) as server,
+            here.application("client.shop") as client,
+        ):
+            await server.serve(f"{ADDRESSES['v1']}:{port}", "v1")
+            await client.until_one(TARGET, "v1")
+            here.apply(STRICT)
+            await client.until_one(TARGET, "PERMISSION_DENIED")
+            assert not here.rejections
 
     async def test_must_be_who_it_is_expected_to_be(self, tmp_path: Path) -> None:
         async with guarded(tmp_path, STRICT, account="impostor", **TAKES_TLS) as (here, client, _stranger):

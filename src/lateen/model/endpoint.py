@@ -43,6 +43,8 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False):
     health: Health = Health.HEALTHY
     mutual_tls: bool = False
     """Its proxy accepts the mesh's mutual TLS (label security.istio.io/tlsMode and PeerAuthentication)."""
+    is_own_proxy: bool = False
+    """A gRPC application that needs no proxy: where it takes the mesh's TLS, it takes nothing else."""
     identity: str = ""
     """SPIFFE ID."""
     workload: str = ""

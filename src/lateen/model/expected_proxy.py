@@ -8,13 +8,10 @@ from lateen.engine import Reader, query
 from lateen.model.endpoint import Locality
 from lateen.model.inputs import CLUSTER_ID, DOMAIN, GATEWAYS, PODS, WORKLOAD_ENTRIES
 from lateen.model.localities import labelled_locality, node_locality, parse_locality
+from lateen.model.own_proxies import PLAIN, WITH_AGENT, templates
 from lateen.model.proxy import Certificates, Generator, Interception, Labels, Proxy, Role, Traits
 
 INTERCEPTION_ANNOTATION = "sidecar.istio.io/interceptionMode"
-TEMPLATES_ANNOTATION = "inject.istio.io/templates"
-_GRPC = "grpc-agent"
-_PLAIN_GRPC = "grpc-simple"
-"""Templates of injection for applications without a proxy; the latter have no certificates."""
 
 
 @query
@@ -44,7 +41,7 @@ def _of_pod(db: Reader, key: Key) -> Proxy | None:
     if locality is None:
         locality = node_locality(db, Key("", pod.spec.node_name)) if pod.spec.node_name else Locality()
     mode = pod.metadata.annotations.get(INTERCEPTION_ANNOTATION, "")
-    templates = {name.strip() for name in pod.metadata.annotations.get(TEMPLATES_ANNOTATION, "").split(",")}
+    asked = templates(pod.metadata.annotations)
     addresses = pod.addresses
     return Proxy(
         id=f"{key.name}.{key.namespace}",
@@ -61,9 +58,9 @@ def _of_pod(db: Reader, key: Key) -> Proxy | None:
             ipv4=not addresses or any(":" not in address for address in addresses),
             ipv6=any(":" in address for address in addresses),
             interception=Interception(mode) if mode in Interception.__members__ else Interception.REDIRECT,
-            certificates=None if _PLAIN_GRPC in templates else Certificates(),
+            certificates=None if PLAIN in asked else Certificates(),
         ),
-        generator=Generator.ENVOY if templates.isdisjoint((_GRPC, _PLAIN_GRPC)) else Generator.GRPC,
+        generator=Generator.ENVOY if asked.isdisjoint((WITH_AGENT, PLAIN)) else Generator.GRPC,
     )
 
 

@@ -18,6 +18,7 @@ from lateen.model.inputs import CLUSTER_ID
 from lateen.model.localities import labelled_locality, node_locality, parse_locality
 from lateen.model.mesh import trust_domain
 from lateen.model.networks import ClusterNetworks, cluster_networks
+from lateen.model.own_proxies import TEMPLATES_ANNOTATION, WITH_AGENT, templates
 from lateen.model.peer_authentication import PeerPolicies, peer_policies
 from lateen.model.proxy import Labels
 from lateen.model.workload_names import workload_name
@@ -102,6 +103,7 @@ class WorkloadEndpoints:
             network = self._networks.of(address, metadata.labels)
         workload = workload_name(pod) if metadata.owner_references else metadata.name
         hostname = hostname or (spec.hostname if spec.subdomain else "")
+        is_own_proxy = TEMPLATES_ANNOTATION in metadata.annotations and WITH_AGENT in templates(metadata.annotations)
         for number, name, add in ports:
             tls = takes_tls.get(number)
             if tls is None:
@@ -118,6 +120,7 @@ class WorkloadEndpoints:
                     cluster_id=self._cluster_id,
                     health=health,
                     mutual_tls=tls,
+                    is_own_proxy=is_own_proxy,
                     identity=identity,
                     workload=workload,
                     namespace=namespace,

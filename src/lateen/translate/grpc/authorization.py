@@ -13,7 +13,7 @@ from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as http_rbac_pb2
 
 from lateen.engine import Reader
 from lateen.model.authorization import Authorization
-from lateen.translate.filters.rbac import http_rbac
+from lateen.translate.filters.rbac import HTTP_RBAC, http_rbac
 
 _KNOWN: Final = frozenset({
     # Of a Permission and of a Principal.
@@ -36,8 +36,15 @@ def add_authorization(db: Reader, manager: Any, authorization: Authorization) ->
         for name in sorted(found.rules.policies):
             if not _reduce(found.rules.policies[name], is_strict=found.rules.action == rbac_pb2.RBAC.ALLOW):
                 del found.rules.policies[name]
-        added = manager.http_filters.add(name=f"{each.name}.{index}" if index else each.name)
+        added = manager.http_filters.add(name=f"{HTTP_RBAC}.{index}")
         added.typed_config.Pack(found, deterministic=True)
+
+
+def add_refusal(manager: Any) -> None:
+    """Appends a filter that lets nothing through to an `HttpConnectionManager`."""
+    nothing = http_rbac_pb2.RBAC()
+    nothing.rules.action = rbac_pb2.RBAC.ALLOW
+    manager.http_filters.add(name=HTTP_RBAC).typed_config.Pack(nothing)
 
 
 def _reduce(policy: Any, *, is_strict: bool) -> bool:

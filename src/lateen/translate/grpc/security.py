@@ -71,7 +71,11 @@ def all_demand_mutual_tls(db: Reader, key: ServiceKey, port: int) -> bool:
         return False
     return all(
         each.mutual_tls
-        and peer_policies(db, each.namespace or key.namespace).of_port(each.labels, each.port) is MutualTLSMode.STRICT
+        and (
+            each.is_own_proxy
+            or peer_policies(db, each.namespace or key.namespace).of_port(each.labels, each.port)
+            is MutualTLSMode.STRICT
+        )
         for each in listed
     )
 

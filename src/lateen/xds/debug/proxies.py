@@ -88,6 +88,7 @@ def _metadata(connection: Connection) -> dict[str, Any]:
         "NETWORK": proxy.network,
         "NODE_NAME": proxy.node,
         "INSTANCE_IPS": ",".join(proxy.addresses),
+        "GENERATOR": proxy.generator.value,
         "INTERCEPTION_MODE": proxy.traits.interception.value,
         "ISTIO_VERSION": connection.version,
     }

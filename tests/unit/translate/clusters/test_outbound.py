@@ -395,7 +395,7 @@ def test_the_mesh_s_tls_knows_the_aliases_of_its_trust_domain() -> None:
     ("port", "expected"),
     [
         (80, ["istio-http/1.1", "istio"]),
-        (81, ["istio-h2", "istio"]),
+        (81, ["istio-h2", "istio", "h2"]),
         (82, ["istio"]),
         (83, ["istio"]),
     ],

@@ -104,6 +104,24 @@ def test_the_mesh_s_tls_is_automatic_where_every_endpoint_demands_it(
     assert tls_of(mesh) is None
 
 
+def test_the_mesh_s_tls_is_automatic_to_applications_that_take_it() -> None:
+    """They have no way of taking plain text too."""
+    own = {"inject.istio.io/templates": "grpc-agent"}
+    pods = [pod(name, f"10.1.0.{at + 1}", **MESH_TLS) for at, name in enumerate("ab")]
+    mesh = Mesh(ECHO, *pods, SLICE)
+    assert tls_of(mesh) is None
+    for each in pods:
+        each["metadata"]["annotations"] = own
+    mesh.apply(pods[0])
+    assert tls_of(mesh) is None
+    mesh.apply(pods[1])
+    assert tls_of(mesh) is not None
+    mesh.apply(pod("b", "10.1.0.2"))
+    assert tls_of(mesh) is None
+    mesh.apply(pods[1], mutual_tls("DISABLE"))
+    assert tls_of(mesh) is None
+
+
 def test_one_workload_that_takes_plain_text_too_makes_a_cluster_plain() -> None:
     pods = (pod("a", "10.1.0.1", **MESH_TLS), pod("b", "10.1.0.2", odd="yes", **MESH_TLS))
     mesh = Mesh(ECHO, *pods, SLICE, mutual_tls("STRICT"))
@@ -343,12 +361,15 @@ def test_a_server_takes_tls_or_plain_text(mode: str, labels: dict[str, str], exp
         # A server that were to look at names would refuse all of its listener.
         checks = context["common_tls_context"]["combined_validation_context"]["default_validation_context"]
         assert checks.keys() == {"ca_certificate_provider_instance"}
+    # Without certificates it cannot be told to show one: it would refuse all that it is told, and stay open.
     (chain,) = servers(mesh, traits=NO_IDENTITY)["0.0.0.0:7070"]
-    assert ("transport_socket" in chain) is (mode == "STRICT")
+    assert "transport_socket" not in chain
+    refuses = [each["typed_config"].get("rules") for each in filters(mesh, traits=NO_IDENTITY)][:-1]
+    assert refuses == ([{}] if mode == "STRICT" else [])
 
 
-def filters(mesh: Mesh) -> list[Any]:
-    (chain,) = servers(mesh)["0.0.0.0:7070"]
+def filters(mesh: Mesh, **proxy: Any) -> list[Any]:
+    (chain,) = servers(mesh, **proxy)["0.0.0.0:7070"]
     (manager,) = chain["filters"]
     return list(manager["typed_config"]["http_filters"])
 

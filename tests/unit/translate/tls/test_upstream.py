@@ -10,7 +10,7 @@ from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
 from lateen.api.networking.destination_rule import ClientTLSSettings, ProxyProtocolVersion, TLSmode
 from lateen.model.proxy import Certificates
 from lateen.testing.mesh import Mesh
-from lateen.translate.tls.alpn import MESH_ALPN, MESH_HTTP, MESH_HTTP1, MESH_HTTP2, MESH_TCP
+from lateen.translate.tls.alpn import H2, MESH_ALPN, MESH_HTTP, MESH_HTTP1, MESH_HTTP2, MESH_TCP
 from lateen.translate.tls.parameters import TlsDemands, client_parameters
 from lateen.translate.tls.secret_references import credential_resource, mesh_roots, workload_certificate
 from lateen.translate.tls.upstream import (
@@ -108,7 +108,9 @@ def test_compliance_comes_before_defaults() -> None:
 
 def test_all_that_a_client_says_is_known_to_the_server_as_the_mesh_s() -> None:
     for said in (MESH_TCP, MESH_HTTP1, MESH_HTTP2):
-        assert set(said) <= set(MESH_ALPN)
+        # What is common to all HTTP/2 comes last: a server goes by the first that it knows.
+        assert set(said) <= {*MESH_ALPN, *H2}
+        assert not set(H2) & set(said[:-1])
     assert not set(MESH_TCP) & set(MESH_HTTP)
     assert MESH_HTTP1[0] in MESH_HTTP
     assert MESH_HTTP2[0] in MESH_HTTP
