@@ -130,6 +130,11 @@ class Proxyless:
         self.port = port
         self.rejections = rejections
 
+    def has_settled(self) -> bool:
+        """Somebody has asked, and all that was sent has been acknowledged or rejected."""
+        conversations = [each for one in self.server.connections() for each in one.session.conversations()]
+        return bool(conversations) and not any(each.outstanding for each in conversations)
+
     def apply(self, *resources: str | Mapping[str, Any]) -> None:
         """Changes the mesh."""
         self.mesh.apply(*resources)
