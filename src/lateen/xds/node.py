@@ -58,7 +58,7 @@ def proxy_of(node: Any) -> Proxy:
         dns_domain=domain,
         traits=_traits(metadata, addresses),
         metadata=metadata.all_texts(),
-        generator=_generator(metadata),
+        generator=_generator(metadata, role),
     )
 
 
@@ -184,12 +184,15 @@ def _certificates(metadata: _Metadata) -> Certificates | None:
     return Certificates(**files)
 
 
-def _generator(metadata: _Metadata) -> Generator:
+def _generator(metadata: _Metadata, role: str) -> Generator:
     text = metadata.text("GENERATOR")
     try:
-        return Generator(text)
+        found = Generator(text)
     except ValueError:
         raise BadNode(f"metadata GENERATOR is {text!r}; for Envoys there is none, for gRPC it is 'grpc'") from None
+    if found is Generator.GRPC and role != Role.SIDECAR.value:
+        raise BadNode(f"the node id is of a {role}, but by its metadata GENERATOR it is a gRPC application: a sidecar")
+    return found
 
 
 def _traits(metadata: _Metadata, addresses: tuple[str, ...]) -> Traits:

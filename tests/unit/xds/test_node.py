@@ -33,6 +33,8 @@ def test_an_application_says_that_it_is_its_own_proxy() -> None:
     assert proxy_of(node(metadata={"GENERATOR": "grpc"})).generator is Generator.GRPC
     with pytest.raises(BadNode, match="GENERATOR is 'api'"):
         proxy_of(node(metadata={"GENERATOR": "api"}))
+    with pytest.raises(BadNode, match="node id is of a router"):
+        proxy_of(node("router~10.0.0.1~web-1.shop~x", metadata={"GENERATOR": "grpc"}))
 
 
 def test_what_the_metadata_say() -> None:
