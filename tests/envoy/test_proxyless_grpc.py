@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -16,6 +17,7 @@ from lateen.testing.certificates import Authority
 from lateen.testing.free_port import free_port
 from lateen.testing.mesh import Mesh, endpoint_slice
 from lateen.testing.proxyless import Application, Proxyless, proxyless, until
+from lateen.testing.running_envoy import RunningEnvoy, ads_bootstrap
 from lateen.translate.resource import ResourceType
 
 TARGET = "xds:///echo:7070"
@@ -416,3 +418,37 @@ class TestAServer:
                 await client.until_one(TARGET, "v1" if wanted else "PERMISSION_DENIED", metadata={"x-key": "let-me"})
             (denied,) = await client.call(TARGET)
             assert denied.startswith("PERMISSION_DENIED")
+
+
+async def test_a_sidecar_speaks_mutual_tls_with_a_server_that_is_its_own_proxy(tmp_path: Path) -> None:
+    """And the server knows who calls."""
+    port, own, authority = free_port(), free_port(), Authority()
+    policy = """
+kind: AuthorizationPolicy
+metadata: {name: guard, namespace: shop}
+spec: {action: ALLOW, rules: [{from: [{source: {serviceAccounts: [web]}}]}]}
+"""
+    service = echo(own).replace("port: 7070", f"port: {port}")
+    mesh = Mesh(service, pod("v1", **TAKES_TLS), slice_of(own, "v1"), STRICT, policy)
+    files = authority.workload(tmp_path / "web", "spiffe://cluster.local/ns/shop/sa/web")
+    metadata = {
+        "INTERCEPTION_MODE": "NONE",
+        "LATEEN_CERTIFICATES": {"workload": files.workload, "roots": files.roots},
+    }
+    identity = authority, "spiffe://cluster.local/ns/shop/sa/echo", tmp_path / "echo"
+    async with (
+        proxyless(mesh) as here,
+        here.application("echo-v1.shop", address=ADDRESSES["v1"], identity=identity) as server,
+        here.application() as client,
+    ):
+        await server.serve(f"{ADDRESSES['v1']}:{own}", "v1")
+        node = "sidecar~127.0.0.1~web.shop~shop.svc.cluster.local"
+        envoy = RunningEnvoy(ads_bootstrap(node, here.port, metadata=metadata))
+        try:
+            await asyncio.to_thread(envoy.start)
+            await client.until_one(f"127.0.0.1:{port}", "v1", authority=f"echo:{port}")
+            here.apply(policy.replace("[web]", "[nobody]"))
+            await client.until_one(f"127.0.0.1:{port}", "PERMISSION_DENIED", authority=f"echo:{port}")
+        finally:
+            await asyncio.to_thread(envoy.stop)
+        assert not here.rejections

@@ -67,22 +67,25 @@ class _Client:
     """Calls, over one channel for each target."""
 
     def __init__(self) -> None:
-        self._channels: dict[tuple[str, bool], grpc.Channel] = {}
+        self._channels: dict[tuple[str, bool, str], grpc.Channel] = {}
         self._pool = ThreadPoolExecutor(_TOGETHER)
 
     def call(self, command: dict[str, Any]) -> list[str]:
-        channel = self._channel(command["call"], command["secure"])
+        channel = self._channel(command["call"], command["secure"], command.get("authority", ""))
         say = channel.unary_unary(command.get("method", METHOD))
         return list(self._pool.map(lambda _: self._once(say, command), range(command["count"])))
 
-    def _channel(self, target: str, secure: bool) -> grpc.Channel:
-        found = self._channels.get((target, secure))
+    def _channel(self, target: str, secure: bool, authority: str) -> grpc.Channel:
+        found = self._channels.get((target, secure, authority))
         if found is None:
+            options = [("grpc.default_authority", authority)] if authority else []
             if secure:
-                found = grpc.secure_channel(target, grpc.xds_channel_credentials(insecure_channel_credentials()))
+                found = grpc.secure_channel(
+                    target, grpc.xds_channel_credentials(insecure_channel_credentials()), options
+                )
             else:
-                found = grpc.insecure_channel(target)
-            self._channels[target, secure] = found
+                found = grpc.insecure_channel(target, options)
+            self._channels[target, secure, authority] = found
         return found
 
     @staticmethod
