@@ -102,7 +102,7 @@ def echoes(mesh: LocalMesh) -> Iterator[Echoes]:
 def rules(echoes: Echoes) -> Iterator[None]:
     """What tests say of the service goes with them, and the sample's own rule is back."""
     yield
-    echoes.mesh.kubectl("delete", "virtualservices,peerauthentications", "--all", "-n", echoes.alone)
+    echoes.mesh.kubectl("delete", "virtualservices", "--all", "-n", echoes.alone)
     echoes.mesh.apply_file(SAMPLE / "grpc-echo-proxyless.yaml", "-n", echoes.alone)
 
 
@@ -138,11 +138,13 @@ def test_plaintext_is_refused(echoes: Echoes) -> None:
     assert "in the clear" not in echoes.logged(echoes.alone)
 
 
-def test_where_all_is_strict_no_rule_is_needed(echoes: Echoes, rules: None) -> None:
-    echoes.mesh.apply(STRICT, "-n", echoes.alone)
-    echoes.mesh.kubectl("delete", "destinationrule", "echo", "-n", echoes.alone)
+def test_a_call_that_fails_is_no_more_than_that(echoes: Echoes) -> None:
+    target = ("grpc-echo", "call", "xds:///echo:7070", "ahoy")
+    said = echoes.mesh.exec(echoes.alone, "deploy/echo-v1", "app", *target, "--fail-with", "5", "-n", "4")
+    assert said.splitlines() == ["NOT_FOUND: as asked"] * 4
     echoes.until(echoes.alone, "xds:///echo:7070", {"v1", "v2"})
-    echoes.until(echoes.alone, f"xds:///echo.{echoes.beside}.svc.cluster.local:7070", {"v1", "v2"})
+    for pod in echoes.mesh.get("pods", "-n", echoes.alone)["items"]:
+        assert [each["restartCount"] for each in pod["status"]["containerStatuses"]] == [0]
 
 
 def test_calls_by_weight(echoes: Echoes, rules: None) -> None:
@@ -195,9 +197,7 @@ def test_no_call_fails_while_a_certificate_is_replaced(echoes: Echoes) -> None:
 
 def test_without_an_agent_it_is_plaintext(mesh: LocalMesh, room: str) -> None:
     text = (SAMPLE / "grpc-echo-proxyless.yaml").read_text().replace("grpc-agent", "grpc-simple")
-    for said, instead in (("tlsMode: istio", "tlsMode: disabled"), ("ISTIO_MUTUAL", "DISABLE")):
-        text = text.replace(said, instead)
-    mesh.apply(text, "-n", room)
+    mesh.apply(text.replace("tlsMode: istio", "tlsMode: disabled"), "-n", room)
     mesh.until_available(room)
     simple = Echoes(mesh, room, room)
     simple.until(room, "xds:///echo:7070", {"v1", "v2"})

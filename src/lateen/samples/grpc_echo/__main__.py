@@ -40,9 +40,10 @@ def main() -> None:
     caller.add_argument("target", help="as echo:7070, or xds:///echo:7070 to be its own proxy")
     caller.add_argument("message")
     caller.add_argument("-n", type=_count, default=1, help="how many times")
+    caller.add_argument("--fail-with", type=int, default=0, choices=range(17), metavar="CODE", help="ask for a failure")
     chosen = parser.parse_args()
     if chosen.command == "call":
-        for answer in asyncio.run(call(chosen.target, chosen.message, chosen.n)):
+        for answer in asyncio.run(call(chosen.target, chosen.message, chosen.n, fail_with=chosen.fail_with)):
             say(answer)
         return
     try:

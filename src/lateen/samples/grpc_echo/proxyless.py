@@ -54,6 +54,8 @@ class ProxylessServer:
 
     def _answer(self, request: StringValue, context: grpc.ServicerContext) -> StringValue:
         metadata = context.invocation_metadata()
+        # Otherwise a call that fails ends the process: grpcio 1.85, with servers by xDS.
+        context.send_initial_metadata(())
         code = wanted_failure(metadata)
         if isinstance(code, str):
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, code)
