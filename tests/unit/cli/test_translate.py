@@ -230,6 +230,24 @@ def test_who_a_gateway_selects_is_a_gateway() -> None:
     assert router == []
 
 
+@pytest.mark.parametrize(("template", "demands"), [("grpc-agent", True), ("sidecar, grpc-simple", False)])
+def test_a_pod_without_a_proxy_is_told_what_grpc_takes(template: str, demands: bool) -> None:
+    annotations = f"annotations: {{inject.istio.io/templates: '{template}'}}"
+    manifests = MANIFESTS.replace("name: client, labels", f"name: client, {annotations}, labels")
+    strict = """\
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: web}
+spec: {host: web, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}
+"""
+    found = data("--proxy", "client", manifests=manifests + strict)
+    assert {"web:80", "web.default.svc.cluster.local:80"} <= set(names(found["listeners"]))
+    cluster = next(each for each in found["clusters"] if each["name"] == "outbound|80||web.default.svc.cluster.local")
+    # The latter template brings no certificates.
+    assert ("transport_socket" in cluster) is demands
+
+
 def test_keys_are_not_shown() -> None:
     pair = Authority().issue("web.example.com")
     secret: dict[str, Any] = {
