@@ -134,7 +134,7 @@ class TestAClient:
             (early,) = await client.call(TARGET, timeout=0.2)
             assert early.startswith("DEADLINE_EXCEEDED")
             here.apply(echo(port))
-            await client.until(TARGET, "v1", waits=True)
+            await client.until_one(TARGET, "v1")
             here.delete("Service", "shop", "echo")
             await client.until_one(TARGET, "UNAVAILABLE")
             here.apply(echo(port))
@@ -214,7 +214,7 @@ class TestRoutes:
 
     async def test_change_without_a_failed_call(self) -> None:
         async with two_versions(routes(f"{{{to('v1')}}}")) as (here, client):
-            await client.until(TARGET, "v1", waits=True)
+            await client.until_one(TARGET, "v1")
             for version, before in (("v2", "v1"), ("v1", "v2"), ("v2", "v1")):
                 here.apply(routes(f"{{{to(version)}}}"))
                 answers = [before]
@@ -312,7 +312,7 @@ spec:
 """
         async with two_versions() as (here, client):
             here.apply(entry.replace("PORT", str(port_of(here))))
-            await client.until("xds:///outside.example:7070", "v1", waits=True)
+            await client.until_one("xds:///outside.example:7070", "v1")
 
 
 @contextlib.asynccontextmanager
@@ -343,12 +343,12 @@ TAKES_TLS = {"security.istio.io/tlsMode": "istio"}
 class TestAServer:
     async def test_takes_plain_text_unless_told_otherwise(self, tmp_path: Path) -> None:
         async with guarded(tmp_path) as (_, client, stranger):
-            await client.until(TARGET, "v1", waits=True)
-            await stranger.until(TARGET, "v1", waits=True)
+            await client.until_one(TARGET, "v1")
+            await stranger.until_one(TARGET, "v1")
 
     async def test_takes_callers_of_the_mesh_alone_where_told_to(self, tmp_path: Path) -> None:
         async with guarded(tmp_path, STRICT, **TAKES_TLS) as (_, client, stranger):
-            await client.until(TARGET, "v1", waits=True)
+            await client.until_one(TARGET, "v1")
             (refused,) = await stranger.call(TARGET)
             assert refused.startswith("UNAVAILABLE")
 
@@ -385,7 +385,7 @@ class TestAServer:
             here.apply(
                 "{kind: PeerAuthentication, metadata: {name: x, namespace: shop}, spec: {mtls: {mode: DISABLE}}}"
             )
-            await stranger.until(TARGET, "v1", waits=True)
+            await stranger.until_one(TARGET, "v1")
             here.delete("PeerAuthentication", "shop", "x")
             here.apply(pod("v1", **TAKES_TLS), STRICT)
             await client.until_one(TARGET, "v1")
@@ -399,7 +399,7 @@ class TestAServer:
             )
 
         async with guarded(tmp_path, STRICT, **TAKES_TLS) as (here, client, _stranger):
-            await client.until(TARGET, "v1", waits=True)
+            await client.until_one(TARGET, "v1")
             for resource, wanted in (
                 (policy("DENY", "{to: [{operation: {paths: ['/test.Echo/*'], methods: [POST]}}]}"), False),
                 (policy("DENY", "{from: [{source: {principals: ['*/sa/nobody']}}]}"), True),
