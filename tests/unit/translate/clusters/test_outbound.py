@@ -306,6 +306,9 @@ DISTRIBUTE = {"localityLbSetting": {"distribute": [{"from": "a/*", "to": {"a": 1
         ({"outlierDetection": OUTLIERS}, "", False),
         ({"outlierDetection": OUTLIERS}, "localityLbSetting: {enabled: true, failover: [{from: a, to: b}]}", True),
         ({"outlierDetection": OUTLIERS}, "localityLbSetting: {enabled: false, failover: [{from: a, to: b}]}", False),
+        # It is on unless it is turned off.
+        ({"outlierDetection": OUTLIERS}, "localityLbSetting: {failover: [{from: a, to: b}]}", True),
+        ({"outlierDetection": OUTLIERS}, "localityLbSetting: {distribute: [{from: a/*, to: {a: 100}}]}", True),
         (
             {"loadBalancer": {"localityLbSetting": {"enabled": False}}, "outlierDetection": OUTLIERS},
             "localityLbSetting: {enabled: true, failover: [{from: a, to: b}]}",
