@@ -28,7 +28,7 @@ class WebhookLimits(msgspec.Struct, frozen=True):
     held_of_one: int = 16 * 1024 * 1024
     """The same of one address: who sends much, or slowly, keeps others neither from being read nor answered."""
     at_once: int = 16
-    """Requests that are dealt with at a time; further ones wait..."""
+    """Requests that are dealt with at a time, half of them of one address; further ones wait..."""
     seconds: float = 10.0
     """...and all are answered within so long."""
     idle: float = 120.0
@@ -48,7 +48,7 @@ class WebhookServer:
         """0 takes a free one."""
         self._limits = limits or WebhookLimits()
         self._room = Room(self._limits.held, self._limits.held_of_one)
-        self._turns = asyncio.Semaphore(self._limits.at_once)
+        self._turns = Room(self._limits.at_once, max(1, self._limits.at_once // 2))
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
         app = web.Application(client_max_size=self._limits.largest, middlewares=[self._bounded()])
@@ -87,7 +87,7 @@ class WebhookServer:
                 async with asyncio.timeout(self._limits.seconds), self._room.taken(request.remote or "", size):
                     # The request keeps it for its handler.
                     await request.read()
-                    async with self._turns:
+                    async with self._turns.taken(request.remote or "", 1):
                         return await handler(request)
             except TimeoutError:
                 return web.Response(status=503, text=f"not within {self._limits.seconds:.0f} s\n")

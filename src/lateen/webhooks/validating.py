@@ -6,10 +6,10 @@ has, a subset without a rule) is a warning: its other half may come next.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
@@ -23,6 +23,7 @@ from lateen.model.inputs import REJECTED, REJECTED_GENERATIONS, WARNINGS
 from lateen.model.tables import TABLES
 from lateen.status.findings import REPORTED, report
 from lateen.webhooks.admission import AdmissionRequest, BadReview, allowed, denied, read_review
+from lateen.webhooks.aside import Aside
 
 PATH: Final = "/validate"
 
@@ -42,8 +43,8 @@ class Validation:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._turn = asyncio.Lock()
-        """Of large ones."""
+        self._aside = Aside()
+        """For large ones."""
         self.outcomes: Counter[str] = Counter()
 
     def routes(self) -> list[web.RouteDef]:
@@ -64,8 +65,7 @@ class Validation:
         if asked.operation not in ("CREATE", "UPDATE") or not isinstance(asked.object, Mapping):
             return allowed(asked)
         if large:
-            async with self._turn:
-                parsed = await asyncio.to_thread(parse, _placed(asked))
+            parsed = await self._aside.run(partial(parse, _placed(asked)))
         else:
             parsed = parse(_placed(asked))
         faults = (*parsed.faults, *unsupported_in(parsed.value))

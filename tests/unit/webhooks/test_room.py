@@ -73,3 +73,21 @@ async def test_whoever_gives_up_when_it_is_let_in_leaves_again() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await is_let_in(room, "c", 100)
+
+
+async def test_whoever_gives_up_just_before_is_not_let_in() -> None:
+    room = Room(100, 100)
+
+    async def come() -> None:
+        async with room.taken("b", 100):
+            raise AssertionError("let in")
+
+    async with room.taken("a", 100):
+        tasks = [asyncio.create_task(come()) for _ in range(2)]
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+    assert [type(result) for result in await asyncio.gather(*tasks, return_exceptions=True)] == [
+        asyncio.CancelledError
+    ] * 2
+    assert await is_let_in(room, "c", 100)

@@ -103,6 +103,30 @@ async def test_who_sends_slowly_keeps_nobody_from_being_answered() -> None:
             writer.close()
 
 
+async def test_who_keeps_the_server_busy_keeps_nobody_else_from_being_answered() -> None:
+    gate, inside = asyncio.Event(), 0
+
+    async def slow_for_one(request: web.Request) -> web.Response:
+        nonlocal inside
+        if request.remote == "127.0.0.2":
+            inside += 1
+            await gate.wait()
+        return web.Response(text="done")
+
+    url = "https://127.0.0.1:{}/inject"
+    async with serving(slow_for_one, WebhookLimits(at_once=4)) as server:
+        connector = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0), ssl=trusting(FIRST))
+        async with aiohttp.ClientSession(connector=connector) as session:
+            busy = [asyncio.create_task(session.post(url.format(server.port), data=b"x")) for _ in range(8)]
+            async with asyncio.timeout(10):
+                while not inside:
+                    await asyncio.sleep(0)
+            assert await post(server) == (200, "done")
+            assert inside <= 2
+            gate.set()
+            assert [answer.status for answer in await asyncio.gather(*busy)] == [200] * 8
+
+
 async def test_what_is_held_is_bounded() -> None:
     gate, most, inside = asyncio.Event(), 0, 0
 
