@@ -836,15 +836,8 @@ POLICIES = some(
 
 
 def batch(count: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Runs a function with so many generated arguments, always the same."""
-    return settings(
-        max_examples=count,
-        database=None,
-        derandomize=True,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        deadline=None,
-    )
+    """Runs a function with so many generated arguments."""
+    return settings(max_examples=count, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 
 
 def test_envoy_accepts_whatever_rules_say(traits: Traits) -> None:
