@@ -9,6 +9,7 @@ from lateen.model.tables import TABLES
 
 _READ: Final = ("get", "list", "watch")
 ROOT_SECRET: Final = "istio-ca-secret"
+ROOTS: Final = "istio-ca-root-cert"
 
 
 def rule(groups: tuple[str, ...], resources: tuple[str, ...], verbs: tuple[str, ...], *names: str) -> dict[str, Any]:
@@ -26,7 +27,8 @@ def cluster_rules() -> list[dict[str, Any]]:
         # What became of each resource.
         *_status_of_kinds(),
         # Roots of trust for every namespace.
-        rule(("",), ("configmaps",), ("create", "patch")),
+        rule(("",), ("configmaps",), ("create",)),
+        rule(("",), ("configmaps",), ("patch",), ROOTS),
         # Who asks for a certificate.
         rule(("authentication.k8s.io",), ("tokenreviews",), ("create",)),
         # Which gateways may have Secrets.
@@ -38,7 +40,7 @@ def cluster_rules() -> list[dict[str, Any]]:
             (*_READ, "patch"),
         ),
         # Why a pod was not injected.
-        rule(("",), ("events",), ("create", "patch")),
+        rule(("",), ("events",), ("create",)),
     ]
 
 
