@@ -18,7 +18,7 @@ async def _serve(port: int) -> None:
     who = Echo(os.environ.get("SERVICE_VERSION", "unknown"), os.environ.get("HOSTNAME", "unknown"))
     server = Server(who, f"[::]:{port}")
     say(f"listening on {await server.start()}")
-    await server.drain(await until_told_to_end())
+    await server.drain(asyncio.sleep(await until_told_to_end()))
 
 
 def _count(text: str) -> int:
