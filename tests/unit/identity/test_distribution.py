@@ -99,7 +99,7 @@ async def running(cluster: Cluster, current: CurrentAuthority, pace: RoundsPace 
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
 
