@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from lateen.api.kubernetes.pod import Pod
 from lateen.api.networking.gateway import Gateway
 from lateen.api.objects import Key
+from lateen.api.schema.bounded_yaml import load_object
+from lateen.api.schema.fault import Fault
 from lateen.engine import Reader, query
 from lateen.model.endpoint import Locality
 from lateen.model.inputs import CLUSTER_ID, DOMAIN, GATEWAYS, PODS, WORKLOAD_ENTRIES
 from lateen.model.localities import labelled_locality, node_locality, parse_locality
-from lateen.model.proxy import Interception, Labels, Proxy, Role, Traits
+from lateen.model.proxy import Interception, Labels, Proxy, ProxySettings, Role, Traits
+from lateen.model.proxy_settings import settings_of
 
 INTERCEPTION_ANNOTATION = "sidecar.istio.io/interceptionMode"
+PROXY_CONFIG_ANNOTATION = "proxy.istio.io/config"
 
 
 @query
@@ -56,8 +61,14 @@ def _of_pod(db: Reader, key: Key) -> Proxy | None:
             ipv4=not addresses or any(":" not in address for address in addresses),
             ipv6=any(":" in address for address in addresses),
             interception=Interception(mode) if mode in Interception.__members__ else Interception.REDIRECT,
+            settings=_settings(pod),
         ),
     )
+
+
+def _settings(pod: Pod) -> ProxySettings:
+    config = load_object(pod.metadata.annotations.get(PROXY_CONFIG_ANNOTATION, ""))
+    return settings_of(config)[0] if not isinstance(config, Fault) else ProxySettings()
 
 
 def _of_entry(db: Reader, key: Key) -> Proxy | None:

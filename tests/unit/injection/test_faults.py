@@ -59,11 +59,14 @@ def test_no_annotation_takes_long_to_be_judged(name: str, filler: str) -> None:
 
 
 def test_what_is_taken_with_a_warning() -> None:
-    given = pod({"sidecar.istio.io/typo": "1", "proxy.istio.io/config": "newer: 1"}, dnsPolicy="None")
+    config = "newer: 1\nstatNameLength: 4\nproxyHeaders: {metadataExchangeHeaders: {mode: IN_MESH}}"
+    given = pod({"sidecar.istio.io/typo": "1", "proxy.istio.io/config": config}, dnsPolicy="None")
     paths = [fault.path for fault in result(given).warnings]
     assert paths == [
         "metadata.annotations[sidecar.istio.io/typo]",
         "metadata.annotations[proxy.istio.io/config].newer",
+        "metadata.annotations[proxy.istio.io/config].statNameLength",
+        "metadata.annotations[proxy.istio.io/config].proxyHeaders.metadataExchangeHeaders",
         "spec.dnsPolicy",
     ]
 

@@ -14,7 +14,7 @@ from lateen.model.authorization import Authorization, authorization_of
 from lateen.model.gateway_chains import GatewayChain, gateway_chains
 from lateen.model.gateways import gateway_ports
 from lateen.model.listen_form import listen_form
-from lateen.model.proxy import Certificates, GatewayView
+from lateen.model.proxy import Certificates, GatewayView, ProxySettings
 from lateen.model.streams import BLACK_HOLE
 from lateen.translate.clusters.stat_names import DELIMITER
 from lateen.translate.filters.http_connection_manager import Place, http_connection_manager
@@ -43,6 +43,7 @@ class GatewayListener(msgspec.Struct, frozen=True, cache_hash=True):
     chains: tuple[GatewayChain, ...]
     certificates: Certificates | None
     authorization: Authorization
+    settings: ProxySettings
 
 
 @query
@@ -58,8 +59,15 @@ def listing(db: Reader, view: GatewayView) -> tuple[Recipe, ...]:
         if chains:
             addresses = (port.bind,) if port.bind else wildcards
             name = f"{addresses[0]}_{port.listen_port}"
-            certificates = view.traits.certificates
-            listener = GatewayListener(name, addresses, port.listen_port, chains, certificates, authorization)
+            listener = GatewayListener(
+                name,
+                addresses,
+                port.listen_port,
+                chains,
+                view.traits.certificates,
+                authorization,
+                view.traits.settings,
+            )
             recipes.append(Recipe(name, gateway_listener, (listener,)))
     return tuple(recipes)
 
@@ -71,7 +79,7 @@ def gateway_listener(db: Reader, listener: GatewayListener) -> Resource:
     set_addresses(message, listener.addresses, listener.port)
     # Clients of a gateway speak first wherever something is inspected: there is no reason to give up.
     message.listener_filters_timeout.SetInParent()
-    if http_settings(db).proxy_protocol:
+    if http_settings(db, listener.settings).proxy_protocol:
         add_proxy_protocol(message)
     if any(chain.tls is not None or chain.server_names for chain in listener.chains):
         add_tls_inspector(message)
@@ -97,7 +105,7 @@ def _add_chain(db: Reader, message: Any, listener: GatewayListener, given: Gatew
         manager = http_connection_manager(
             Place.GATEWAY,
             f"outbound_{listener.name}{DELIMITER}",
-            http_settings(db),
+            http_settings(db, listener.settings),
             route_name=given.route_name,
             grpc_web=given.grpc_web,
             authorization=http_rbac(db, listener.authorization),

@@ -15,7 +15,7 @@ from lateen.model.inputs import MESH_CONFIG
 from lateen.model.listen_form import ListenForm, listen_form
 from lateen.model.listeners import HttpChain, PlannedListener, outbound_plan
 from lateen.model.names import HTTP_PROXY_ROUTE, VIRTUAL_OUTBOUND
-from lateen.model.proxy import Interception, OutboundView
+from lateen.model.proxy import Interception, OutboundView, ProxySettings
 from lateen.model.proxy_ports import proxy_ports
 from lateen.model.streams import BLACK_HOLE, StreamChain, StreamClient, Streams, Target, stream_client
 from lateen.translate.clusters.stat_names import DELIMITER
@@ -45,34 +45,40 @@ class OutboundListener(msgspec.Struct, frozen=True, cache_hash=True):
     binds: bool
     http: HttpChain | None
     streams: tuple[StreamChain, ...]
+    settings: ProxySettings
 
 
 @query
 def listing(db: Reader, view: OutboundView) -> tuple[Recipe, ...]:
     """The outbound listeners of a view. Endpoints do not matter, but for those of headless services of byte streams."""
-    transparent = view.traits.interception is Interception.TPROXY
-    return client_listing(db, stream_client(db, view), listen_form(view.traits, view.cluster_id), transparent)
+    traits = view.traits
+    transparent = traits.interception is Interception.TPROXY
+    form = listen_form(traits, view.cluster_id)
+    return client_listing(db, stream_client(db, view), form, transparent, traits.settings)
 
 
 @query
-def client_listing(db: Reader, client: StreamClient, form: ListenForm, transparent: bool) -> tuple[Recipe, ...]:
+def client_listing(
+    db: Reader, client: StreamClient, form: ListenForm, transparent: bool, settings: ProxySettings
+) -> tuple[Recipe, ...]:
     """The outbound listeners of all clients that agree."""
     streams = Streams(db, client)
     unknown = streams.unknown()
-    recipes = [_recipe(streams, planned, unknown) for planned in outbound_plan(db, client.scope, form).listeners]
+    listeners = outbound_plan(db, client.scope, form).listeners
+    recipes = [_recipe(streams, planned, unknown, settings) for planned in listeners]
     http_proxy = proxy_ports(db).http_proxy
     if http_proxy:
         chain = HttpChain(HTTP_PROXY_ROUTE, is_proxy=True)
-        recipes.append(_recipe(streams, PlannedListener(form.loopbacks, http_proxy, True, chain), unknown))
+        recipes.append(_recipe(streams, PlannedListener(form.loopbacks, http_proxy, True, chain), unknown, settings))
     if form.captured:
         recipes.append(Recipe(VIRTUAL_OUTBOUND, virtual_outbound, (form.wildcards, transparent, unknown)))
     return tuple(recipes)
 
 
-def _recipe(streams: Streams, planned: PlannedListener, unknown: Target) -> Recipe:
+def _recipe(streams: Streams, planned: PlannedListener, unknown: Target, settings: ProxySettings) -> Recipe:
     chains = tuple(found for chain in planned.streams for found in streams.chains(chain, planned.port))
     listener = OutboundListener(
-        planned.name, planned.addresses, planned.port, planned.binds, planned.http, _distinct(chains)
+        planned.name, planned.addresses, planned.port, planned.binds, planned.http, _distinct(chains), settings
     )
     return Recipe(planned.name, outbound_listener, (listener, unknown))
 
@@ -141,7 +147,7 @@ def _add_http(db: Reader, message: Any, listener: OutboundListener, http: HttpCh
     manager = http_connection_manager(
         Place.OUTBOUND,
         f"outbound_{listener.name}{DELIMITER}",
-        http_settings(db),
+        http_settings(db, listener.settings),
         route_name=http.route_name,
         grpc_web=http.grpc_web,
         absolute_url=http.is_proxy,
