@@ -186,7 +186,7 @@ class RunningEnvoy:
 
     def admin(self, path: str) -> str:
         """GETs a path of the admin interface. Raises OSError when there is no answer, ValueError unless it is 200."""
-        connection = http.client.HTTPConnection(*self.admin_address, timeout=10)
+        connection = http.client.HTTPConnection(*self.admin_address, timeout=60)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -234,6 +234,9 @@ class RunningEnvoy:
 
     def addresses(self) -> dict[str, tuple[str, int]]:
         """Where each listener that listens does so, by name: (address, port)."""
+        # Before the workers have started, listeners are told of whose ports refuse connections.
+        if self.stats("listener_manager.workers_started").get("listener_manager.workers_started") != 1:
+            return {}
         found = json.loads(self.admin("/listeners?format=json")).get("listener_statuses", ())
         return {
             listener["name"]: (address["address"], address["port_value"])
@@ -247,7 +250,7 @@ class RunningEnvoy:
         pairs = (line.split(": ", 1) for line in text.splitlines() if ": " in line)
         return {name: int(value) for name, value in pairs if value.isdigit()}
 
-    def until(self, condition: Callable[[], Any], what: str = "the condition holds", timeout: float = 20) -> Any:
+    def until(self, condition: Callable[[], Any], what: str = "the condition holds", timeout: float = 60) -> Any:
         """Polls until `condition()` gives something true, and returns that.
 
         Raises AssertionError with Envoy's log after `timeout` seconds, or when Envoy has ended. While Envoy does not
