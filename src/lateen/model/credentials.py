@@ -26,6 +26,10 @@ from lateen.model.inputs import SECRETS
 
 AUTHORITIES_SUFFIX: Final = "-cacert"
 """Ends the name of a credential that stands for authorities alone."""
+OF_PROXY: Final = "kubernetes://"
+"""A Secret of the proxy's cluster: `kubernetes://name` or `kubernetes://namespace/name`."""
+OF_CONFIG: Final = "kubernetes-gateway://"
+"""A Secret of the cluster the configuration is read from: `kubernetes-gateway://namespace/name`."""
 
 _PAIRS: Final = (("cert", "key"), ("tls.crt", "tls.key"))
 _ROOTS: Final = (("cacert", "crl"), ("ca.crt", "ca.crl"))
@@ -56,6 +60,14 @@ class Lifetime(NamedTuple):
 
     not_before: datetime
     not_after: datetime
+
+
+def wrong_scheme(name: str) -> str:
+    """Why nobody serves a credential of this name; empty where it is the name of a Secret."""
+    scheme, separator, _ = name.partition("://")
+    if not separator or name.startswith((OF_PROXY, OF_CONFIG)):
+        return ""
+    return f"{scheme}:// is not supported yet by this version: name a Secret"
 
 
 @query
