@@ -7,7 +7,7 @@ import datetime
 import ipaddress
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -27,6 +27,18 @@ class Pair(NamedTuple):
 
     certificate: str
     key: str
+
+
+def tls_secret(name: str, pair: Pair, roots: str = "", namespace: str = "istio-system") -> dict[str, Any]:
+    """A Secret as gateways take them, with `roots` (PEM) for their clients' certificates."""
+    data = {"tls.crt": pair.certificate, "tls.key": pair.key} | ({"ca.crt": roots} if roots else {})
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace},
+        "type": "kubernetes.io/tls",
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
+    }
 
 
 class Authority:
