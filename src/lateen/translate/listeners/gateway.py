@@ -117,5 +117,6 @@ def _add_chain(db: Reader, message: Any, listener: GatewayListener, given: Gatew
     if given.stream.source is not None:
         path = config_path(ObjectRef("VirtualService", given.stream.source))
         chain.metadata.filter_metadata[METADATA].update({"config": path})
-    rbac = network_rbac(db, listener.authorization)
+    # What workloads of two networks say to one another is theirs to judge: here there is but the server name.
+    rbac = () if given.mesh_only else network_rbac(db, listener.authorization)
     add_terminal(chain, forwarding(db, given.stream.target), given.stream.protocol, rbac)
