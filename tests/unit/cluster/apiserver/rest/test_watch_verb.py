@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from lateen.cluster.objects import Obj
+from lateen.cluster.testing.things import THINGS
 
-THINGS = "/apis/t.example/v1/namespaces/d/things"
 MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
