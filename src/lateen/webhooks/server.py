@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
@@ -14,7 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from lateen.identity.serving import load_pair
-from lateen.webhooks.listening import site
+from lateen.webhooks.listening import listening
 from lateen.webhooks.room import Room
 
 _log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class WebhookServer:
         app = web.Application(client_max_size=self._limits.largest, middlewares=[self._bounded()])
         app.add_routes([*routes, web.get("/ready", _ready)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=self._limits.idle)
+        self._stack = AsyncExitStack()
 
     def take(self, chain: str, key: str) -> None:
         """What new connections are shown from now on (PEM); those that there are go on. Raises ssl.SSLError."""
@@ -61,19 +63,20 @@ class WebhookServer:
 
     async def __aenter__(self) -> Self:
         """Raises OSError when the address cannot be had."""
-        await self._runner.setup()
-        try:
-            await site(self._runner, self.host, self.port, self._context).start()
-        except BaseException:
-            await self._runner.cleanup()
-            raise
-        self.port = self._runner.addresses[0][1]
+        async with AsyncExitStack() as stack:
+            await self._runner.setup()
+            stack.push_async_callback(self._runner.cleanup)
+            assert self._runner.server is not None, "set up"
+            self.port = await stack.enter_async_context(
+                listening(self._runner.server, self.host, self.port, self._context)
+            )
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._runner.cleanup()
+        await self._stack.aclose()
 
     def _bounded(self) -> Middleware:
         @web.middleware
