@@ -19,16 +19,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from lateen.model.fault import ConfigError
 from lateen.model.proxy import Proxy
+from lateen.testing.held_resources import References, assignment_of, references
 from lateen.testing.mesh import Mesh, Rejected
-from lateen.testing.random_meshes import (
-    Identity,
-    References,
-    assignment_of,
-    identity_of,
-    objects,
-    proxies,
-    references,
-)
+from lateen.testing.random_meshes import Identity, identity_of, objects, proxies
 from lateen.translate import catalog
 from lateen.translate.resource import Resource, ResourceType
 from lateen.xds.catalog import Catalog
