@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lateen.testing.certificates import Authority
+from lateen.testing.free_port import free_port
 from lateen.testing.mesh import Mesh
 from lateen.testing.running_envoy import RunningEnvoy, ads_bootstrap
 from lateen.translate import catalog
@@ -73,7 +74,7 @@ def serial(port: int, host: str, authority: Authority) -> str:
     context = ssl.create_default_context(cadata=authority.root)
     try:
         with (
-            socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+            socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
             context.wrap_socket(plain, server_hostname=host) as secure,
         ):
             return str((secure.getpeercert() or {})["serialNumber"])
@@ -84,8 +85,7 @@ def serial(port: int, host: str, authority: Authority) -> str:
 async def test_files_of_certificates(tmp_path: Path) -> None:
     authority = Authority()
     put(tmp_path / "good", authority, "good.com")
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
+    port = free_port()
     mesh = Mesh(gateway(port, tmp_path))
     async with served(mesh) as xds:
         metadata = {"LABELS": {"istio": "ingress"}, "NAMESPACE": "istio-system"}

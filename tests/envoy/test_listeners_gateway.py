@@ -19,6 +19,7 @@ import pytest_asyncio
 from lateen.model.proxy import Traits
 from lateen.testing.backends import http_backend, tcp_backend, tcp_say
 from lateen.testing.certificates import Authority, Pair
+from lateen.testing.free_port import free_port
 from lateen.testing.mesh import Mesh, endpoint_slice
 from lateen.testing.running_envoy import RunningEnvoy
 from lateen.testing.static_bootstrap import static_bootstrap
@@ -49,7 +50,7 @@ class Edge:
         self.directory = directory
         self.servers = Authority("servers")
         self.clients = Authority("clients")
-        self.ports = _free_ports()
+        self.ports = {name: free_port() for name in PORTS}
 
     def file(self, name: str, content: str) -> str:
         path = self.directory / name
@@ -73,7 +74,7 @@ class Edge:
         return await asyncio.to_thread(self._get, self.ports[port], host, context, path)
 
     def _get(self, port: int, host: str, context: ssl.SSLContext | None, path: str) -> Answer:
-        sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+        sock = socket.create_connection(("127.0.0.1", port), timeout=60)
         names: tuple[str, ...] = ()
         alpn = None
         if context is not None:
@@ -99,17 +100,9 @@ class Edge:
         context = self.context(alpn=["h2"])
         reader, writer = await asyncio.open_connection("127.0.0.1", self.ports[port], ssl=context, server_hostname=host)
         writer.write(text.encode() + b"\n")
-        line = await asyncio.wait_for(reader.readline(), 10)
+        line = await asyncio.wait_for(reader.readline(), 60)
         writer.close()
         return line.decode().rstrip("\n")
-
-
-def _free_ports() -> dict[str, int]:
-    sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in PORTS}
-    ports = {name: each.getsockname()[1] for name, each in sockets.items()}
-    for each in sockets.values():
-        each.close()
-    return ports
 
 
 def secret(name: str, pair: Pair | None = None, ca: str = "") -> dict[str, Any]:
@@ -314,12 +307,12 @@ async def test_byte_streams_inside_of_tls(edge: Edge) -> None:
         "127.0.0.1", edge.ports["tls"], ssl=context, server_hostname="lines.com"
     )
     writer.write(b"hi\n")
-    assert await asyncio.wait_for(reader.readline(), 10) == b"plain: hi\n"
+    assert await asyncio.wait_for(reader.readline(), 60) == b"plain: hi\n"
     writer.close()
 
 
 async def test_a_server_that_speaks_first_is_heard(edge: Edge) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", edge.ports["tcp"])
-    assert await asyncio.wait_for(reader.readline(), 10) == b"hello from lines\n"
+    assert await asyncio.wait_for(reader.readline(), 60) == b"hello from lines\n"
     writer.close()
     assert await tcp_say("127.0.0.1", edge.ports["tcp"], "x") == "hello from lines"

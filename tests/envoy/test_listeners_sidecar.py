@@ -22,6 +22,7 @@ import pytest_asyncio
 from lateen.model.proxy import Interception, Traits
 from lateen.testing.backends import http_backend, tcp_backend, tcp_say
 from lateen.testing.certificates import Authority, Pair
+from lateen.testing.free_port import free_port
 from lateen.testing.mesh import Mesh, endpoint_slice
 from lateen.testing.running_envoy import RunningEnvoy
 from lateen.testing.static_bootstrap import static_bootstrap
@@ -60,7 +61,7 @@ class World:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.authority = Authority()
-        self.ports = _free_ports(*PLAIN, *PERMISSIVE, *STRICT, *DISABLED)
+        self.ports = {name: free_port() for name in (*PLAIN, *PERMISSIVE, *STRICT, *DISABLED)}
 
     def file(self, name: str, content: str) -> str:
         path = self.directory / name
@@ -90,7 +91,7 @@ class World:
     def _get(
         self, address: tuple[str, int], host: str, context: ssl.SSLContext | None, headers: dict[str, str]
     ) -> Answer:
-        sock = socket.create_connection(address, timeout=10)
+        sock = socket.create_connection(address, timeout=60)
         connection = http.client.HTTPConnection(host)
         connection.sock = context.wrap_socket(sock) if context is not None else sock
         try:
@@ -109,17 +110,9 @@ class World:
         reader, writer = await asyncio.open_connection(*self.address(port), ssl=context)
         if text:
             writer.write(text.encode() + b"\n")
-        line = await asyncio.wait_for(reader.readline(), 10)
+        line = await asyncio.wait_for(reader.readline(), 60)
         writer.close()
         return line.decode().rstrip("\n")
-
-
-def _free_ports(*names: str) -> dict[str, int]:
-    sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in names}
-    ports = {name: each.getsockname()[1] for name, each in sockets.items()}
-    for each in sockets.values():
-        each.close()
-    return ports
 
 
 def service(

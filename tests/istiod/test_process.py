@@ -18,6 +18,7 @@ import yaml
 
 from lateen.api.kinds import KINDS
 from lateen.testing.fake_api_server import FakeApiServer, Resource
+from lateen.testing.free_port import free_port
 from lateen.testing.istiod import IstiodProcess
 
 SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{ports: [{{port: 80}}]}}\n"
@@ -182,8 +183,7 @@ GOOD = {"hosts": ["reviews"], "http": [{"directResponse": {"status": 200}}]}
 
 
 def test_without_an_api_server_nothing_is_ready_and_with_one_it_is(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     with kubeconfig(url, tmp_path / "config") as config, IstiodProcess("--kubeconfig", str(config)) as istiod:
         istiod.until(lambda: istiod.get("/ready")[0] == 503)
         istiod.until(lambda: "Service" in istiod.debug("sources")["problems"].get("kubernetes", {}))

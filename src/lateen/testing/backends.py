@@ -86,7 +86,7 @@ async def grpc_say(target: str, text: str, *, authority: str = "", metadata: tup
     options = [("grpc.default_authority", authority)] if authority else []
     async with grpc.aio.insecure_channel(target, options=options) as channel:
         say = channel.unary_unary(ECHO_METHOD)
-        answer: bytes = await say(text.encode(), timeout=10, metadata=metadata)
+        answer: bytes = await say(text.encode(), timeout=60, metadata=metadata)
     return answer.decode()
 
 
@@ -95,7 +95,7 @@ async def tcp_say(host: str, port: int, text: str) -> str:
     reader, writer = await asyncio.open_connection(host, port)
     try:
         writer.write(text.encode() + b"\n")
-        line = await asyncio.wait_for(reader.readline(), 10)
+        line = await asyncio.wait_for(reader.readline(), 60)
     finally:
         writer.close()
     return line.decode().rstrip("\n")
