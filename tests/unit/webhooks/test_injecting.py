@@ -221,7 +221,7 @@ async def test_a_change_is_seen_by_the_watch() -> None:
     api.put(path, {"data": {"config": "policy: disabled"}})
     configuration = InjectionConfiguration(api, namespace="istio-system", revision="blue")
     task = asyncio.create_task(configuration.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while configuration.current is None:
             await asyncio.sleep(0)
         assert configuration.current.policy is AutoInject.DISABLED

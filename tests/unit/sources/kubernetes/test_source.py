@@ -281,6 +281,6 @@ async def _until_requests(server: FakeApiServer, count: int) -> None:
 
 async def _until(holds: object) -> None:
     assert callable(holds)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.002)
