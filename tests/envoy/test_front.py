@@ -285,14 +285,22 @@ async def test_certificates_over_both_protocols(site: Site, tmp_path: Path) -> N
 
 
 async def test_what_is_too_large_is_not_read(site: Site, tmp_path: Path) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await site.create(Request(csr="x" * 100_000).SerializeToString(), None, ("authorization", "Bearer shop"))
-    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    url, context = f"https://{site.address}", site.context(None, tmp_path)
+    # What is far too large gets no further than the front, which knows no more of gRPC.
+    for size, code, status in (
+        (40_000, grpc.StatusCode.INVALID_ARGUMENT, 400),
+        (100_000, grpc.StatusCode.UNKNOWN, 413),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await site.create(Request(csr="x" * size).SerializeToString(), None, ("authorization", "Bearer shop"))
+        assert caught.value.code() is code
+        headers = {"Authorization": "Bearer shop"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{url}/v1/certificates", ssl=context, data=b"x" * size, headers=headers) as answer,
+        ):
+            assert answer.status == status
     async with aiohttp.ClientSession() as session:
-        url, context = f"https://{site.address}", site.context(None, tmp_path)
-        sent = {"data": b"x" * 100_000, "headers": {"Authorization": "Bearer shop"}}
-        async with session.post(f"{url}/v1/certificates", ssl=context, **sent) as answer:
-            assert answer.status == 400
         async with session.get(f"{url}/debug/syncz", ssl=context) as answer:
             assert answer.status == 404
         long = {"X-Long": "x" * 7000}
@@ -439,3 +447,30 @@ async def test_nobody_else_can_open_what_is_behind(site: Site) -> None:
     for path in directory.iterdir():
         if path.name in ("grpc", "http", "admin", "serving.json", "roots.json"):
             assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+async def _statistic(site: Site, name: str) -> int:
+    """Of the front."""
+    connector = aiohttp.UnixConnector(str(site.front.directory / "admin"))
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        session.get(f"http://front/stats?filter=^{name}$") as answer,
+    ):
+        return int((await answer.text()).rpartition(": ")[2])
+
+
+async def test_a_request_that_comes_slowly_takes_no_place_behind_the_front(site: Site, tmp_path: Path) -> None:
+    body = json.dumps({"csr": "none"}).encode()
+    head = f"POST /v1/certificates HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer shop\r\nContent-Length: {len(body)}\r\n"
+    reader, writer = await asyncio.open_connection(
+        "localhost", site.front.address.port, ssl=site.context(None, tmp_path)
+    )
+    writer.write(head.encode() + b"\r\n" + body[:5])
+    async with asyncio.timeout(30):
+        while not await _statistic(site, "http.front.downstream_rq_active"):
+            await asyncio.sleep(0)
+    assert await _statistic(site, "cluster.http.upstream_cx_total") == 0
+    writer.write(body[5:])
+    async with asyncio.timeout(30):
+        assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 400")
+    writer.close()
