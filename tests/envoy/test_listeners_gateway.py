@@ -177,15 +177,11 @@ async def edge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edge]:
         mesh.apply(*resources)
         certificates = Authority().workload(edge.directory / "sds", "spiffe://cluster.local/ns/istio-system/sa/default")
         bootstrap = static_bootstrap((mesh, mesh.gateway(traits=Traits(certificates=certificates))))
-        envoy = RunningEnvoy(bootstrap)
-        try:
-            await asyncio.to_thread(envoy.start)
+        async with RunningEnvoy(bootstrap) as envoy:
             await asyncio.to_thread(
                 envoy.until, lambda: len(envoy.addresses()) == len(PORTS), "all ports are listened on"
             )
             yield edge
-        finally:
-            await asyncio.to_thread(envoy.stop)
 
 
 def gateway(edge: Edge) -> dict[str, Any]:

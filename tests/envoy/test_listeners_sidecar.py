@@ -204,15 +204,11 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         patient = Mesh()
         patient.mesh_config("protocolDetectionTimeout: 0.1s")
         patient.apply(*service("patient", ports["patient"], "", greeter))
-        envoy = RunningEnvoy(_bootstrap(world, mesh, labels, patient))
-        try:
-            await asyncio.to_thread(envoy.start)
+        async with RunningEnvoy(_bootstrap(world, mesh, labels, patient)) as envoy:
             await asyncio.to_thread(
                 envoy.until, lambda: len(envoy.addresses()) == len(ports), "all ports are listened on"
             )
             yield world
-        finally:
-            await asyncio.to_thread(envoy.stop)
 
 
 def _bootstrap(world: World, mesh: Mesh, labels: dict[str, str], patient: Mesh) -> dict[str, Any]:

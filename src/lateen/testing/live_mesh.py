@@ -209,14 +209,9 @@ async def live_mesh(
         with IstiodProcess("--config-dir", str(manifests.directory), *arguments) as mesh.istiod:
             addresses = await asyncio.to_thread(mesh.istiod.until_ready)
             own = sidecar_bootstrap(directory / "proxy", int(addresses["xds"].rpartition(":")[2]))
-            mesh.envoy = RunningEnvoy({**own, **(bootstrap or {})})
-            try:
-                await asyncio.to_thread(mesh.envoy.start)
-                url = f"http://{ADDRESS}:{mesh.port}/"
-                async with Load(url, "web", headers={"x-config": "good"}) as mesh.load:
-                    yield mesh
-            except BaseException as error:
-                error.add_note(mesh.envoy.log())
-                raise
-            finally:
-                await asyncio.to_thread(mesh.envoy.stop)
+            url = f"http://{ADDRESS}:{mesh.port}/"
+            async with (
+                RunningEnvoy({**own, **(bootstrap or {})}) as mesh.envoy,
+                Load(url, "web", headers={"x-config": "good"}) as mesh.load,
+            ):
+                yield mesh

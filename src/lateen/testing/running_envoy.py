@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -97,7 +98,7 @@ def ads_bootstrap(
 
 
 class RunningEnvoy:
-    """One Envoy process. All methods block: from a coroutine use `asyncio.to_thread`.
+    """One Envoy process. All methods block: from a coroutine use `asyncio.to_thread`, or `async with`.
 
     Use as a context manager. `environment` is added to a bare one, `arguments` to the command line. The bootstrap needs
     no `admin`; one is added at a port of its own choice.
@@ -167,6 +168,14 @@ class RunningEnvoy:
         if error is not None:
             error.add_note(f"Envoy's log:\n{self.log()}")
         self.stop()
+
+    async def __aenter__(self) -> RunningEnvoy:
+        return await asyncio.to_thread(self.__enter__)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.__exit__, kind, error, trace)
 
     # --- looking ---------------------------------------------------------------------------------------------
 
