@@ -71,6 +71,23 @@ def test_what_is_taken_with_a_warning() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "inject.istio.io/template",
+        "proxy.istio.io/Config",
+        "prometheus.istio.io/merge",
+        "ambient.istio.io/bypass-inbound-capture",
+        "readiness.status.sidecar.istio.io/timeout",
+    ],
+)
+def test_what_proxies_are_told_and_nobody_knows_is_warned_about(name: str) -> None:
+    known = {"inject.istio.io/templates": "sidecar", "proxy.istio.io/config": "", "example.com/own": "x"}
+    (fault,) = result(pod({**known, name: "x"})).warnings
+    assert fault.path == f"metadata.annotations[{name}]"
+    assert "no effect" in fault.message
+
+
 def test_applications_that_run_as_the_proxy() -> None:
     mine, proxy = {"name": "a", "image": "a"}, {"name": "istio-proxy", "image": "auto"}
     as_proxy, as_other = {"securityContext": {"runAsUser": 1337}}, {"securityContext": {"runAsUser": 1000}}
