@@ -15,6 +15,7 @@ from lateen.identity.rotation import Phase, RootState, RotationTerms, begin
 from lateen.identity.self_signed import RootTerms, self_signed
 from lateen.testing.authorities import rsa_key, signing_pair
 from lateen.testing.memory_api import MemoryApi
+from lateen.testing.until import until
 
 PATH = "/api/v1/namespaces/istio-system/secrets/istio-ca-secret"
 START = datetime.now(UTC)
@@ -52,11 +53,6 @@ class Replica:
     def roots(self) -> int:
         return len(self.current.authority.roots) if self.current.authority else 0
 
-    async def until(self, condition) -> None:
-        async with asyncio.timeout(60):
-            while not condition():
-                await asyncio.sleep(0.001)
-
 
 def files(api: MemoryApi) -> dict[str, bytes]:
     return {name: b64decode(text) for name, text in api.objects[PATH]["data"].items()}
@@ -82,7 +78,7 @@ async def test_followers_make_none() -> None:
     api = MemoryApi()
     replica = Replica(api)
     async with replica.running(keeps=False):
-        await replica.until(lambda: len(api.requests) > 5)
+        await until(lambda: len(api.requests) > 5)
     assert replica.current.authority is None
     assert api.objects == {}
 
@@ -112,7 +108,7 @@ async def test_what_could_not_be_stored_is_not_used() -> None:
     api.fail = lambda method, path: 403 if method == "POST" else None
     replica = Replica(api)
     async with replica.running(keeps=True):
-        await replica.until(lambda: len(api.requests) > 5)
+        await until(lambda: len(api.requests) > 5)
         assert replica.current.authority is None
         api.fail = lambda method, path: None
         await asyncio.wait_for(replica.current.known(), 60)
@@ -125,7 +121,7 @@ async def test_a_secret_that_was_deleted_comes_back_as_it_was() -> None:
         before = await asyncio.wait_for(replica.current.known(), 60)
         stored = files(api)
         del api.objects[PATH]
-        await replica.until(lambda: PATH in api.objects)
+        await until(lambda: PATH in api.objects)
         assert files(api)["ca-cert.pem"] == stored["ca-cert.pem"]
         assert replica.current.authority == before
 
@@ -137,7 +133,7 @@ async def test_a_secret_that_does_not_hold_together_is_left_alone() -> None:
     api.put(PATH, secret(broken))
     replica = Replica(api)
     async with replica.running(keeps=True):
-        await replica.until(lambda: replica.current.faults)
+        await until(lambda: replica.current.faults)
         assert [fault.path for fault in replica.current.faults] == ["data[ca-key.pem]"]
         assert replica.current.authority is None
         assert files(api) == broken
@@ -151,8 +147,8 @@ async def test_no_content_stops_the_keeper(data: Any) -> None:
     api.put(PATH, {"metadata": {"name": "istio-ca-secret"}, "data": data})
     replica = Replica(api)
     async with replica.running(keeps=True):
-        await replica.until(lambda: replica.current.faults)
-        await replica.until(lambda: len(api.requests) > 5)
+        await until(lambda: replica.current.faults)
+        await until(lambda: len(api.requests) > 5)
 
 
 async def test_istios_own_secret_is_taken_over() -> None:
@@ -163,7 +159,7 @@ async def test_istios_own_secret_is_taken_over() -> None:
     replica = Replica(api)
     async with replica.running(keeps=True):
         assert (await asyncio.wait_for(replica.current.known(), 60)).roots == (pair.certificate,)
-        await replica.until(lambda: len(api.requests) > 5)
+        await until(lambda: len(api.requests) > 5)
     assert {method for method, _ in api.requests} == {"GET"}
 
 
@@ -172,7 +168,7 @@ async def test_an_api_server_that_is_away_for_a_while() -> None:
     api.fail = lambda method, path: ConnectionError("down")
     replica = Replica(api)
     async with replica.running(keeps=True):
-        await replica.until(lambda: len(api.requests) > 3)
+        await until(lambda: len(api.requests) > 3)
         api.fail = lambda method, path: None
         await asyncio.wait_for(replica.current.known(), 60)
 
@@ -189,19 +185,19 @@ async def test_a_rotation_on_request_step_by_step() -> None:
         annotated["metadata"] = {**annotated["metadata"], "annotations": {ROTATE: "now", "mine": "stays"}}
         api.put(PATH, annotated)
 
-        await replica.until(lambda: replica.roots == 2)
+        await until(lambda: replica.roots == 2)
         assert replica.current.authority.certificate == first
         assert api.objects[PATH]["metadata"]["annotations"] == {"mine": "stays"}
         assert {"next-ca-cert.pem", "next-ca-key.pem", "rotation-since"} < set(files(api))
 
         replica.now += TERMS.step
-        await replica.until(lambda: replica.current.authority.certificate != first)
+        await until(lambda: replica.current.authority.certificate != first)
         second = replica.current.authority
         assert set(second.roots) == {first, second.certificate}
         assert {"previous-root-cert.pem", "rotation-since"} < set(files(api))
 
         replica.now += TERMS.step
-        await replica.until(lambda: replica.roots == 1)
+        await until(lambda: replica.roots == 1)
         assert replica.current.authority.roots == (second.certificate,)
         assert set(files(api)) == {"ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem"}
 
@@ -212,7 +208,7 @@ async def test_an_old_root_is_rotated_by_itself() -> None:
     async with replica.running(keeps=True):
         await asyncio.wait_for(replica.current.known(), 60)
         replica.now += timedelta(days=99, minutes=1)
-        await replica.until(lambda: replica.roots == 2)
+        await until(lambda: replica.roots == 2)
 
 
 async def test_a_rotation_survives_restarts_and_changes_of_keeper() -> None:
@@ -222,8 +218,8 @@ async def test_a_rotation_survives_restarts_and_changes_of_keeper() -> None:
     replica = Replica(api)
     replica.now += TERMS.step
     async with replica.running(keeps=True):
-        await replica.until(lambda: replica.current.authority is not None)
-        await replica.until(lambda: "previous-root-cert.pem" in files(api))
+        await until(lambda: replica.current.authority is not None)
+        await until(lambda: "previous-root-cert.pem" in files(api))
     assert replica.current.authority.certificate == state.incoming.certificate
 
 
@@ -234,7 +230,7 @@ async def test_two_keepers_take_each_step_once() -> None:
     async with one.running(keeps=True), two.running(keeps=True):
         await asyncio.wait_for(one.current.known(), 60)
         one.now = two.now = START + timedelta(days=3649, minutes=10)
-        await one.until(lambda: one.roots == 2 and two.roots == 2)
+        await until(lambda: one.roots == 2 and two.roots == 2)
     assert one.current.authority == two.current.authority
 
 
@@ -247,10 +243,10 @@ async def test_who_has_not_seen_the_secret_for_too_long_signs_no_more() -> None:
         api.fail = lambda method, path: ConnectionError("down")
         before = len(api.requests)
         replica.now += TERMS.lag
-        await replica.until(lambda: len(api.requests) > before + 3)
+        await until(lambda: len(api.requests) > before + 3)
         assert replica.current.authority == found
         replica.now += timedelta(seconds=1)
-        await replica.until(lambda: replica.current.authority is None)
+        await until(lambda: replica.current.authority is None)
         api.fail = lambda method, path: None
         assert await asyncio.wait_for(replica.current.known(), 60) == found
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
 from lateen.status.lease import Lease, LeaseTerms
 from lateen.testing.memory_api import MemoryApi
+from lateen.testing.until import until
 
 PATH = "/apis/coordination.k8s.io/v1/namespaces/istio-system/leases/work"
 TERMS = LeaseTerms(duration=600.0, deadline=300.0, interval=0.005)
@@ -37,12 +38,6 @@ class Worker:
         finally:
             task.cancel()
             await asyncio.wait([task])
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not holds():
-            await asyncio.sleep(0.001)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 from lateen.model.identity import PeerIdentity
 from lateen.testing.ads_client import METHOD, AdsClient
 from lateen.testing.fake_mesh import FakeMesh
+from lateen.testing.until import until
 from lateen.translate.resource import ResourceType
 from lateen.xds.authentication import Authenticator, Call, CannotTell, NoAuthentication, Rights
 from lateen.xds.inventory import Inventory
@@ -74,13 +75,6 @@ async def running(
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await server.stop()
-
-
-async def until(holds: Callable[[], object]) -> None:
-    """Waits for what the server has seen: what a client gets tells nothing of when the server has read."""
-    async with asyncio.timeout(60):
-        while not holds():
-            await asyncio.sleep(0.001)
 
 
 async def comes(client: AdsClient, *names: str) -> None:
