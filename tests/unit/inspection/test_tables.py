@@ -9,6 +9,7 @@ import pytest
 from lateen.inspection import clusters, endpoints, listeners, routes, secrets
 from lateen.inspection.bootstrap import summary as bootstrap_summary
 from lateen.inspection.dump import Dump
+from lateen.inspection.printable import printable_lines
 from lateen.inspection.protojson import camel
 from lateen.inspection.sync_status import statuses
 from lateen.inspection.sync_status import summary as sync_summary
@@ -22,6 +23,23 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def test_columns_are_as_wide_as_their_widest_cell_and_the_last_is_left_alone() -> None:
     assert table(("A", "B", "C"), [("wide", "", "x"), ("b", "yy", "")], NARROW) == "A    B  C\nwide    x\nb    yy \n"
     assert table(("A", "B"), []) == "A     B\n"
+
+
+def test_what_proxies_say_of_themselves_tells_terminals_nothing() -> None:
+    hostile = "1.0\n2.0\x1b]52;c;eA==\x07\x9b2J\u2028"
+    page = [{"proxy": f"web{hostile}.shop", "cluster_id": hostile, "istio_version": hostile}]
+    versions = Versions("1", (("istiod", "1"),), (("web.shop", hostile),))
+    for shown, lines in (
+        (sync_summary(statuses({"istiod": page})), 2),
+        (sync_summary(statuses({"istiod": page}), wide=True), 2),
+        (short(versions, remote=True), 3),
+        (long(versions, remote=True), 3),
+        (bootstrap_summary({"node": {"metadata": {"ISTIO_VERSION": hostile}}}), 2),
+    ):
+        assert "1.0\\n2.0\\x1b]52" in shown
+        assert shown.count("\n") == lines
+        assert not set(shown) & set("\x1b\x07\x9b\u2028")
+    assert printable_lines(f"a\n{hostile}").splitlines()[0] == "a"
 
 
 def _host(name: str, *domains: str, match: dict[str, Any] | None = None, **route: Any) -> dict[str, Any]:
