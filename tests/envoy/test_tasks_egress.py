@@ -49,7 +49,7 @@ kind: VirtualService
 metadata: {name: direct}
 spec:
   hosts: [direct.example.com]
-  http: [{timeout: 0.3s, route: [{destination: {host: direct.example.com}}]}]
+  http: [{timeout: 3s, route: [{destination: {host: direct.example.com}}]}]
 ---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -235,7 +235,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
 
 async def test_external_services_by_http(world: World) -> None:
     assert (await world.leave("direct.example.com")).name == "plain"
-    assert (await world.leave("direct.example.com", x_answer_delay="2")).status == 504
+    assert (await world.leave("direct.example.com", x_answer_delay="10")).status == 504
 
 
 async def test_external_services_by_tls(world: World) -> None:

@@ -59,10 +59,10 @@ spec:
     fault: {delay: {percentage: {value: 100}, fixedDelay: 0.4s}}
     route: [{destination: {host: ratings}}]
   - match: [{uri: {prefix: /impatient}}]
-    timeout: 0.3s
+    timeout: 3s
     route: [{destination: {host: ratings}}]
   - match: [{uri: {prefix: /again}}]
-    retries: {attempts: 2, perTryTimeout: 2s, retryOn: "5xx,418"}
+    retries: {attempts: 2, perTryTimeout: 30s, retryOn: "5xx,418"}
     route: [{destination: {host: ratings}}]
   - match: [{uri: {prefix: /once}}]
     retries: {attempts: 0}
@@ -145,7 +145,7 @@ async def test_fault_injection(caller: Caller) -> None:
 
 
 async def test_request_timeouts(caller: Caller) -> None:
-    assert (await caller.get("ratings", "/impatient", x_answer_delay="3")).status == 504
+    assert (await caller.get("ratings", "/impatient", x_answer_delay="10")).status == 504
     assert (await caller.get("ratings", "/impatient")).status == 200
     assert (await caller.get("ratings", "/", x_answer_delay="0.5")).status == 200, "there is none by default"
 
@@ -161,7 +161,7 @@ async def test_retries(caller: Caller, path: str, status: int, attempts: int) ->
 
 
 async def test_circuit_breaking(caller: Caller) -> None:
-    answers = await asyncio.gather(*(caller.get("few", x_answer_delay="0.5") for _ in range(6)))
+    answers = await asyncio.gather(*(caller.get("few", x_answer_delay="2") for _ in range(6)))
     statuses = Counter(answer.status for answer in answers)
     assert set(statuses) == {200, 503}
     assert statuses[503] >= 3
@@ -179,7 +179,7 @@ async def test_outlier_detection(caller: Caller) -> None:
         return answer.body == "no healthy upstream"
 
     assert (await caller.get("fragile", x_answer_status="500")).status == 500
-    for _ in range(100):
+    for _ in range(1000):
         if await nobody_left():
             break
         await asyncio.sleep(0.02)

@@ -220,14 +220,15 @@ async def test_delegates_answer_for_what_they_are_given(caller: Caller) -> None:
 async def test_traffic_shifting(caller: Caller) -> None:
     found = await caller.names(200, "reviews", "/shift")
     assert found["v1"] + found["v3"] == 200
-    assert 20 <= found["v3"] <= 85
+    # Less than once in 10^10 it is not; the same below.
+    assert 12 <= found["v3"] <= 96
 
 
 async def test_tcp_traffic_shifting(caller: Caller) -> None:
     port = caller.mesh.port("tcp")
     found = Counter([(await tcp_say("127.0.0.1", port, "hi")).partition(":")[0] for _ in range(150)])
     assert found["v1"] + found["v2"] == 150
-    assert 10 <= found["v2"] <= 60
+    assert 2 <= found["v2"] <= 68
 
 
 async def test_mirroring(caller: Caller) -> None:

@@ -84,7 +84,7 @@ async def tls_server(authority: Authority, directory: Path, name: str) -> AsyncI
 
 
 def get(port: int) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", "/", headers={"host": HOST})
         response = connection.getresponse()
