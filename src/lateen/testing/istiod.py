@@ -114,11 +114,6 @@ class IstiodProcess:
         """Resident bytes."""
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
-    def processor_time(self) -> float:
-        """Seconds of processor time used so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def terminate(self, timeout: float = 60.0) -> int:
         """SIGTERM: the exit status. `timeout` in seconds."""
         self.process.send_signal(signal.SIGTERM)
