@@ -127,6 +127,16 @@ async def test_what_a_proxy_may_have_is_what_its_rights_say(answer: bool) -> Non
             assert connection.session.proxy.secrets is answer
 
 
+@pytest.mark.parametrize("authenticator", [Known(), NoAuthentication()])
+async def test_who_has_proven_who_it_is_is_known(authenticator: Authenticator) -> None:
+    async with running(authenticator=authenticator) as here:
+        here.mesh.put(CDS, "out", "a", b"")
+        async with AdsClient(here.address, NODE, follow=False) as client:
+            await client.has(CDS, "a")
+            (connection,) = here.server.connections()
+            assert connection.proven is isinstance(authenticator, Known)
+
+
 async def test_a_sidecar_is_served_without_secrets_while_its_rights_cannot_be_told() -> None:
     async with running(rights=Told(None)) as here:
         here.mesh.put(CDS, "out", "a", b"")
