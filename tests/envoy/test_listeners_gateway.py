@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from lateen.model.proxy import Traits
 from lateen.testing.backends import http_backend, tcp_backend, tcp_say
-from lateen.testing.certificates import Authority, Pair
+from lateen.testing.certificates import Authority, Pair, client_tls, server_tls
 from lateen.testing.free_port import free_port
 from lateen.testing.mesh import Mesh, endpoint_slice
 from lateen.testing.running_envoy import RunningEnvoy
@@ -52,21 +52,10 @@ class Edge:
         self.clients = Authority("clients")
         self.ports = {name: free_port() for name in PORTS}
 
-    def file(self, name: str, content: str) -> str:
-        path = self.directory / name
-        path.write_text(content)
-        return str(path)
-
     def context(self, certificate: Pair | None = None, **limits: Any) -> ssl.SSLContext:
-        context = ssl.create_default_context(cadata=self.servers.root)
-        context.set_alpn_protocols(limits.pop("alpn", ["http/1.1"]))
+        context = client_tls(self.servers.root, certificate, limits.pop("alpn", ("http/1.1",)))
         for name, value in limits.items():
             setattr(context, name, value)
-        if certificate is not None:
-            name = str(abs(hash(certificate.certificate)))
-            context.load_cert_chain(
-                self.file(f"{name}.crt", certificate.certificate), self.file(f"{name}.key", certificate.key)
-            )
         return context
 
     async def get(self, port: str, host: str, context: ssl.SSLContext | None = None, path: str = "/") -> Answer:
@@ -133,27 +122,20 @@ def to(host: str) -> list[dict[str, Any]]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def edge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edge]:
     edge = Edge(tmp_path_factory.mktemp("edge"))
-    own = edge.servers.issue("own.com")
-    secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    secure.load_cert_chain(edge.file("own.crt", own.certificate), edge.file("own.key", own.key))
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"own: " + await reader.readline())
-        writer.close()
-
+    own = server_tls(edge.servers.issue("own.com"))
     async with AsyncExitStack() as stack:
         a = await stack.enter_async_context(http_backend("a"))
         b = await stack.enter_async_context(http_backend("b"))
         lines = await stack.enter_async_context(tcp_backend("lines", greets=True))
         plain = await stack.enter_async_context(tcp_backend("plain"))
-        tls = await stack.enter_async_context(await asyncio.start_server(answer, "127.0.0.1", 0, ssl=secure))
+        tls = await stack.enter_async_context(tcp_backend("own", tls=own))
         mesh = Mesh()
         resources = [
             *service("a", a),
             *service("b", b),
             *service("lines", lines, "tcp"),
             *service("plain", plain, "tcp"),
-            *service("own", tls.sockets[0].getsockname()[1], "tls"),
+            *service("own", tls, "tls"),
             secret("a", edge.servers.issue("a.com")),
             secret("b", edge.servers.issue("b.com", "*.wild.com")),
             secret(

@@ -21,7 +21,7 @@ import pytest_asyncio
 
 from lateen.model.proxy import Interception, Traits
 from lateen.testing.backends import http_backend, tcp_backend, tcp_say
-from lateen.testing.certificates import Authority, Pair
+from lateen.testing.certificates import Authority, client_tls, server_tls
 from lateen.testing.free_port import free_port
 from lateen.testing.mesh import Mesh, endpoint_slice
 from lateen.testing.running_envoy import RunningEnvoy
@@ -63,19 +63,10 @@ class World:
         self.authority = Authority()
         self.ports = {name: free_port() for name in (*PLAIN, *PERMISSIVE, *STRICT, *DISABLED)}
 
-    def file(self, name: str, content: str) -> str:
-        path = self.directory / name
-        path.write_text(content)
-        return str(path)
-
     def mutual(self, alpn: str, identity: str = CLIENT, issuer: Authority | None = None) -> ssl.SSLContext:
         """A caller of the mesh, or one that would like to be."""
-        pair: Pair = (issuer or self.authority).issue(identity)
-        context = ssl.create_default_context(cadata=self.authority.root)
+        context = client_tls(self.authority.root, (issuer or self.authority).issue(identity), (alpn,))
         context.check_hostname = False
-        context.set_alpn_protocols([alpn])
-        name = str(abs(hash(pair.certificate)))
-        context.load_cert_chain(self.file(f"{name}.crt", pair.certificate), self.file(f"{name}.key", pair.key))
         return context
 
     async def get(
@@ -138,21 +129,13 @@ def ingress(world: World, port: str, protocol: str, target: int) -> dict[str, An
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     world = World(tmp_path_factory.mktemp("world"))
     ports = world.ports
-    own = world.authority.issue("own.com")
-    secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    secure.load_cert_chain(world.file("own.crt", own.certificate), world.file("own.key", own.key))
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"own: " + await reader.readline())
-        writer.close()
-
+    own = server_tls(world.authority.issue("own.com"))
     async with AsyncExitStack() as stack:
         a = await stack.enter_async_context(http_backend("a"))
         b = await stack.enter_async_context(http_backend("b"))
         lines = await stack.enter_async_context(tcp_backend("lines"))
         greeter = await stack.enter_async_context(tcp_backend("greeter", greets=True))
-        tls = await stack.enter_async_context(await asyncio.start_server(answer, "127.0.0.1", 0, ssl=secure))
-        tls_port = tls.sockets[0].getsockname()[1]
+        tls_port = await stack.enter_async_context(tcp_backend("own", tls=own))
         mesh = Mesh()
         labels = {"app": "server", "security.istio.io/tlsMode": "istio"}
         mesh.apply(

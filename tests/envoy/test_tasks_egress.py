@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from lateen.testing.backends import http_backend
-from lateen.testing.certificates import Authority, tls_secret
+from lateen.testing.certificates import Authority, client_tls, server_tls, tls_secret
 from lateen.testing.task_mesh import Answer, TaskMesh, pod
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -206,8 +206,8 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
     mesh = TaskMesh(tmp_path_factory.mktemp("tasks"))
     world = World(mesh)
     hosts = ("direct.example.com", "originated.example.com", "guarded.example.com", "*.wiki.example.com")
-    secure = mesh.server_tls(world.servers, *hosts)
-    mutual = mesh.server_tls(world.servers, "guarded.example.com")
+    secure = server_tls(world.servers.issue(*hosts))
+    mutual = server_tls(world.servers.issue("guarded.example.com"))
     mutual.verify_mode = ssl.CERT_REQUIRED
     mutual.load_verify_locations(cadata=world.clients.root)
     async with AsyncExitStack() as stack:
@@ -240,7 +240,7 @@ async def test_external_services_by_http(world: World) -> None:
 
 async def test_external_services_by_tls(world: World) -> None:
     """Those that share a port are told apart by server name."""
-    tls, port = world.mesh.client_tls(world.servers.root), world.mesh.port("tls")
+    tls, port = client_tls(world.servers.root), world.mesh.port("tls")
     assert (await world.mesh.call(port, "direct.example.com", tls=tls)).name == "secure"
     assert (await world.mesh.call(port, "www.wiki.example.com", tls=tls)).name == "wiki"
 
@@ -262,5 +262,5 @@ async def test_egress_gateway_that_originates_mutual_tls(world: World) -> None:
 
 
 async def test_egress_gateway_for_wildcards(world: World) -> None:
-    tls = world.mesh.client_tls(world.servers.root)
+    tls = client_tls(world.servers.root)
     assert (await world.mesh.call(world.mesh.port("wiki"), "en.wiki.example.com", tls=tls)).name == "wiki"

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from lateen.testing.backends import http_backend, tcp_backend, tcp_say
-from lateen.testing.certificates import Authority, Pair, tls_secret
+from lateen.testing.certificates import Authority, Pair, client_tls, server_tls, tls_secret
 from lateen.testing.task_mesh import Answer, TaskMesh, pod
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -144,7 +144,7 @@ class World:
     async def enter_securely(
         self, host: str, roots: str = "", certificate: Pair | None = None, path: str = "/status/200"
     ) -> Answer:
-        tls = self.mesh.client_tls(roots or self.servers.root, certificate)
+        tls = client_tls(roots or self.servers.root, certificate)
         return await self.mesh.call(self.mesh.port("https"), host, path, tls=tls)
 
     def credential(self, name: str, pair: Pair, roots: str = "") -> None:
@@ -155,7 +155,7 @@ class World:
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     mesh = TaskMesh(tmp_path_factory.mktemp("tasks"))
     world = World(mesh)
-    own = mesh.server_tls(Authority("nginx"), "nginx.example.com")
+    own = server_tls(Authority("nginx").issue("nginx.example.com"))
     async with AsyncExitStack() as stack:
         mesh.apply(
             "services",

@@ -44,7 +44,9 @@ async def http_backend(name: str, host: str = "127.0.0.1", *, tls: ssl.SSLContex
 
 
 @contextlib.asynccontextmanager
-async def tcp_backend(name: str, host: str = "127.0.0.1", *, greets: bool = False) -> AsyncIterator[int]:
+async def tcp_backend(
+    name: str, host: str = "127.0.0.1", *, greets: bool = False, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """A line server: answers each line with `name: line`; with `greets` it speaks first. Gives its port."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -56,7 +58,7 @@ async def tcp_backend(name: str, host: str = "127.0.0.1", *, greets: bool = Fals
                 await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, host, 0)
+    server = await asyncio.start_server(serve, host, 0, ssl=tls)
     async with server:
         port: int = server.sockets[0].getsockname()[1]
         yield port

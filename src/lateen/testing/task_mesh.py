@@ -16,7 +16,7 @@ import yaml
 
 from lateen.identity.facts import WorkloadFacts
 from lateen.model.peer import FACTS, FALLBACKS, own_variable
-from lateen.testing.certificates import Authority, Pair
+from lateen.testing.certificates import Authority
 from lateen.testing.free_port import free_port
 from lateen.testing.istiod import IstiodProcess
 from lateen.testing.running_envoy import RunningEnvoy, ads_bootstrap
@@ -158,22 +158,6 @@ class TaskMesh:
     ) -> Answer:
         """One request on a connection of its own. Raises OSError when the connection or its handshake is refused."""
         return await asyncio.to_thread(_call, (address, port), host, method, path, dict(headers or {}), tls)
-
-    def client_tls(self, roots: str, certificate: Pair | None = None) -> ssl.SSLContext:
-        """What a client of a TLS server needs: the roots it trusts (PEM), and its own certificate."""
-        context = ssl.create_default_context(cadata=roots)
-        context.set_alpn_protocols(["http/1.1"])
-        if certificate is not None:
-            chain = self.file("client.crt", certificate.certificate)
-            context.load_cert_chain(chain, self.file("client.key", certificate.key))
-        return context
-
-    def server_tls(self, authority: Authority, *names: str) -> ssl.SSLContext:
-        """What a backend that speaks TLS needs: a certificate for these names."""
-        pair = authority.issue(*names)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.file(f"{names[0]}.crt", pair.certificate), self.file(f"{names[0]}.key", pair.key))
-        return context
 
 
 def pod(
