@@ -183,7 +183,7 @@ def test_an_address_that_is_taken_is_one_line_and_an_exit_status(tmp_path: Path)
         command += [*certificates(tmp_path), "--secure-xds-address", f"127.0.0.1:{taken.getsockname()[1]}"]
         for option in ("--http-address", "--xds-address", "--monitoring-address"):
             command += [option, "127.0.0.1:0"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("Error: cannot serve TLS at 127.0.0.1:")
     assert "Traceback" not in done.stderr
@@ -192,7 +192,7 @@ def test_an_address_that_is_taken_is_one_line_and_an_exit_status(tmp_path: Path)
 def connects(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=5).close()
+        socket.create_connection((host, int(port)), timeout=60).close()
     except OSError:
         return False
     return True
