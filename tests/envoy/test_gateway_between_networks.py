@@ -6,11 +6,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from lateen.model.proxy import Traits
 from lateen.testing.certificates import Authority
@@ -19,6 +15,7 @@ from lateen.testing.guarded_workload import WITHOUT_METRICS
 from lateen.testing.mesh import Mesh, endpoint_slice
 from lateen.testing.running_envoy import RunningEnvoy
 from lateen.testing.static_bootstrap import static_bootstrap
+from lateen.testing.tls_application import tls_application
 
 GATEWAY = """
 kind: Gateway
@@ -48,28 +45,6 @@ spec: {clusterIP: 10.0.0.1, ports: [{name: tls, port: 443}]}
 """
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of an application with TLS of its own."""
-    directory = tmp_path_factory.mktemp("server")
-    pair = Authority("any").issue("server")
-    (directory / "crt").write_text(pair.certificate)
-    (directory / "key").write_text(pair.key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(directory / "crt", directory / "key")
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        threading.Thread(target=_serve, args=(listening, context), daemon=True).start()
-        yield listening.getsockname()[1]
-
-
-def _serve(listening: socket.socket, context: ssl.SSLContext) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            accepted, _ = listening.accept()
-            with accepted, contextlib.suppress(OSError):
-                context.wrap_socket(accepted, server_side=True).close()
-
-
 def reaches(port: int, service: str) -> bool:
     """Whether a stranger who names a service as the mesh's clients do comes to its application."""
     context = ssl.create_default_context()
@@ -82,9 +57,14 @@ def reaches(port: int, service: str) -> bool:
     return False
 
 
-def test_what_does_not_take_the_meshs_tls_is_not_exposed_to_other_networks(tmp_path: Path, server: int) -> None:
+def test_what_does_not_take_the_meshs_tls_is_not_exposed_to_other_networks(tmp_path: Path) -> None:
+    with tls_application(tmp_path, Authority("any").issue("server")) as application:
+        assert _reached(application) == {"member": True, "opted-out": False, "outsider": False}
+
+
+def _reached(application: int) -> dict[str, bool]:
     port = free_port()
-    backend = {"tls": server}
+    backend = {"tls": application}
     mesh = Mesh(
         GATEWAY % port,
         *(SERVICE % name for name in ("member", "opted-out", "outsider")),
@@ -96,5 +76,4 @@ def test_what_does_not_take_the_meshs_tls_is_not_exposed_to_other_networks(tmp_p
     mesh.mesh_config(WITHOUT_METRICS)
     with RunningEnvoy(static_bootstrap((mesh, mesh.gateway(traits=Traits(certificates=None))))) as envoy:
         envoy.until(lambda: bool(envoy.addresses()), "the gateway listens")
-        found = {name: reaches(port, name) for name in ("member", "opted-out", "outsider")}
-    assert found == {"member": True, "opted-out": False, "outsider": False}
+        return {name: reaches(port, name) for name in ("member", "opted-out", "outsider")}
