@@ -67,7 +67,7 @@ class Injecting:
         self._engine = engine
         self._configuration = configuration
         self._events = events
-        self._aside = Aside()
+        self._small, self._large = Aside(), Aside()
         self.outcomes: Counter[str] = Counter()
 
     def routes(self) -> list[web.RouteDef]:
@@ -91,7 +91,8 @@ class Injecting:
         return web.Response(body=answer, content_type="application/json")
 
     async def judge(self, asked: AdmissionRequest, environment: Mapping[str, str], *, large: bool = False) -> bytes:
-        """The answer to one request. What is `large` is dealt with beside everything else, one after another."""
+        """The answer to one request. It is made beside everything else, one after another; what is `large` holds up
+        no other."""
         configuration = self._configuration.current
         if configuration is None or asked.operation != "CREATE" or not isinstance(asked.object, Mapping):
             return allowed(asked)
@@ -115,13 +116,11 @@ class Injecting:
         )
         work = partial(_injected, asked, pod, decision.reason, facts, around.mesh, configuration)
         try:
-            if large:
-                answer = await self._aside.run(work)
-            elif configuration.templates:
+            if configuration.templates and not large:
                 # Users' templates may take their time, which others are not to wait for.
                 answer = await asyncio.to_thread(work)
             else:
-                answer = work()
+                answer = await (self._large if large else self._small).run(work)
         except Refused as refused:
             self.outcomes["failed"] += 1
             message = f"no proxy can be injected: {refused}"

@@ -174,6 +174,23 @@ async def test_what_is_large_is_injected_beside_everything_else_and_one_after_an
     assert all(json.loads(answer)["response"]["patchType"] == "JSONPatch" for answer in answers)
 
 
+async def test_no_pod_holds_up_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, gate, begun = _Asked(), threading.Event(), threading.Event()
+
+    def slow(*given: Any) -> Any:
+        begun.set()
+        assert gate.wait(30)
+        return inject(*given)
+
+    monkeypatch.setattr(injecting, "inject", slow)
+    answer = asyncio.create_task(asked.about(pod()))
+    async with asyncio.timeout(30):
+        while not begun.is_set():
+            await asyncio.sleep(0)
+    gate.set()
+    assert (await answer)["patchType"] == "JSONPatch"
+
+
 async def test_a_name_that_is_none_is_not_looked_up() -> None:
     asked = _Asked()
     response = await asked.about(pod() | {"metadata": {"name": "a", "namespace": "x" * 300}}, namespace="")
