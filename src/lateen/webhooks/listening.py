@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
 import ssl
@@ -92,11 +93,19 @@ async def _listeners(host: str, port: int) -> list[socket.socket]:
         # By itself a socket for IPv6 may take nothing else.
         return [_quick(socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True))]
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    made: list[socket.socket] = []
+    lacking: OSError | None = None
     with ExitStack() as stack:
-        made = [
-            stack.enter_context(_quick(socket.create_server(address[:2], family=family)))
-            for family, *_, address in dict.fromkeys(found)
-        ]
+        for family, *_, address in dict.fromkeys(found):
+            try:
+                made.append(stack.enter_context(_quick(socket.create_server(address[:2], family=family))))
+            except OSError as problem:
+                # A name may stand for an address of a family that the kernel is without.
+                if problem.errno != errno.EAFNOSUPPORT:
+                    raise
+                lacking = problem
+        if lacking is not None and not made:
+            raise lacking
         stack.pop_all()
     return made
 

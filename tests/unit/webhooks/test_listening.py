@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import socket
 import ssl
@@ -82,19 +83,46 @@ async def test_an_address_that_is_taken(host: str) -> None:
     await runner.cleanup()
 
 
+@pytest.mark.parametrize("families", [(socket.AF_INET6, socket.AF_INET), (socket.AF_INET6,)])
+async def test_a_name_of_which_one_address_is_of_a_family_that_is_not_there(
+    families: tuple[socket.AddressFamily, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = socket.create_server
+
+    async def addresses(*_: object, **__: object) -> list[object]:
+        places = {socket.AF_INET6: ("::1", 0, 0, 0), socket.AF_INET: ("127.0.0.1", 0)}
+        return [(family, socket.SOCK_STREAM, 6, "", places[family]) for family in families]
+
+    def made(address: tuple[str, int], *, family: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return make(address, family=family)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", addresses)
+    monkeypatch.setattr(socket, "create_server", made)
+    if len(families) == 1:
+        with pytest.raises(OSError, match="not supported"):
+            async with serving("both"):
+                raise AssertionError("listens")
+        return
+    async with serving("both") as port:
+        monkeypatch.undo()
+        assert await get(port) == "127.0.0.1"
+
+
 async def connected(port: int, source: str) -> Connection:
     return await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
 
 
 async def is_ended(connection: Connection) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await connection[0].read() == b""
 
 
 async def is_served(connection: Connection) -> None:
     reader, writer = connection
     writer.write(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
@@ -123,7 +151,7 @@ async def test_connections_that_have_ended_take_no_place() -> None:
         for _ in range(5):
             reader, writer = await connected(port, "127.0.0.1")
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 assert (await reader.read()).endswith(b"127.0.0.1")
             writer.close()
         await is_served(first)
@@ -135,14 +163,14 @@ async def test_a_handshake_has_its_time_and_holds_up_nobody() -> None:
     pair = authority.issue("127.0.0.1")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     load_pair(context, pair.certificate, pair.key)
-    async with serving(limits=ListeningLimits(handshake=0.1), context=context) as port:
+    async with serving(limits=ListeningLimits(handshake=3), context=context) as port:
         silent = await connected(port, "127.0.0.1")
-        await is_ended(silent)
-        silent[1].close()
         trusting = ssl.create_default_context(cadata=authority.root)
         served = await asyncio.open_connection("127.0.0.1", port, ssl=trusting)
         await is_served(served)
         served[1].close()
+        await is_ended(silent)
+        silent[1].close()
 
 
 async def test_handshakes_that_fail_leave_nothing_behind() -> None:
@@ -160,7 +188,7 @@ async def test_handshakes_that_fail_leave_nothing_behind() -> None:
             for caller in callers:
                 await is_ended(caller)
                 caller[1].close()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while left() > before:
                     await asyncio.sleep(0)
     finally:
