@@ -132,7 +132,7 @@ def _found(data: dict[str, bytes]) -> str:
 def _certificates(key: Key, name: str, pem: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise _wrong(key, f"data[{name}]", "expected certificates as PEM") from None
 
 
@@ -170,5 +170,5 @@ def _check_pair(
 def _check_revoked(key: Key, name: str, pem: bytes) -> None:
     try:
         x509.load_pem_x509_crl(pem)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise _wrong(key, f"data[{name}]", "expected a certificate revocation list as PEM") from None

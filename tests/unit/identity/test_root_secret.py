@@ -13,7 +13,7 @@ from lateen.identity.root_files import from_files, to_files
 from lateen.identity.root_secret import ROTATE, RootSecret
 from lateen.identity.rotation import Phase, RootState, RotationTerms, begin
 from lateen.identity.self_signed import RootTerms, self_signed
-from lateen.testing.authorities import rsa_key, signing_pair
+from lateen.testing.authorities import of_no_version, rsa_key, signing_pair
 from lateen.testing.memory_api import MemoryApi
 from lateen.testing.until import until
 
@@ -288,6 +288,7 @@ def test_every_phase_comes_back_out_of_files() -> None:
         ({"rotation-since": b"2026-01-01T00:00:00"}, "rotation-since"),
         ({"rotation-since": b""}, "rotation-since"),
         ({"previous-root-cert.pem": b"nonsense"}, "previous-root-cert.pem"),
+        ({"previous-root-cert.pem": of_no_version(signing_pair("p").pem)}, "previous-root-cert.pem"),
         ({"previous-root-cert.pem": signing_pair("p").pem}, "next-ca-cert.pem"),
     ],
 )

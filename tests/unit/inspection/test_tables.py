@@ -15,6 +15,7 @@ from lateen.inspection.sync_status import statuses
 from lateen.inspection.sync_status import summary as sync_summary
 from lateen.inspection.table import NARROW, table
 from lateen.inspection.versions import Versions, data, long, short
+from lateen.testing.authorities import of_no_version
 from lateen.testing.certificates import Authority
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -134,12 +135,14 @@ def test_two_roots_are_two_lines() -> None:
         return {"name": name, "secret": {"name": name, **content}}
 
     encoded = base64.b64encode((one.root + two.root).encode()).decode()
+    unread = of_no_version(one.root.encode()).decode()
     chain = {"tls_certificate": {"certificate_chain": {"inline_string": leaf.certificate + one.root}}}
     section = {
         "dynamic_active_secrets": [
             secret("default", **chain),
             secret("ROOTCA", validation_context={"trusted_ca": {"inline_bytes": encoded}}),
             secret("odd", validation_context={"trusted_ca": {"inline_string": "nothing"}}),
+            secret("odder", validation_context={"trusted_ca": {"inline_string": unread}}),
         ],
         "dynamic_warming_secrets": [{"name": "late", "secret": {}}],
     }
@@ -149,6 +152,7 @@ def test_two_roots_are_two_lines() -> None:
         ("ROOTCA", "CA", "ACTIVE", True),
         ("ROOTCA", "CA", "ACTIVE", True),
         ("odd", "CA", "ACTIVE", False),
+        ("odder", "CA", "ACTIVE", False),
         ("late", "CA", "WARMING", False),
     ]
     assert found[0].identities == ("spiffe://cluster.local/ns/n/sa/s",)
