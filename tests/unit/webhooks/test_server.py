@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -20,7 +20,7 @@ async def echo(request: web.Request) -> web.Response:
     return web.Response(text=str(len(await request.read())))
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def serving(handler: Handler = echo, limits: WebhookLimits | None = None) -> AsyncIterator[WebhookServer]:
     server = WebhookServer("127.0.0.1", 0, [web.post("/inject", handler)], limits)
     pair = FIRST.issue("127.0.0.1")
@@ -154,8 +154,10 @@ async def test_who_never_finishes_a_request_loses_the_connection(begun: bytes) -
     async with serving(limits=WebhookLimits(idle=0.1)) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=trusting(FIRST))
         writer.write(begun)
-        async with asyncio.timeout(60):
-            assert await reader.read() == b""
+        # A busy machine may have written too late.
+        with contextlib.suppress(ConnectionResetError):
+            async with asyncio.timeout(60):
+                assert await reader.read() == b""
         writer.close()
 
 
