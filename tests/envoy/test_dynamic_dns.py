@@ -71,8 +71,8 @@ def reaches(address: tuple[str, int], name: str) -> bool:
 
 
 @pytest.mark.parametrize("place", ["sidecar", "gateway"])
-def test_tls_goes_to_the_host_that_it_names(tmp_path: Path, place: str) -> None:
-    with tls_application(tmp_path, Authority("any").issue("a.localhost")) as port:
+def test_tls_goes_to_the_host_that_it_names(place: str) -> None:
+    with tls_application(Authority("any").issue("a.localhost")) as port:
         ports = {"http": 80, "tls": port, "proxy": free_port()}
         mesh = Mesh(ENTRY % ports, (SIDECAR if place == "sidecar" else GATEWAY) % ports)
         mesh.mesh_config(WITHOUT_METRICS)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from pathlib import Path
 
 from lateen.model.proxy import Traits
 from lateen.testing.certificates import Authority
@@ -57,8 +56,8 @@ def reaches(port: int, service: str) -> bool:
     return False
 
 
-def test_what_does_not_take_the_meshs_tls_is_not_exposed_to_other_networks(tmp_path: Path) -> None:
-    with tls_application(tmp_path, Authority("any").issue("server")) as application:
+def test_what_does_not_take_the_meshs_tls_is_not_exposed_to_other_networks() -> None:
+    with tls_application(Authority("any").issue("server")) as application:
         assert _reached(application) == {"member": True, "opted-out": False, "outsider": False}
 
 

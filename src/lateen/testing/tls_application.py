@@ -7,20 +7,15 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
-from lateen.testing.certificates import Pair
+from lateen.testing.certificates import Pair, server_tls
 
 
 @contextlib.contextmanager
-def tls_application(directory: Path, pair: Pair) -> Iterator[int]:
+def tls_application(pair: Pair) -> Iterator[int]:
     """Its port at loopback. It ends every connection once the handshake is done."""
-    (directory / "application.crt").write_text(pair.certificate)
-    (directory / "application.key").write_text(pair.key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(directory / "application.crt", directory / "application.key")
     listening = socket.create_server(("127.0.0.1", 0))
-    serving = threading.Thread(target=_serve, args=(listening, context))
+    serving = threading.Thread(target=_serve, args=(listening, server_tls(pair)))
     serving.start()
     try:
         yield listening.getsockname()[1]
