@@ -14,7 +14,6 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import aiohttp
@@ -49,6 +48,7 @@ from lateen.testing.certificates import Authority as Stranger
 from lateen.testing.fake_mesh import FakeMesh
 from lateen.testing.raw_ads import delta_request, raw_stream
 from lateen.testing.running_envoy import RunningEnvoy, ads_bootstrap
+from lateen.testing.until import until
 from lateen.translate.resource import ResourceType
 from lateen.xds.inventory import Inventory
 from lateen.xds.push import PushLoop
@@ -185,12 +185,6 @@ async def serving(made: Site) -> AsyncIterator[Site]:
 async def site() -> AsyncIterator[Site]:
     async with serving(Site()) as made:
         yield made
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 # --- who is known as whom -----------------------------------------------------------------------------------------
@@ -409,9 +403,7 @@ async def test_a_front_that_is_killed_comes_back_at_its_port_and_its_proxies_wit
     }
     tls["@type"] = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
     upstream["transport_socket"] = {"name": "envoy.transport_sockets.tls", "typed_config": tls}
-    envoy = RunningEnvoy(bootstrap)
-    await asyncio.to_thread(envoy.start)
-    try:
+    async with RunningEnvoy(bootstrap) as envoy:
         await until(lambda: len(site.server.connections()) == 1)
         (before,) = site.server.connections()
         os.kill(site.front.pid, signal.SIGKILL)
@@ -425,8 +417,6 @@ async def test_a_front_that_is_killed_comes_back_at_its_port_and_its_proxies_wit
         await until(lambda: [each for each in site.server.connections() if each is not before])
         name = "control_plane.connected_state"
         await asyncio.to_thread(envoy.until, lambda: envoy.stats(name).get(name) == 1, "it is connected again")
-    finally:
-        await asyncio.to_thread(envoy.stop)
 
 
 async def test_one_proxy_that_does_not_read_holds_up_no_other(site: Site) -> None:

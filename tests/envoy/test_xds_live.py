@@ -104,17 +104,8 @@ async def serving(mesh: FakeMesh, port: int = 0) -> AsyncIterator[Here]:
         await server.stop()
 
 
-@contextlib.asynccontextmanager
-async def envoy(port: int, delta: bool) -> AsyncIterator[RunningEnvoy]:
-    running = RunningEnvoy(ads_bootstrap(NODE, port, delta=delta))
-    try:
-        await asyncio.to_thread(running.start)
-        yield running
-    except BaseException as error:
-        error.add_note(running.log())
-        raise
-    finally:
-        await asyncio.to_thread(running.stop)
+def envoy(port: int, delta: bool) -> RunningEnvoy:
+    return RunningEnvoy(ads_bootstrap(NODE, port, delta=delta))
 
 
 async def until(envoy: RunningEnvoy, condition: Callable[[], Any], what: str) -> Any:
