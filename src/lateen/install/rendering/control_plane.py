@@ -9,7 +9,7 @@ from lateen.install.names import PILOT, REVISION, owner_labels, pod_labels
 from lateen.install.rendering.deployments import deployment, scheduling, service_account
 from lateen.install.rendering.injector import injector_config_text, injector_values_text
 from lateen.install.rendering.mesh import discovery_address, mesh_config, mesh_config_text, mesh_networks_text
-from lateen.install.rendering.rights import cluster_rules, namespace_rules
+from lateen.install.rendering.rights import cluster_rules, namespace_rules, role_and_binding
 from lateen.install.rendering.scaling import autoscaler, budget
 from lateen.install.rendering.webhooks import injecting_webhooks, validating_webhooks
 from lateen.install.values.operator import Operator
@@ -18,7 +18,6 @@ from lateen.model.revision import of_revision
 _USER: Final = 1337
 _PORTS: Final = (("grpc-xds", 15010, None), ("https-dns", 15012, None), ("https-webhook", 443, 15017))
 _MONITORING: Final = ("http-monitoring", 15014, None)
-_RBAC: Final = "rbac.authorization.k8s.io"
 
 
 def control_plane_objects(operator: Operator) -> list[dict[str, Any]]:
@@ -67,23 +66,12 @@ class _ControlPlane:
 
     def _rights(self) -> list[dict[str, Any]]:
         everywhere = f"{of_revision('istiod-clusterrole', self._operator.revision)}-{self._operator.namespace}"
-        found: list[dict[str, Any]] = []
-        roles: tuple[tuple[str, dict[str, Any], list[dict[str, Any]]], ...] = (
-            ("ClusterRole", self._metadata(everywhere, cluster=True), cluster_rules()),
-            ("Role", self._metadata(self._name), namespace_rules()),
-        )
-        for kind, metadata, rules in roles:
-            found.append({"apiVersion": f"{_RBAC}/v1", "kind": kind, "metadata": metadata, "rules": rules})
-            found.append(
-                {
-                    "apiVersion": f"{_RBAC}/v1",
-                    "kind": f"{kind}Binding",
-                    "metadata": {**metadata, "labels": dict(metadata["labels"])},
-                    "roleRef": {"apiGroup": _RBAC, "kind": kind, "name": metadata["name"]},
-                    "subjects": [{"kind": "ServiceAccount", "name": self._name, "namespace": self._operator.namespace}],
-                }
-            )
-        return found
+        cluster, own = self._metadata(everywhere, cluster=True), self._metadata(self._name)
+        account = self._name, self._operator.namespace
+        return [
+            *role_and_binding("ClusterRole", cluster, cluster_rules(), *account),
+            *role_and_binding("Role", own, namespace_rules(), *account),
+        ]
 
     def _config_map(self, name: str, data: dict[str, str]) -> dict[str, Any]:
         metadata = self._metadata(of_revision(name, self._operator.revision))

@@ -12,7 +12,7 @@ from lateen.injection.gateway_pod import GatewayPod, gateway_pod
 from lateen.injection.values import Values
 from lateen.install.names import INGRESS, owner_labels, pod_labels
 from lateen.install.rendering.deployments import deployment, scheduling, service_account
-from lateen.install.rendering.rights import rule
+from lateen.install.rendering.rights import role_and_binding, rule
 from lateen.install.rendering.scaling import autoscaler, budget
 from lateen.install.values.gateway import Gateway
 from lateen.install.values.kubernetes import ServicePort
@@ -76,23 +76,8 @@ class _Gateway:
 
     def _rights(self) -> list[dict[str, Any]]:
         """To the Secrets that Gateways name: the control plane sends them only to accounts that may list them."""
-        metadata, group = self._metadata(f"{self._name}-sds"), "rbac.authorization.k8s.io"
-        account = {"kind": "ServiceAccount", "name": self._account, "namespace": self._namespace}
-        return [
-            {
-                "apiVersion": f"{group}/v1",
-                "kind": "Role",
-                "metadata": metadata,
-                "rules": [rule(("",), ("secrets",), ("get", "list", "watch"))],
-            },
-            {
-                "apiVersion": f"{group}/v1",
-                "kind": "RoleBinding",
-                "metadata": metadata,
-                "roleRef": {"apiGroup": group, "kind": "Role", "name": metadata["name"]},
-                "subjects": [account],
-            },
-        ]
+        rules = [rule(("",), ("secrets",), ("get", "list", "watch"))]
+        return role_and_binding("Role", self._metadata(f"{self._name}-sds"), rules, self._account, self._namespace)
 
     def _ports(self) -> list[dict[str, Any]]:
         chosen = self._component.k8s.service
