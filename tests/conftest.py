@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 from lateen.testing.envoy import accepts
 from lateen.testing.mesh import Mesh
@@ -18,7 +20,14 @@ settings.register_profile(
     "lateen", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None
 )
 settings.register_profile("fuzz", settings.get_profile("lateen"), derandomize=False, print_blob=True)
-settings.load_profile("fuzz" if "LATEEN_FUZZ" in os.environ else "lateen")
+if "LATEEN_FUZZ" in os.environ:
+    settings.load_profile("fuzz")
+else:
+    settings.load_profile("lateen")
+    # Now and then hypothesis draws a constant of the modules of this project that are loaded by then. Which those are
+    # depends on the tests that ran before in the same worker, and what is in them on any change to them.
+    none = Constants()
+    providers._get_local_constants = lambda: none
 
 
 @pytest.fixture(scope="session", autouse=True)

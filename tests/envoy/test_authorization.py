@@ -424,7 +424,7 @@ def test_a_certificate_of_another_authority_is_nobody(guarded: Guarded, tmp_path
     context.check_hostname = False
     context.set_alpn_protocols(["istio-http/1.1", "istio"])
     context.load_cert_chain(tmp_path / "crt", tmp_path / "key")
-    plain = socket.create_connection((guarded.addresses["strict"], guarded.guards.http_port), timeout=10)
+    plain = socket.create_connection((guarded.addresses["strict"], guarded.guards.http_port), timeout=60)
     with plain, pytest.raises((ssl.SSLError, ConnectionError)):
         refused(context, plain)
 

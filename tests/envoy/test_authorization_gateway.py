@@ -90,7 +90,7 @@ class Edge(NamedTuple):
         return context
 
     def get(self, context: ssl.SSLContext, host: str = "mutual.com") -> int:
-        plain = socket.create_connection(("127.0.0.1", self.ports["https"]), timeout=10)
+        plain = socket.create_connection(("127.0.0.1", self.ports["https"]), timeout=60)
         connection = http.client.HTTPConnection("gateway")
         connection.sock = context.wrap_socket(plain, server_hostname="mutual.com")
         with contextlib.closing(connection):
@@ -99,7 +99,7 @@ class Edge(NamedTuple):
 
     def passes(self, port: str, said: bytes) -> bool:
         """Whether what a client says comes to the application, which gives it back."""
-        with socket.create_connection(("127.0.0.1", self.ports[port]), timeout=10) as stream:
+        with socket.create_connection(("127.0.0.1", self.ports[port]), timeout=60) as stream:
             stream.sendall(said)
             with contextlib.suppress(ConnectionError):
                 return bool(stream.recv(100))

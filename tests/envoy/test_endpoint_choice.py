@@ -175,7 +175,7 @@ def bootstrap(mesh: Mesh, proxy: Proxy) -> dict[str, Any]:
 
 def answer(port: int, host: str) -> str:
     """Who answers a request; the status of one that fails."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     with contextlib.closing(connection):
         connection.request("GET", "/", headers={"Host": host})
         response = connection.getresponse()

@@ -149,13 +149,11 @@ async def edge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edge]:
         metadata = {"name": "all", "namespace": "istio-system"}
         mesh.apply({"kind": "EnvoyFilter", "metadata": metadata, "spec": {"configPatches": patches(other)}})
         certificates = Authority().workload(Path(directory), "spiffe://cluster.local/ns/istio-system/sa/default")
-        envoy = RunningEnvoy(static_bootstrap((mesh, mesh.gateway(traits=Traits(certificates=certificates)))))
-        try:
-            await asyncio.to_thread(envoy.start)
+        async with RunningEnvoy(
+            static_bootstrap((mesh, mesh.gateway(traits=Traits(certificates=certificates))))
+        ) as envoy:
             await asyncio.to_thread(envoy.until, lambda: len(envoy.addresses()) == 1, "the port is listened on")
             yield Edge(port, envoy)
-        finally:
-            await asyncio.to_thread(envoy.stop)
 
 
 async def test_filters_see_requests_in_the_order_that_patches_put_them(edge: Edge) -> None:

@@ -146,7 +146,7 @@ def proxies(
 
 def through(envoy: RunningEnvoy) -> tuple[int, str, str]:
     """A request through the client: status, and whom the server has seen."""
-    connection = http.client.HTTPConnection(*envoy.addresses()["client"], timeout=10)
+    connection = http.client.HTTPConnection(*envoy.addresses()["client"], timeout=60)
     try:
         connection.request("GET", "/")
         answer = connection.getresponse()
@@ -166,7 +166,7 @@ def straight(envoy: RunningEnvoy, place: Path, shown: Workload | None, roots: st
         context.load_cert_chain(place / "chain", place / "key")
     try:
         with (
-            socket.create_connection(envoy.addresses()["port"], timeout=10) as plain,
+            socket.create_connection(envoy.addresses()["port"], timeout=60) as plain,
             context.wrap_socket(plain) as secure,
         ):
             secure.sendall(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")

@@ -245,7 +245,7 @@ async def test_the_agent_says_ready_and_gives_exact_metrics(proxied: Proxied) ->
 
         assert await get(f"{agent}/healthz/ready") == (200, "ready\n")
         await get(f"http://{ADDRESS}:{proxied.port}/a", Host="web")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while "\nistio_requests_total{" not in (text := (await get(f"{agent}/stats/prometheus"))[1]):
                 await asyncio.sleep(0.1)
         assert "\n# TYPE istio_requests_total counter\n" in text

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from typing import Any
 
 import pytest
@@ -183,7 +184,7 @@ def as_application(ask: Callable[[], Any]) -> Any:
 def get(address: str, port: int, host: str) -> dict[str, Any]:
     import http.client
 
-    connection = http.client.HTTPConnection(address, port, timeout=10)
+    connection = http.client.HTTPConnection(address, port, timeout=60)
     try:
         connection.request("GET", "/", headers={"host": host})
         answer = connection.getresponse()
@@ -195,9 +196,17 @@ def get(address: str, port: int, host: str) -> dict[str, Any]:
 
 def first_line(address: str, port: int) -> str:
     """What the server says first; empty when it closes the connection instead."""
-    with contextlib.suppress(ConnectionError), socket.create_connection((address, port), timeout=10) as connection:
+    with contextlib.suppress(ConnectionError), socket.create_connection((address, port), timeout=60) as connection:
         return connection.makefile().readline().strip()
     return ""
+
+
+class _Unnamed(ThreadingHTTPServer):
+    """Asks nobody for the name of its address: the machine's resolver cannot be reached from here."""
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "", self.server_address[1]
 
 
 @contextlib.contextmanager
@@ -212,7 +221,7 @@ def http_server(name: str, address: str, port: int) -> Iterator[int]:
         def log_message(self, *args: object) -> None:
             """Says nothing."""
 
-    server = ThreadingHTTPServer((address, port), Handler)
+    server = _Unnamed((address, port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_address[1]
     server.shutdown()

@@ -6,19 +6,14 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from lateen.testing.certificates import Authority
+from lateen.testing.free_port import free_port
 from lateen.testing.mesh import Mesh
 from lateen.testing.running_envoy import RunningEnvoy, ads_bootstrap
-from lateen.translate import catalog
-from lateen.xds.catalog import Catalog
-from lateen.xds.inventory import Inventory
-from lateen.xds.push import PushLoop
-from lateen.xds.server import Listener, XdsServer
+from lateen.testing.served_mesh import served
 
 NODE = "router~127.0.0.1~gateway.istio-system~istio-system.svc.cluster.local"
 
@@ -54,26 +49,12 @@ def put(directory: Path, authority: Authority, host: str) -> None:
     new.rmdir()
 
 
-@asynccontextmanager
-async def served(mesh: Mesh) -> AsyncIterator[int]:
-    push = PushLoop(Inventory(mesh.engine, Catalog(catalog.views, catalog.listing)))
-    server = XdsServer(push)
-    (port,) = await server.start(Listener("127.0.0.1:0"))
-    task = asyncio.create_task(push.run())
-    try:
-        yield port
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await server.stop()
-
-
 def serial(port: int, host: str, authority: Authority) -> str:
     """The serial number of the certificate that is shown; empty when there is none."""
     context = ssl.create_default_context(cadata=authority.root)
     try:
         with (
-            socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+            socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
             context.wrap_socket(plain, server_hostname=host) as secure,
         ):
             return str((secure.getpeercert() or {})["serialNumber"])
@@ -84,26 +65,17 @@ def serial(port: int, host: str, authority: Authority) -> str:
 async def test_files_of_certificates(tmp_path: Path) -> None:
     authority = Authority()
     put(tmp_path / "good", authority, "good.com")
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
+    port = free_port()
     mesh = Mesh(gateway(port, tmp_path))
-    async with served(mesh) as xds:
-        metadata = {"LABELS": {"istio": "ingress"}, "NAMESPACE": "istio-system"}
-        envoy = RunningEnvoy(ads_bootstrap(NODE, xds, metadata=metadata))
-        try:
-            await asyncio.to_thread(envoy.start)
-            before = await asyncio.to_thread(
-                envoy.until, lambda: serial(port, "good.com", authority), "the good certificate is shown", 40
-            )
-            assert await asyncio.to_thread(serial, port, "missing.com", authority) == ""
-            put(tmp_path / "good", authority, "good.com")
+    metadata = {"LABELS": {"istio": "ingress"}, "NAMESPACE": "istio-system"}
+    async with served(mesh) as ads, RunningEnvoy(ads_bootstrap(NODE, ads.port, metadata=metadata)) as envoy:
+        before = await asyncio.to_thread(
+            envoy.until, lambda: serial(port, "good.com", authority), "the good certificate is shown", 40
+        )
+        assert await asyncio.to_thread(serial, port, "missing.com", authority) == ""
+        put(tmp_path / "good", authority, "good.com")
 
-            def changed() -> bool:
-                return serial(port, "good.com", authority) not in ("", before)
+        def changed() -> bool:
+            return serial(port, "good.com", authority) not in ("", before)
 
-            await asyncio.to_thread(envoy.until, changed, "the new certificate is shown")
-        except BaseException as error:
-            error.add_note(envoy.log())
-            raise
-        finally:
-            await asyncio.to_thread(envoy.stop)
+        await asyncio.to_thread(envoy.until, changed, "the new certificate is shown")

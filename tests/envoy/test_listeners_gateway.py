@@ -18,7 +18,8 @@ import pytest_asyncio
 
 from lateen.model.proxy import Traits
 from lateen.testing.backends import http_backend, tcp_backend, tcp_say
-from lateen.testing.certificates import Authority, Pair
+from lateen.testing.certificates import Authority, Pair, client_tls, server_tls
+from lateen.testing.free_port import free_port
 from lateen.testing.mesh import Mesh, endpoint_slice
 from lateen.testing.running_envoy import RunningEnvoy
 from lateen.testing.static_bootstrap import static_bootstrap
@@ -49,23 +50,12 @@ class Edge:
         self.directory = directory
         self.servers = Authority("servers")
         self.clients = Authority("clients")
-        self.ports = _free_ports()
-
-    def file(self, name: str, content: str) -> str:
-        path = self.directory / name
-        path.write_text(content)
-        return str(path)
+        self.ports = {name: free_port() for name in PORTS}
 
     def context(self, certificate: Pair | None = None, **limits: Any) -> ssl.SSLContext:
-        context = ssl.create_default_context(cadata=self.servers.root)
-        context.set_alpn_protocols(limits.pop("alpn", ["http/1.1"]))
+        context = client_tls(self.servers.root, certificate, limits.pop("alpn", ("http/1.1",)))
         for name, value in limits.items():
             setattr(context, name, value)
-        if certificate is not None:
-            name = str(abs(hash(certificate.certificate)))
-            context.load_cert_chain(
-                self.file(f"{name}.crt", certificate.certificate), self.file(f"{name}.key", certificate.key)
-            )
         return context
 
     async def get(self, port: str, host: str, context: ssl.SSLContext | None = None, path: str = "/") -> Answer:
@@ -73,7 +63,7 @@ class Edge:
         return await asyncio.to_thread(self._get, self.ports[port], host, context, path)
 
     def _get(self, port: int, host: str, context: ssl.SSLContext | None, path: str) -> Answer:
-        sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+        sock = socket.create_connection(("127.0.0.1", port), timeout=60)
         names: tuple[str, ...] = ()
         alpn = None
         if context is not None:
@@ -99,17 +89,9 @@ class Edge:
         context = self.context(alpn=["h2"])
         reader, writer = await asyncio.open_connection("127.0.0.1", self.ports[port], ssl=context, server_hostname=host)
         writer.write(text.encode() + b"\n")
-        line = await asyncio.wait_for(reader.readline(), 10)
+        line = await asyncio.wait_for(reader.readline(), 60)
         writer.close()
         return line.decode().rstrip("\n")
-
-
-def _free_ports() -> dict[str, int]:
-    sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in PORTS}
-    ports = {name: each.getsockname()[1] for name, each in sockets.items()}
-    for each in sockets.values():
-        each.close()
-    return ports
 
 
 def secret(name: str, pair: Pair | None = None, ca: str = "") -> dict[str, Any]:
@@ -140,27 +122,20 @@ def to(host: str) -> list[dict[str, Any]]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def edge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edge]:
     edge = Edge(tmp_path_factory.mktemp("edge"))
-    own = edge.servers.issue("own.com")
-    secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    secure.load_cert_chain(edge.file("own.crt", own.certificate), edge.file("own.key", own.key))
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"own: " + await reader.readline())
-        writer.close()
-
+    own = server_tls(edge.servers.issue("own.com"))
     async with AsyncExitStack() as stack:
         a = await stack.enter_async_context(http_backend("a"))
         b = await stack.enter_async_context(http_backend("b"))
         lines = await stack.enter_async_context(tcp_backend("lines", greets=True))
         plain = await stack.enter_async_context(tcp_backend("plain"))
-        tls = await stack.enter_async_context(await asyncio.start_server(answer, "127.0.0.1", 0, ssl=secure))
+        tls = await stack.enter_async_context(tcp_backend("own", tls=own))
         mesh = Mesh()
         resources = [
             *service("a", a),
             *service("b", b),
             *service("lines", lines, "tcp"),
             *service("plain", plain, "tcp"),
-            *service("own", tls.sockets[0].getsockname()[1], "tls"),
+            *service("own", tls, "tls"),
             secret("a", edge.servers.issue("a.com")),
             secret("b", edge.servers.issue("b.com", "*.wild.com")),
             secret(
@@ -184,15 +159,11 @@ async def edge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edge]:
         mesh.apply(*resources)
         certificates = Authority().workload(edge.directory / "sds", "spiffe://cluster.local/ns/istio-system/sa/default")
         bootstrap = static_bootstrap((mesh, mesh.gateway(traits=Traits(certificates=certificates))))
-        envoy = RunningEnvoy(bootstrap)
-        try:
-            await asyncio.to_thread(envoy.start)
+        async with RunningEnvoy(bootstrap) as envoy:
             await asyncio.to_thread(
                 envoy.until, lambda: len(envoy.addresses()) == len(PORTS), "all ports are listened on"
             )
             yield edge
-        finally:
-            await asyncio.to_thread(envoy.stop)
 
 
 def gateway(edge: Edge) -> dict[str, Any]:
@@ -314,12 +285,12 @@ async def test_byte_streams_inside_of_tls(edge: Edge) -> None:
         "127.0.0.1", edge.ports["tls"], ssl=context, server_hostname="lines.com"
     )
     writer.write(b"hi\n")
-    assert await asyncio.wait_for(reader.readline(), 10) == b"plain: hi\n"
+    assert await asyncio.wait_for(reader.readline(), 60) == b"plain: hi\n"
     writer.close()
 
 
 async def test_a_server_that_speaks_first_is_heard(edge: Edge) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", edge.ports["tcp"])
-    assert await asyncio.wait_for(reader.readline(), 10) == b"hello from lines\n"
+    assert await asyncio.wait_for(reader.readline(), 60) == b"hello from lines\n"
     writer.close()
     assert await tcp_say("127.0.0.1", edge.ports["tcp"], "x") == "hello from lines"

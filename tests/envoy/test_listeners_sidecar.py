@@ -21,7 +21,8 @@ import pytest_asyncio
 
 from lateen.model.proxy import Interception, Traits
 from lateen.testing.backends import http_backend, tcp_backend, tcp_say
-from lateen.testing.certificates import Authority, Pair
+from lateen.testing.certificates import Authority, client_tls, server_tls
+from lateen.testing.free_port import free_port
 from lateen.testing.mesh import Mesh, endpoint_slice
 from lateen.testing.running_envoy import RunningEnvoy
 from lateen.testing.static_bootstrap import static_bootstrap
@@ -60,21 +61,12 @@ class World:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.authority = Authority()
-        self.ports = _free_ports(*PLAIN, *PERMISSIVE, *STRICT, *DISABLED)
-
-    def file(self, name: str, content: str) -> str:
-        path = self.directory / name
-        path.write_text(content)
-        return str(path)
+        self.ports = {name: free_port() for name in (*PLAIN, *PERMISSIVE, *STRICT, *DISABLED)}
 
     def mutual(self, alpn: str, identity: str = CLIENT, issuer: Authority | None = None) -> ssl.SSLContext:
         """A caller of the mesh, or one that would like to be."""
-        pair: Pair = (issuer or self.authority).issue(identity)
-        context = ssl.create_default_context(cadata=self.authority.root)
+        context = client_tls(self.authority.root, (issuer or self.authority).issue(identity), (alpn,))
         context.check_hostname = False
-        context.set_alpn_protocols([alpn])
-        name = str(abs(hash(pair.certificate)))
-        context.load_cert_chain(self.file(f"{name}.crt", pair.certificate), self.file(f"{name}.key", pair.key))
         return context
 
     async def get(
@@ -90,7 +82,7 @@ class World:
     def _get(
         self, address: tuple[str, int], host: str, context: ssl.SSLContext | None, headers: dict[str, str]
     ) -> Answer:
-        sock = socket.create_connection(address, timeout=10)
+        sock = socket.create_connection(address, timeout=60)
         connection = http.client.HTTPConnection(host)
         connection.sock = context.wrap_socket(sock) if context is not None else sock
         try:
@@ -109,17 +101,9 @@ class World:
         reader, writer = await asyncio.open_connection(*self.address(port), ssl=context)
         if text:
             writer.write(text.encode() + b"\n")
-        line = await asyncio.wait_for(reader.readline(), 10)
+        line = await asyncio.wait_for(reader.readline(), 60)
         writer.close()
         return line.decode().rstrip("\n")
-
-
-def _free_ports(*names: str) -> dict[str, int]:
-    sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in names}
-    ports = {name: each.getsockname()[1] for name, each in sockets.items()}
-    for each in sockets.values():
-        each.close()
-    return ports
 
 
 def service(
@@ -145,21 +129,13 @@ def ingress(world: World, port: str, protocol: str, target: int) -> dict[str, An
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     world = World(tmp_path_factory.mktemp("world"))
     ports = world.ports
-    own = world.authority.issue("own.com")
-    secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    secure.load_cert_chain(world.file("own.crt", own.certificate), world.file("own.key", own.key))
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"own: " + await reader.readline())
-        writer.close()
-
+    own = server_tls(world.authority.issue("own.com"))
     async with AsyncExitStack() as stack:
         a = await stack.enter_async_context(http_backend("a"))
         b = await stack.enter_async_context(http_backend("b"))
         lines = await stack.enter_async_context(tcp_backend("lines"))
         greeter = await stack.enter_async_context(tcp_backend("greeter", greets=True))
-        tls = await stack.enter_async_context(await asyncio.start_server(answer, "127.0.0.1", 0, ssl=secure))
-        tls_port = tls.sockets[0].getsockname()[1]
+        tls_port = await stack.enter_async_context(tcp_backend("own", tls=own))
         mesh = Mesh()
         labels = {"app": "server", "security.istio.io/tlsMode": "istio"}
         mesh.apply(
@@ -211,15 +187,11 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         patient = Mesh()
         patient.mesh_config("protocolDetectionTimeout: 0.1s")
         patient.apply(*service("patient", ports["patient"], "", greeter))
-        envoy = RunningEnvoy(_bootstrap(world, mesh, labels, patient))
-        try:
-            await asyncio.to_thread(envoy.start)
+        async with RunningEnvoy(_bootstrap(world, mesh, labels, patient)) as envoy:
             await asyncio.to_thread(
                 envoy.until, lambda: len(envoy.addresses()) == len(ports), "all ports are listened on"
             )
             yield world
-        finally:
-            await asyncio.to_thread(envoy.stop)
 
 
 def _bootstrap(world: World, mesh: Mesh, labels: dict[str, str], patient: Mesh) -> dict[str, Any]:

@@ -355,6 +355,10 @@ def _listener_version(envoy: RunningEnvoy) -> Any:
 async def test_counters_survive_new_listeners(world: World) -> None:
     """Runs last: it changes the mesh."""
     labels = {"source_workload": "sleep-v1", "response_code": "200", "request_protocol": "http"}
+    assert (await world.mesh.call(world.mesh.port("http"), "shop")).status == 200
+    await asyncio.to_thread(
+        world.client.until, lambda: _matching(world.client, "istio_requests_total", labels), "the request is counted"
+    )
     before = _matching(world.client, "istio_requests_total", labels)[0].value
     modified = _listener_version(world.client)
     mesh_config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\n"

@@ -188,7 +188,7 @@ class World:
         return False
 
     async def until(self, ask: Callable[[], Awaitable[Any]], wanted: Any) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while (found := await ask()) != wanted:
             assert time.monotonic() < deadline, f"wanted {wanted}, still {found}"
             await asyncio.sleep(0.02)
@@ -263,7 +263,7 @@ async def test_http_traffic(world: World) -> None:
 
 async def test_connections_of_before(world: World) -> None:
     """A pooled connection is told to close with its next answer: one request more, at most, by the policy of before."""
-    connection = http.client.HTTPConnection(WORKLOADS["productpage"], world.mesh.port("page"), timeout=10)
+    connection = http.client.HTTPConnection(WORKLOADS["productpage"], world.mesh.port("page"), timeout=60)
 
     def ask() -> tuple[int, str | None]:
         connection.request("GET", "/")

@@ -12,15 +12,11 @@ from typing import Any
 
 import pytest
 
-from lateen.testing.certificates import Authority
+from lateen.testing.certificates import Authority, server_tls
 from lateen.testing.free_port import free_port
 from lateen.testing.mesh import Mesh
 from lateen.testing.running_envoy import RunningEnvoy, ads_bootstrap
-from lateen.translate import catalog
-from lateen.xds.catalog import Catalog
-from lateen.xds.inventory import Inventory
-from lateen.xds.push import PushLoop
-from lateen.xds.server import Listener, XdsServer
+from lateen.testing.served_mesh import served
 
 NODE = "router~127.0.0.1~gateway.istio-system~istio-system.svc.cluster.local"
 HOST = "a.example.com"
@@ -57,12 +53,9 @@ def mesh_of(gateway: int, server: int, tls: dict[str, Any]) -> Mesh:
 
 
 @asynccontextmanager
-async def tls_server(authority: Authority, directory: Path, name: str) -> AsyncIterator[int]:
+async def tls_server(authority: Authority, name: str) -> AsyncIterator[int]:
     """Answers any request over TLS with a certificate for `name`; wants no client certificate, but tells of one."""
-    pair = authority.issue(name)
-    (directory / "server.pem").write_text(pair.certificate + pair.key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(directory / "server.pem")
+    context = server_tls(authority.issue(name))
     context.load_verify_locations(cadata=authority.root)
     context.verify_mode = ssl.CERT_OPTIONAL
 
@@ -84,7 +77,7 @@ async def tls_server(authority: Authority, directory: Path, name: str) -> AsyncI
 
 
 def get(port: int) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", "/", headers={"host": HOST})
         response = connection.getresponse()
@@ -97,24 +90,10 @@ def get(port: int) -> tuple[int, str]:
 
 async def asked(mesh: Mesh, port: int) -> tuple[int, str]:
     """What a real gateway answers, once it listens."""
-    push = PushLoop(Inventory(mesh.engine, Catalog(catalog.views, catalog.listing)))
-    server = XdsServer(push)
-    (xds,) = await server.start(Listener("127.0.0.1:0"))
-    task = asyncio.create_task(push.run())
     metadata = {"LABELS": {"istio": "ingress"}, "NAMESPACE": "istio-system"}
-    envoy = RunningEnvoy(ads_bootstrap(NODE, xds, metadata=metadata))
-    try:
-        await asyncio.to_thread(envoy.start)
+    async with served(mesh) as ads, RunningEnvoy(ads_bootstrap(NODE, ads.port, metadata=metadata)) as envoy:
         await asyncio.to_thread(envoy.until, lambda: get(port)[0] not in (0, 404), "the gateway listens", 40)
         return await asyncio.to_thread(get, port)
-    except BaseException as error:
-        error.add_note(envoy.log())
-        raise
-    finally:
-        await asyncio.to_thread(envoy.stop)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await server.stop()
 
 
 @pytest.mark.parametrize(
@@ -135,7 +114,7 @@ async def test_only_a_server_that_proves_its_name_is_spoken_to(
     (tmp_path / "ca.pem").write_text(authority.root)
     roots = {"caCertificates": str(tmp_path / "ca.pem")} if tls["mode"] == "SIMPLE" else {}
     port = free_port()
-    async with tls_server(authority, tmp_path, certified) as server:
+    async with tls_server(authority, certified) as server:
         found, body = await asked(mesh_of(port, server, {**tls, **roots}), port)
     assert found == status
     assert body == "none" or status != 200
@@ -145,7 +124,7 @@ async def test_an_unknown_authority_is_not_trusted(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text(Authority("another").root)
     port = free_port()
     tls = {"mode": "SIMPLE", "caCertificates": str(tmp_path / "ca.pem")}
-    async with tls_server(Authority(), tmp_path, HOST) as server:
+    async with tls_server(Authority(), HOST) as server:
         assert (await asked(mesh_of(port, server, tls), port))[0] == 503
 
 
@@ -161,17 +140,17 @@ async def test_the_client_shows_its_certificate(tmp_path: Path) -> None:
         "caCertificates": str(tmp_path / "ca.pem"),
     }
     port = free_port()
-    async with tls_server(authority, tmp_path, HOST) as server:
+    async with tls_server(authority, HOST) as server:
         assert await asked(mesh_of(port, server, tls), port) == (200, "shown")
 
 
-async def test_the_client_s_certificate_may_be_a_secret(tmp_path: Path) -> None:
+async def test_the_client_s_certificate_may_be_a_secret() -> None:
     authority = Authority()
     pair = authority.issue("client")
     data = {"tls.crt": pair.certificate, "tls.key": pair.key, "ca.crt": authority.root}
     secret = {"kind": "Secret", "metadata": {"name": "client", "namespace": "istio-system"}, "stringData": data}
     port = free_port()
-    async with tls_server(authority, tmp_path, HOST) as server:
+    async with tls_server(authority, HOST) as server:
         mesh = mesh_of(port, server, {"mode": "MUTUAL", "credentialName": "client"})
         mesh.apply(secret)
         assert await asked(mesh, port) == (200, "shown")

@@ -8,18 +8,13 @@ from __future__ import annotations
 import asyncio
 import http.client
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from lateen.testing.backends import http_backend
+from lateen.testing.free_port import free_port
 from lateen.testing.mesh import Mesh, endpoint_slice
 from lateen.testing.running_envoy import RunningEnvoy, ads_bootstrap
-from lateen.translate import catalog
-from lateen.xds.catalog import Catalog
-from lateen.xds.inventory import Inventory
-from lateen.xds.push import PushLoop
-from lateen.xds.server import Listener, XdsServer
+from lateen.testing.served_mesh import served
 
 OWN = "127.0.0.2"
 NODE = f"sidecar~{OWN}~client.default~default.svc.cluster.local"
@@ -68,27 +63,6 @@ def mesh_of(backend: int, plain: int, demanded: int, permissive: int, strict: in
     )
 
 
-@asynccontextmanager
-async def sidecar(mesh: Mesh) -> AsyncIterator[tuple[RunningEnvoy, XdsServer]]:
-    push = PushLoop(Inventory(mesh.engine, Catalog(catalog.views, catalog.listing)))
-    server = XdsServer(push)
-    (xds,) = await server.start(Listener("127.0.0.1:0"))
-    task = asyncio.create_task(push.run())
-    metadata = {"LABELS": LABELS, "INTERCEPTION_MODE": "NONE", "LATEEN_CERTIFICATES": "none"}
-    envoy = RunningEnvoy(ads_bootstrap(NODE, xds, metadata=metadata))
-    try:
-        await asyncio.to_thread(envoy.start)
-        yield envoy, server
-    except BaseException as error:
-        error.add_note(envoy.log())
-        raise
-    finally:
-        await asyncio.to_thread(envoy.stop)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await server.stop()
-
-
 def status(address: str, port: int, host: str) -> int:
     """Of one answer; 0 when the connection is refused or closed."""
     connection = http.client.HTTPConnection(address, port, timeout=5)
@@ -102,25 +76,19 @@ def status(address: str, port: int, host: str) -> int:
 
 
 async def test_a_proxy_without_certificates_speaks_plain_text_or_not_at_all() -> None:
-    plain, demanded, permissive, strict = free_ports(4)
+    plain, demanded, permissive, strict = (free_port() for _ in range(4))
+    metadata = {"LABELS": LABELS, "INTERCEPTION_MODE": "NONE", "LATEEN_CERTIFICATES": "none"}
     async with (
         http_backend("app") as backend,
-        sidecar(mesh_of(backend, plain, demanded, permissive, strict)) as (envoy, server),
+        served(mesh_of(backend, plain, demanded, permissive, strict)) as ads,
+        RunningEnvoy(ads_bootstrap(NODE, ads.port, metadata=metadata)) as envoy,
     ):
         await asyncio.to_thread(
             envoy.until, lambda: status("127.0.0.1", plain, "plain.default") == 200, "plain text is served", 40
         )
         assert await asyncio.to_thread(status, "127.0.0.1", demanded, "demanded.default") == 503
         assert await asyncio.to_thread(status, OWN, permissive, "any.com") == 200
-        with socket.create_connection((OWN, strict), timeout=5) as found:
+        with socket.create_connection((OWN, strict), timeout=60) as found:
             assert await asyncio.to_thread(found.recv, 1) == b""
-        (connection,) = server.connections()
+        (connection,) = ads.server.connections()
         assert not connection.session.rejections
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports: list[int] = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

@@ -16,6 +16,7 @@ from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_pb2
 
 from lateen.testing.fake_mesh import FakeMesh
+from lateen.testing.free_port import free_port
 from lateen.testing.running_envoy import RunningEnvoy, ads_bootstrap
 from lateen.translate.resource import ResourceType
 from lateen.xds.inventory import Inventory
@@ -103,17 +104,8 @@ async def serving(mesh: FakeMesh, port: int = 0) -> AsyncIterator[Here]:
         await server.stop()
 
 
-@contextlib.asynccontextmanager
-async def envoy(port: int, delta: bool) -> AsyncIterator[RunningEnvoy]:
-    running = RunningEnvoy(ads_bootstrap(NODE, port, delta=delta))
-    try:
-        await asyncio.to_thread(running.start)
-        yield running
-    except BaseException as error:
-        error.add_note(running.log())
-        raise
-    finally:
-        await asyncio.to_thread(running.stop)
+def envoy(port: int, delta: bool) -> RunningEnvoy:
+    return RunningEnvoy(ads_bootstrap(NODE, port, delta=delta))
 
 
 async def until(envoy: RunningEnvoy, condition: Callable[[], Any], what: str) -> Any:
@@ -179,8 +171,8 @@ async def test_a_changed_cluster_whose_endpoints_have_not_changed_becomes_active
 
 async def test_after_a_restart_of_the_server_nothing_is_sent_that_envoy_has() -> None:
     mesh = small_mesh()
-    async with serving(mesh) as here:
-        port = here.port
+    port = free_port()
+    async with serving(mesh, port) as here:
         running = RunningEnvoy(ads_bootstrap(NODE, port))
         await asyncio.to_thread(running.start)
         try:
@@ -244,6 +236,7 @@ async def test_what_envoy_rejects_is_reported_in_its_words_and_the_rest_goes_on(
             here.mesh.put(RDS, "out", "r", route("r", "c"))
         await until(proxy, lambda: target(proxy) == "c", "the route has come")
         assert set(proxy.clusters()) == {"a", "inbound", *"cdefg"}
+        await until(proxy, lambda: here.rejections, "the server has read what is rejected")
         (rejection,) = here.rejections
         assert (rejection.type, rejection.names) == (CDS, ("bad",))
         assert ("fakebodies", ("CDS", "bad", "")) in rejection.origins
@@ -252,3 +245,19 @@ async def test_what_envoy_rejects_is_reported_in_its_words_and_the_rest_goes_on(
             here.mesh.put(EDS, "out", "c", assignment("c", 1004, 1005))
         await until(proxy, lambda: len(proxy.endpoints("c")) == 2, "changes go on")
         assert len(here.rejections) == 1
+
+
+async def test_what_comes_and_goes_beside_something_malformed() -> None:
+    """Envoy looks at nothing in the response that has all of it, and prints what it cannot read, with its name."""
+    mesh = small_mesh()
+    mesh.put(LDS, "out", "old", listener("old", "r"))
+    async with serving(mesh) as here, envoy(here.port, True) as proxy:
+        await until(proxy, lambda: {"l", "old"} <= proxy.addresses().keys(), "both listeners listen")
+        bad = listener("bad", "r")
+        bad.address.socket_address.address = ""
+        with here.change():
+            here.mesh.put(LDS, "out", "bad", bad)
+            here.mesh.put(LDS, "out", "new", listener("new", "r"))
+            here.mesh.remove(LDS, "out", "old")
+        await until(proxy, lambda: proxy.addresses().keys() == {"l", "new"}, "the one is there, the other gone")
+        assert [(rejection.type, rejection.names) for rejection in here.rejections] == [(LDS, ("bad",))]

@@ -73,17 +73,12 @@ async def running(directory: Path) -> AsyncIterator[Gateway]:
             addresses = await asyncio.to_thread(istiod.until_ready)
             metadata = {"NAMESPACE": NAMESPACE, "LABELS": LABELS, "LATEEN_CERTIFICATES": workload(directory)}
             bootstrap = ads_bootstrap(NODE, int(addresses["xds"].rpartition(":")[2]), metadata=metadata)
-            envoy = RunningEnvoy(bootstrap)
-            try:
-                await asyncio.to_thread(envoy.start)
-                context = ssl.create_default_context(cadata=AUTHORITY.root)
-                async with Load(f"https://127.0.0.1:{port}/", "web", tls=context) as found.load:
-                    yield found
-            except BaseException as error:
-                error.add_note(envoy.log())
-                raise
-            finally:
-                await asyncio.to_thread(envoy.stop)
+            context = ssl.create_default_context(cadata=AUTHORITY.root)
+            async with (
+                RunningEnvoy(bootstrap),
+                Load(f"https://127.0.0.1:{port}/", "web", tls=context) as found.load,
+            ):
+                yield found
 
 
 def workload(directory: Path) -> dict[str, str]:

@@ -73,8 +73,9 @@ async def test_a_rejection_is_its_resources_error_until_it_is_accepted(tmp_path:
             proxy = Proxy(call)
             await proxy.begin()
             first = await proxy.read_until(NAME)
-            await proxy.answer(first, f"cluster {NAME}: no such thing")
-            told = f"web.default rejects CDS {NAME}: cluster {NAME}: no such thing"
+            message = f"Error adding/updating cluster(s) {NAME}: no such thing"
+            await proxy.answer(first, message)
+            told = f"web.default rejects CDS {NAME}: {message}"
             await asyncio.to_thread(istiod.until, lambda: told in messages(istiod).get("DestinationRule/reviews", ()))
             # It changes, is sent anew, and accepted.
             file.write_text(f"{SERVICE}---{RULE % 20}")

@@ -111,7 +111,7 @@ def first_request(namespace: str) -> bytes:
 
 async def clusters(address: str, client: Pair | None, namespace: str = "default") -> set[str]:
     """Names of the clusters that a proxy is sent first."""
-    async with asyncio.timeout(30), channel(address, client) as connected:
+    async with asyncio.timeout(60), channel(address, client) as connected:
         call = connected.stream_stream(METHOD)()
         await call.write(first_request(namespace))
         answer: Any = await call.read()
@@ -134,9 +134,9 @@ async def test_a_workload_of_the_mesh_is_served(istiod: IstiodProcess) -> None:
 async def test_whoever_proves_nothing_is_not_let_in(
     istiod: IstiodProcess, client: Pair | None, code: grpc.StatusCode
 ) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await clusters(istiod.addresses["secure_xds"], client)
-    assert refused.value.code() == code
+    # Nothing is said: who writes while a stream is ended may not get to see the status.
+    async with asyncio.timeout(60), channel(istiod.addresses["secure_xds"], client) as connected:
+        assert await connected.stream_stream(METHOD)().code() == code
 
 
 async def test_nobody_is_served_as_somebody_else(istiod: IstiodProcess) -> None:
@@ -154,7 +154,7 @@ async def test_streams_end_soon_after_sigterm(tmp_path: Path) -> None:
         environment={"LATEEN_SHUTDOWN_SECONDS": "0.2"},
     ) as istiod:
         address = istiod.until_ready()["secure_xds"]
-        async with asyncio.timeout(30), channel(address, workload("default")) as connected:
+        async with asyncio.timeout(60), channel(address, workload("default")) as connected:
             call = connected.stream_stream(METHOD)()
             await call.write(first_request("default"))
             assert await call.read() is not grpc.aio.EOF
@@ -170,7 +170,7 @@ def test_the_front_dies_with_a_control_plane_that_is_killed(tmp_path: Path) -> N
     with IstiodProcess(*arguments) as istiod:
         address = istiod.until_ready()["secure_xds"]
         istiod.kill()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while connects(address):
             assert time.monotonic() < deadline, "it still listens"
             time.sleep(0.02)
@@ -183,7 +183,7 @@ def test_an_address_that_is_taken_is_one_line_and_an_exit_status(tmp_path: Path)
         command += [*certificates(tmp_path), "--secure-xds-address", f"127.0.0.1:{taken.getsockname()[1]}"]
         for option in ("--http-address", "--xds-address", "--monitoring-address"):
             command += [option, "127.0.0.1:0"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("Error: cannot serve TLS at 127.0.0.1:")
     assert "Traceback" not in done.stderr
@@ -192,7 +192,7 @@ def test_an_address_that_is_taken_is_one_line_and_an_exit_status(tmp_path: Path)
 def connects(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=5).close()
+        socket.create_connection((host, int(port)), timeout=60).close()
     except OSError:
         return False
     return True

@@ -92,17 +92,17 @@ def test_reviews_for_productpage_only(shop: LocalMesh) -> None:
     """The sample that the demo proposes."""
 
     def answers() -> list[str]:
-        """Of six requests, by which every version is asked."""
-        loop = "for i in 1 2 3 4 5 6; do curl -s reviews:9080/reviews/0; echo; done"
+        """Of so many requests that every version is asked."""
+        loop = "for i in $(seq 30); do curl -s reviews:9080/reviews/0; echo; done"
         return shop.exec("default", "deploy/ratings-v1", "ratings", "sh", "-c", loop).splitlines()
 
     def all_let_in() -> bool:
         return all('"podname"' in answer for answer in answers())
 
-    assert all_let_in()
+    shop.until(all_let_in, "ratings let in")
     shop.shell("kubectl apply -f samples/bookinfo/policy/productpage-only.yaml")
     try:
-        shop.until(lambda: answers() == [DENIED] * 6, "ratings turned away by every reviews")
+        shop.until(lambda: answers() == [DENIED] * 30, "ratings turned away by every reviews")
         page = shop.shell(f"curl -s --max-time 30 http://{shop.gateway_address()}/productpage")
         assert "Reviews served by" in page
         assert NO_REVIEWS not in page

@@ -39,19 +39,19 @@ def _codes(**closed: tuple[str, ...]) -> list[str]:
 
 @pytest.fixture
 def migration(mesh: LocalMesh) -> Iterator[LocalMesh]:
-    for name in ("foo", "bar"):
-        mesh.shell(f"kubectl create ns {name}")
-        for sample in ("samples/httpbin/httpbin.yaml", "samples/curl/curl.yaml"):
-            mesh.shell(f"kubectl apply -f <(istioctl kube-inject -f {sample}) -n {name}")
-    mesh.shell("kubectl create ns legacy")
-    mesh.shell("kubectl apply -f samples/curl/curl.yaml -n legacy")
     try:
+        for name in ("foo", "bar"):
+            mesh.shell(f"kubectl create ns {name}")
+            for sample in ("samples/httpbin/httpbin.yaml", "samples/curl/curl.yaml"):
+                mesh.shell(f"kubectl apply -f <(istioctl kube-inject -f {sample}) -n {name}")
+        mesh.shell("kubectl create ns legacy")
+        mesh.shell("kubectl apply -f samples/curl/curl.yaml -n legacy")
         for name in NAMESPACES:
             mesh.until_available(name)
         yield mesh
     finally:
         mesh.shell("kubectl delete peerauthentication -n istio-system default --ignore-not-found")
-        mesh.shell(f"kubectl delete ns {' '.join(NAMESPACES)} --wait=false")
+        mesh.shell(f"kubectl delete ns {' '.join(NAMESPACES)} --wait=false --ignore-not-found")
 
 
 def _reach(mesh: LocalMesh) -> list[str]:
@@ -65,7 +65,8 @@ def _until_legacy_gets(mesh: LocalMesh, code: str, target: str) -> None:
 
 
 def test_from_permissive_to_strict(migration: LocalMesh) -> None:
-    assert _reach(migration) == _codes()
+    # Endpoints of pods reach the callers' proxies a moment after those are ready.
+    migration.until(lambda: _reach(migration) == _codes(), "everybody reaches everybody")
     none = migration.shell("kubectl get peerauthentication,destinationrule -n foo 2>&1")
     assert "No resources found" in none
 

@@ -32,6 +32,8 @@ spec:
       maxEjectionPercent: 100
 EOF
 """
+_CALLERS = "6"
+"""Each of Envoy's two threads may have one connection: of so many callers one has at least three, and lets two wait."""
 SAMPLES = (
     "tcp-echo/tcp-echo-services.yaml",
     "httpbin/httpbin.yaml",
@@ -70,10 +72,12 @@ def _prefixes(address: str, connections: int) -> Counter[str]:
     """Which version answered, on so many connections to port 31400 of the gateway."""
     seen: Counter[str] = Counter()
     for _ in range(connections):
-        with socket.create_connection((address, 31400), timeout=10) as connection:
+        with socket.create_connection((address, 31400), timeout=30) as connection:
             connection.sendall(b"ahoy\n")
-            prefix, _, said = connection.recv(100).decode().partition(" ")
-            assert said == "ahoy\n"
+            with connection.makefile() as answer:
+                prefix, _, said = answer.readline().partition(" ")
+            if said != "ahoy\n":
+                raise ConnectionError(f"answered with {prefix!r} and {said!r}")
             seen[prefix] += 1
     return seen
 
@@ -90,24 +94,28 @@ def test_tcp_traffic_shifting(samples: Samples) -> None:
     mesh.until(lambda: _prefixes(address, 20)["two"], "the first connections to v2")
     seen = _prefixes(address, 200)
     assert set(seen) == {"one", "two"}
-    assert 12 <= seen["two"] <= 75, "40 are expected; 5.7 is the standard deviation"
+    assert 8 <= seen["two"] <= 80, "40 are expected, and others than these once in 10^10 times"
     assert samples.shell("(echo x; sleep 1) | nc tcp-echo 9000") in ("one x\n", "two x\n"), "within the mesh, too"
 
 
 def test_circuit_breaking(samples: Samples) -> None:
-    def load(connections: int, requests: int) -> dict[str, int]:
-        command = ("load", "-c", str(connections), "-qps", "0", "-n", str(requests), "-loglevel", "Warning")
+    def load(requests: int) -> dict[str, int]:
+        command = ("load", "-c", _CALLERS, "-qps", "0", "-n", str(requests), "-loglevel", "Warning")
         told = samples.run("fortio-deploy", "fortio", "/usr/bin/fortio", *command, "http://httpbin:8000/get")
         return {code: int(count) for code, count in re.findall(r"Code +(\d+) : (\d+) ", told)}
 
     curl = ("/usr/bin/fortio", "curl", "-quiet", "http://httpbin:8000/get")
-    assert samples.run("fortio-deploy", "fortio", *curl).startswith("HTTP/1.1 200 OK")
-    assert load(3, 30) == {"200": 30}
+    first = samples.mesh.until(lambda: samples.run("fortio-deploy", "fortio", *curl), "an answer of httpbin")
+    assert first.startswith("HTTP/1.1 200 OK")
+    assert load(30) == {"200": 30}
     samples.mesh.shell(CIRCUIT_BREAKER % samples.namespace)
-    samples.mesh.until(lambda: "503" in load(3, 30), "requests that the circuit breaker turned away")
-    tripped = load(3, 60)
+
+    def some_turned_away() -> dict[str, int]:
+        codes = load(60)
+        return codes if "503" in codes else {}
+
+    tripped = samples.mesh.until(some_turned_away, "requests that the circuit breaker turned away")
     assert tripped["200"] > 0
-    assert tripped["503"] > 0
     assert sum(tripped.values()) == 60
     stats = samples.run("fortio-deploy", "istio-proxy", "pilot-agent", "request", "GET", "stats")
     overflow = re.search(r"^cluster\.outbound\|8000\|\|httpbin\..*\.upstream_rq_pending_overflow: (\d+)$", stats, re.M)
@@ -116,16 +124,23 @@ def test_circuit_breaking(samples: Samples) -> None:
 
 
 def test_grpc_calls_of_one_connection_are_spread(samples: Samples) -> None:
-    answers = samples.run("echo-v1", "app", "grpc-echo", "call", "echo:7070", "ahoy", "-n", "40").splitlines()
+    def calls() -> list[str]:
+        answers = samples.run("echo-v1", "app", "grpc-echo", "call", "echo:7070", "ahoy", "-n", "40").splitlines()
+        return answers if {answer.partition(" ")[0] for answer in answers} == {"v1", "v2"} else []
+
+    answers = samples.mesh.until(calls, "answers of both versions on one connection")
     assert len(answers) == 40
     assert all(answer.endswith(": ahoy") for answer in answers), answers
-    assert {answer.partition(" ")[0] for answer in answers} == {"v1", "v2"}
 
 
 def test_websockets_pass_both_proxies(samples: Samples) -> None:
     upgrade = "-H 'Upgrade: websocket' -H 'Connection: Upgrade' -H 'Sec-WebSocket-Version: 13'"
     key = "-H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='"
     # curl says that it stopped waiting for what follows the handshake.
-    told = samples.shell(f"curl -s -i --http1.1 --max-time 2 {upgrade} {key} tornado:8888/ws || true")
-    assert told.startswith("HTTP/1.1 101 Switching Protocols")
+    ask = f"curl -s -i --http1.1 --max-time 3 {upgrade} {key} tornado:8888/ws || true"
+
+    def handshake() -> str:
+        return told if (told := samples.shell(ask)).startswith("HTTP/1.1 101 Switching Protocols") else ""
+
+    told = samples.mesh.until(handshake, "the handshake of a WebSocket")
     assert "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in told, "the server's answer to the key"

@@ -320,7 +320,7 @@ def is_reset(network) -> bool:
     checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
     raw = network.world.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP))
     with raw:
-        raw.settimeout(1)
+        raw.settimeout(3)
         raw.sendto(header[:16] + struct.pack("!H", checksum) + header[18:], ("10.77.0.2", 0))
         try:
             while True:

@@ -108,7 +108,7 @@ def test_at_no_moment_is_nothing_captured(clean, renderer: list[str]) -> None:
     finally:
         done.set()
         asking.join()
-    assert len(places) > 10
+    assert places
     assert set(places) == {"pod:15001"}
 
 
@@ -120,7 +120,7 @@ def test_without_ipv6_addresses_only_ipv4_is_captured(renderer: list[str], clean
         assert "::6/128" not in lonely.state()
         with pod.run(lambda: socket.create_server(("::1", 80), family=socket.AF_INET6)) as server:
             assert ask(pod, "::1", 15001) is None
-            server.settimeout(2)
+            server.settimeout(60)
             with pod.socket(socket.AF_INET6, socket.SOCK_STREAM, uid=1337, gid=1337) as client:
                 client.connect(("::1", 80))
                 server.accept()[0].close()

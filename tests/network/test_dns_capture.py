@@ -48,7 +48,7 @@ class Pod:
 
     def connected(self, kind: int, address: tuple[str, int]) -> socket.socket:
         found = self.place.socket(socket.AF_INET, kind, uid=APPLICATION, gid=APPLICATION)
-        found.settimeout(10)
+        found.settimeout(60)
         found.connect(address)
         return found
 

@@ -15,16 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from lateen.testing.envoy import accepts
+from lateen.testing.held_resources import check_references, held
 from lateen.testing.mesh import Mesh, Rejected
-from lateen.testing.random_meshes import (
-    Identity,
-    check_references,
-    held,
-    identity_of,
-    mesh_configs,
-    objects,
-    proxies,
-)
+from lateen.testing.random_meshes import Identity, identity_of, mesh_configs, objects, proxies
 from lateen.translate.resource import Resource, ResourceType
 
 

@@ -19,16 +19,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from lateen.model.fault import ConfigError
 from lateen.model.proxy import Proxy
+from lateen.testing.held_resources import References, assignment_of, references
 from lateen.testing.mesh import Mesh, Rejected
-from lateen.testing.random_meshes import (
-    Identity,
-    References,
-    assignment_of,
-    identity_of,
-    objects,
-    proxies,
-    references,
-)
+from lateen.testing.random_meshes import Identity, identity_of, objects, proxies
 from lateen.translate import catalog
 from lateen.translate.resource import Resource, ResourceType
 from lateen.xds.catalog import Catalog
@@ -83,25 +76,28 @@ class Client:
         if type_ not in TYPES:
             self.up.append(DeltaRequest(type_, nonce=response.nonce))
             return
-        errors = []
-        for number, each in enumerate(response.resources, 1):
+        errors = [each.name for number, each in enumerate(response.resources, 1) if rejects and number % rejects == 0]
+        # Of clusters and listeners each counts by itself; else none is taken where one is rejected.
+        by_itself = type_ in (CDS, LDS) or not errors
+        for each in response.resources:
             if not self.wants(type_, each.name):
                 continue
             resource = Resource(each.name, each.version, each.resource.value)
             self.told[type_][each.name] = resource
             self.outdated.discard((type_, each.name))
-            if rejects and number % rejects == 0:
-                errors.append(f"{each.name}: not this one")
-                self.refused.add((type_, each.name))
-            else:
+            if by_itself and each.name not in errors:
                 self.held[type_][each.name] = resource
                 self.refused.discard((type_, each.name))
-        for name in response.removed_resources:
+            else:
+                self.refused.add((type_, each.name))
+        for name in response.removed_resources if by_itself else ():
             self.told[type_].pop(name, None)
             self.held[type_].pop(name, None)
         self.check(type_)
         self._follow(type_)
-        self.up.append(DeltaRequest(type_, nonce=response.nonce, error="; ".join(errors) or None))
+        message = ", ".join(f"{name}: not this one" for name in errors)
+        said = f"Error adding/updating {message}" if by_itself else message
+        self.up.append(DeltaRequest(type_, nonce=response.nonce, error=said if errors else None))
 
     def wants(self, type_: ResourceType, name: str) -> bool:
         return type_ in (CDS, LDS) or name in self.names[type_]

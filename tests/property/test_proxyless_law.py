@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lateen.model.proxy import Generator, Proxy
+from lateen.testing.held_resources import Held, check_references, held, references
 from lateen.testing.mesh import Mesh, Rejected
 from lateen.testing.proxyless import proxyless, until
-from lateen.testing.random_meshes import Held, check_references, held, identity_of, objects, proxies, references
+from lateen.testing.random_meshes import identity_of, objects, proxies
 from lateen.translate.grpc.names import SERVER_PREFIX
 from lateen.translate.resource import ResourceType
 

@@ -55,6 +55,12 @@ class Client:
         """Routes that are gone, where the protocol has no way of saying so: nothing refers to them any more."""
         self.brought: set[str] = set()
         """Routes of the last stream, where the protocol has no way of telling the server of them."""
+        self.doubted: dict[ResourceType, set[str]] = {}
+        """Names unsubscribed from that a wildcard may cover: it is owed word of them."""
+        self.under: dict[str, set[str]] = {}
+        """What came under each nonce, and was said to be gone under it."""
+        self.refusals: Counter[str] = Counter()
+        """How many responses under each nonce were refused as a whole."""
         self.up: deque[Request] = deque()
         self.down: deque[bytes] = deque()
         self.begin()
@@ -62,6 +68,9 @@ class Client:
     def begin(self) -> None:
         self.told = {t: dict(self.held[t]) for t in TYPES}
         self.owed = {t: Counter() for t in TYPES}
+        self.doubted = {t: set() for t in TYPES}
+        self.under.clear()
+        self.refusals.clear()
         self.cold = set()
         self.up.clear()
         self.down.clear()
@@ -69,28 +78,38 @@ class Client:
     def wants(self, type_: ResourceType, name: str) -> bool:
         return type_ in WILDCARD or name in self.names[type_]
 
-    def take(self, type_: ResourceType, name: str, body: bytes, superfluous: bool) -> str | None:
-        """Returns why it is rejected, if it is."""
-        if not self.wants(type_, name):
-            return None
+    def hear(self, type_: ResourceType, name: str, body: bytes, superfluous: bool) -> None:
+        """It is told of something, taken or not."""
         if superfluous:
             assert self.owed[type_][name] > 0, f"{type_.name} {name} is sent again"
             self.owed[type_][name] -= 1
         if type_ is CDS:
             self.owed[EDS][name] += 1
-            if self.told[CDS].get(name, body) != body and name in self.told[EDS]:
-                self.cold.add(name)
-        if type_ is EDS:
-            self.cold.discard(name)
         self.told[type_][name] = body
+        self.doubted[type_].discard(name)
         if type_ is RDS:
             self.brought.discard(name)
             for cluster in refers_to(body):
                 assert cluster in self.told[CDS], f"route to {cluster} before the cluster"
+
+    def take(self, type_: ResourceType, name: str, body: bytes, superfluous: bool) -> str | None:
+        """Returns why it is rejected, if it is."""
+        if not self.wants(type_, name):
+            return None
+        self.hear(type_, name, body, superfluous)
+        if type_ is EDS:
+            self.cold.discard(name)
         if is_bad(body):
-            return f"error in {name}: no good"
+            return f"{name}: no good"
+        if type_ is CDS and self.held[CDS].get(name, body) != body and name in self.told[EDS]:
+            self.cold.add(name)
         self.held[type_][name] = body
         return None
+
+    def refuse(self, type_: ResourceType, nonce: str) -> None:
+        """What came with something that cannot be read may come again, in parts."""
+        self.refusals[nonce] += 1
+        self.owed[type_].update(self.under[nonce])
 
     def lose(self, type_: ResourceType, name: str) -> None:
         if type_ is CDS:
@@ -101,15 +120,20 @@ class Client:
             self.cold.discard(name)
         self.told[type_].pop(name, None)
         self.held[type_].pop(name, None)
+        self.doubted[type_].discard(name)
 
 
-def body_of(name: str, content: str, bad: bool = False) -> bytes:
+def body_of(name: str, content: str, fault: str = "") -> bytes:
     """State of the world tells no names but those in the messages."""
-    return f"{name}={'bad' if bad else ''}|{content}".encode()
+    return f"{name}={fault}|{content}".encode()
 
 
 def is_bad(body: bytes) -> bool:
-    return b"=bad|" in body
+    return b"=|" not in body
+
+
+def is_malformed(body: bytes) -> bool:
+    return b"=malformed|" in body
 
 
 def refers_to(route: bytes) -> set[str]:
@@ -121,7 +145,7 @@ def version_of(body: bytes) -> str:
     return blake2b(body, digest_size=8).hexdigest()
 
 
-BAD = st.sampled_from((False, False, False, True))
+FAULTS = st.sampled_from(("", "", "", "", "bad", "malformed"))
 
 
 class SessionMachine(RuleBasedStateMachine):
@@ -137,7 +161,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.mesh = FakeMesh()
         self.mesh.set_views(PROXY.id, "o1", "i1")
         self.inventory = Inventory(self.mesh.engine, FakeMesh.catalog)
-        self.parcels = Parcels(limit=2_000, chunk=60)
+        self.parcels = Parcels()
         self.now = 0.0
         self.client = Client()
         self.rejections: list[Rejection] = []
@@ -157,14 +181,14 @@ class SessionMachine(RuleBasedStateMachine):
         cluster=st.integers(0, 2),
         endpoints=st.integers(0, 2),
         own=st.booleans(),
-        bad=BAD,
+        fault=FAULTS,
         at_once=st.booleans(),
     )
     def put_service(
-        self, view: str, name: str, cluster: int, endpoints: int, own: bool, bad: bool, at_once: bool
+        self, view: str, name: str, cluster: int, endpoints: int, own: bool, fault: str, at_once: bool
     ) -> None:
         with self.mesh.together():
-            self.mesh.put(CDS, view, name, body_of(name, f"cluster{cluster}", bad), view if own else "")
+            self.mesh.put(CDS, view, name, body_of(name, f"cluster{cluster}", fault), view if own else "")
             self.mesh.put(EDS, view, name, body_of(name, f"endpoints{endpoints}"), view if own else "")
         self.changed(at_once)
 
@@ -187,13 +211,13 @@ class SessionMachine(RuleBasedStateMachine):
         view=st.sampled_from(OUT),
         route=st.sampled_from(("r1", "r2")),
         names=st.sets(st.sampled_from(SERVICES)),
-        bad=BAD,
+        fault=FAULTS,
         version=st.integers(0, 1),
         at_once=st.booleans(),
     )
-    def put_route(self, view: str, route: str, names: set[str], bad: bool, version: int, at_once: bool) -> None:
+    def put_route(self, view: str, route: str, names: set[str], fault: str, version: int, at_once: bool) -> None:
         existing = sorted(names & self.mesh.members.get((CDS, view), {}).keys())
-        self.mesh.put(RDS, view, route, body_of(route, f"{','.join(existing)}|v{version}", bad), view)
+        self.mesh.put(RDS, view, route, body_of(route, f"{','.join(existing)}|v{version}", fault), view)
         self.changed(at_once)
 
     @rule(view=st.sampled_from(OUT), route=st.sampled_from(("r1", "r2")))
@@ -228,7 +252,7 @@ class SessionMachine(RuleBasedStateMachine):
                 break
         else:
             if steps:
-                self.put_service(view, "a", version, version, True, False, False)
+                self.put_service(view, "a", version, version, True, "", False)
         self.finish_publishing(work)
 
     def finish_publishing(self, work: Iterator[None]) -> None:
@@ -284,7 +308,12 @@ class SessionMachine(RuleBasedStateMachine):
         if self.client.down:
             self.take_response(self.client.down.popleft())
 
-    @initialize()
+    @initialize(chunk=st.sampled_from((60, 300, 4_000)))
+    def start(self, chunk: int) -> None:
+        """From one resource in a response to all of them."""
+        self.parcels = Parcels(limit=2_000, chunk=chunk)
+        self.reconnect()
+
     def connect(self) -> None:
         self.client.begin()
         self.first_requests()
@@ -312,6 +341,7 @@ class SessionMachine(RuleBasedStateMachine):
         for type_ in TYPES:
             self.check_state(type_)
         assert not self.client.cold & self.expected(EDS).keys(), "clusters are left without endpoints"
+        assert not any(self.client.doubted.values()), "it does not know whether these are there"
         assert not any(feed.collection.remembered for feed in self.inventory.feeds()), "the past is kept for nobody"
         self.session.close()
         for _ in self.inventory.refresh():
@@ -369,6 +399,7 @@ class DeltaMachine(SessionMachine):
         self.client.names[type_] -= names
         if type_ in WILDCARD:
             self.client.owed[type_].update(names)
+            self.client.doubted[type_] |= names
         else:
             for name in names:
                 self.client.told[type_].pop(name, None)
@@ -384,19 +415,39 @@ class DeltaMachine(SessionMachine):
         client = self.client
         response = self.response.FromString(data)
         type_ = ResourceType(response.type_url)
-        errors = []
-        for resource in response.resources:
-            assert resource.resource.type_url == type_.value
-            assert resource.version == version_of(resource.resource.value)
-            again = client.told[type_].get(resource.name) == resource.resource.value
-            errors.append(client.take(type_, resource.name, resource.resource.value, again))
+        resources = {resource.name: resource.resource.value for resource in response.resources}
+        assert all(resource.resource.type_url == type_.value for resource in response.resources)
+        assert all(resource.version == version_of(resource.resource.value) for resource in response.resources)
+        names = {*resources, *response.removed_resources}
+        client.under.setdefault(response.nonce, set()).update(names)
+        client.owed[type_].update(dict.fromkeys(names, client.refusals[response.nonce]))
+        again = {name: client.told[type_].get(name) == body for name, body in resources.items()}
+        if refusal := self.refusal(type_, resources):
+            for name, body in resources.items():
+                if client.wants(type_, name):
+                    client.hear(type_, name, body, again[name])
+            client.refuse(type_, response.nonce)
+            client.up.append(DeltaRequest(type_, nonce=response.nonce, error=refusal))
+            return
+        errors = [client.take(type_, name, body, again[name]) for name, body in resources.items()]
         for name in response.removed_resources:
             if client.wants(type_, name) and name not in client.told[type_]:
                 assert client.owed[type_][name] > 0, f"{type_.name} {name} is removed again"
                 client.owed[type_][name] -= 1
             client.lose(type_, name)
-        said = "; ".join(error for error in errors if error)
-        client.up.append(DeltaRequest(type_, nonce=response.nonce, error=said or None))
+        said = ", ".join(error for error in errors if error)
+        client.up.append(
+            DeltaRequest(type_, nonce=response.nonce, error=f"Error adding/updating {said}" if said else None)
+        )
+
+    def refusal(self, type_: ResourceType, resources: dict[str, bytes]) -> str | None:
+        """Why Envoy takes nothing of a response, if so: it cannot read one of its resources, or stops at one."""
+        wanted = {name: body for name, body in resources.items() if self.client.wants(type_, name)}
+        if any(map(is_malformed, wanted.values())):
+            return "malformed"
+        if type_ not in WILDCARD:
+            return next((f"{name}: no good" for name, body in wanted.items() if is_bad(body)), None)
+        return None
 
     def check_state(self, type_: ResourceType) -> None:
         expected, held = self.expected(type_), self.held(type_)

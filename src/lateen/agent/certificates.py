@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from lateen.agent.log import Log
 from lateen.agent.process import spawn
-from lateen.agent.renewal import LONGEST_WAIT, renewal_time, retry_wait
+from lateen.agent.renewal import longest_wait, renewal_time, retry_wait
 from lateen.agent.settings import CertificateSettings
 from lateen.agent.state import AgentState
 
@@ -25,8 +25,6 @@ _LOOK: Final = 1.0
 _HELPER_SECONDS: Final = 45.0
 _MOST: Final = 64 * 1024
 """Bytes a helper may say: what a pipe holds."""
-_LONGEST_FIRST_WAIT: Final = 8.0
-"""Seconds between two tries for the first certificate: an application may be waiting."""
 _SAY_AGAIN: Final = 5.0
 """Seconds between two complaints about the same."""
 
@@ -115,7 +113,7 @@ class Certificates:
 
     async def _wait(self, seen: object, failures: int, retry_after: float) -> None:
         """Before the next try; not as long once something has been mounted anew since `seen`."""
-        longest = _LONGEST_FIRST_WAIT if self._validity is None else LONGEST_WAIT
+        longest = longest_wait(self._validity.end - time.time() if self._validity is not None else 0.0)
         deadline = time.monotonic() + retry_wait(failures, retry_after, _chance(), longest=longest)
         while (left := deadline - time.monotonic()) > 0 and self._inputs() == seen:
             await asyncio.sleep(min(left, _LOOK))

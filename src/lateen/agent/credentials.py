@@ -129,7 +129,7 @@ def _check(key: str, chain: str) -> None:
 def _certificates(what: str, text: str) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(text.encode())
-    except ValueError as problem:
+    except (ValueError, x509.InvalidVersion) as problem:
         raise BadCredentials(f"{what} cannot be read: {problem}") from None
 
 

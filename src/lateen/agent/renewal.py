@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["LONGEST_WAIT", "MAX_RETRY_AFTER", "renewal_time", "retry_wait"]
+__all__ = ["LONGEST_WAIT", "MAX_RETRY_AFTER", "longest_wait", "renewal_time", "retry_wait"]
 
 _FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 30.0
+_LONGEST_WITHOUT: Final = 8.0
+"""While there is no certificate that is valid: an application may be waiting."""
 MAX_RETRY_AFTER: Final = 300.0
 """What an authority may ask for."""
 
@@ -19,6 +21,13 @@ def renewal_time(begin: float, end: float, *, ratio: float, jitter: float, chanc
     life = max(end - begin, 0.0)
     left = min(max(ratio + jitter * (2 * chance - 1), 0.05), 0.95)
     return end - life * left
+
+
+def longest_wait(left: float) -> float:
+    """How long to wait at most for the next try, when the certificate is valid for so long still: an authority that is
+    back in time should be asked in time. 0 or less: there is none that is valid.
+    """
+    return min(max(left / 4, _LONGEST_WITHOUT), LONGEST_WAIT)
 
 
 def retry_wait(failures: int, retry_after: float, chance: float, *, longest: float = LONGEST_WAIT) -> float:

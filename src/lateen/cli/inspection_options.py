@@ -16,6 +16,7 @@ from lateen.cli.leading_options import moved
 from lateen.inspection.dump import BadDump
 from lateen.inspection.pods import NoPod
 from lateen.inspection.port_forward import PodUnreachable
+from lateen.inspection.printable import printable_lines
 from lateen.sources.kubernetes.access import AccessError
 from lateen.sources.kubernetes.client import ApiError, Client
 
@@ -47,7 +48,7 @@ class Place:
         try:
             return asyncio.run(connected())
         except (NoPod, PodUnreachable, BadDump, AccessError) as problem:
-            raise click.ClickException(str(problem)) from problem
+            raise click.ClickException(printable_lines(str(problem))) from problem
         except ApiError as problem:
             raise click.ClickException(f"the API server at {found.server} says: {problem}") from problem
         except (ConnectionError, TimeoutError) as problem:

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
-from lateen.api.schema.duration import parse_duration
 from lateen.cli.cluster_access import access, cluster_options
+from lateen.cli.duration import Duration
 from lateen.cli.install_options import described, resolved
 from lateen.install.cluster.applying import Terms
 from lateen.install.cluster.installing import Options
@@ -90,23 +90,6 @@ def targeted(command: C) -> C:
     return typed
 
 
-class Seconds(click.ParamType[float]):
-    """A duration as Go writes them: `5m0s`."""
-
-    name = "DURATION"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        try:
-            seconds = parse_duration(value).seconds
-        except ValueError as problem:
-            self.fail(str(problem), param, ctx)
-        if seconds <= 0:
-            self.fail("expected a duration above zero", param, ctx)
-        return seconds
-
-
 def applying(force_help: str) -> Callable[[C], C]:
     """--dry-run, --force and --readiness-timeout, as the argument `options`; -y as `yes`."""
 
@@ -116,7 +99,7 @@ def applying(force_help: str) -> Callable[[C], C]:
         @click.option("--force", is_flag=True, help=force_help)
         @click.option(
             "--readiness-timeout",
-            type=Seconds(),
+            type=Duration(above_zero=True),
             default="5m0s",
             show_default=True,
             help="How long a component may take until it is ready.",

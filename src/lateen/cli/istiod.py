@@ -15,7 +15,7 @@ import uvloop
 from lateen.istiod.configuration import Address, Certificates, Cluster, Configuration, ConfigurationError, parse_address
 from lateen.istiod.control_plane import ControlPlane
 from lateen.istiod.logs import LEVELS, set_up_logs
-from lateen.settings import SettingError, read_istiod_settings
+from lateen.settings import IstiodSettings, SettingError, read_istiod_settings
 from lateen.sources.kubernetes.access import AccessError
 
 
@@ -133,13 +133,7 @@ def istiod(
         raise click.UsageError("--tls-cert and --tls-key go together, and --tls-roots with both")
     if issues and not (in_cluster or kubeconfig is not None):
         raise click.UsageError("--issue-certificates needs a cluster: --in-cluster or --kubeconfig")
-    given: dict[str, Any] = {"revision": revision, "cluster_id": cluster_id, "namespace": namespace, "domain": domain}
-    try:
-        settings = dataclasses.replace(
-            read_istiod_settings(), **{name: value for name, value in given.items() if value is not None}
-        )
-    except SettingError as error:
-        raise click.ClickException(str(error)) from error
+    settings = istiod_settings(revision=revision, cluster_id=cluster_id, namespace=namespace, domain=domain)
     configuration = Configuration(
         settings=settings,
         directories=directories,
@@ -158,6 +152,16 @@ def istiod(
     )
     set_up_logs(log_level, as_json=log_as_json)
     serve(configuration)
+
+
+def istiod_settings(**given: Any) -> IstiodSettings:
+    """Those of the environment, and what options say over it; None is nothing said. Raises ClickException."""
+    try:
+        return dataclasses.replace(
+            read_istiod_settings(), **{name: value for name, value in given.items() if value is not None}
+        )
+    except SettingError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def serve(configuration: Configuration) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import urllib.error
 import urllib.request
@@ -12,31 +11,17 @@ from typing import Any, Final
 import click
 
 from lateen import __version__
-from lateen.api.schema.duration import parse_duration
-from lateen.cli.istiod import ADDRESS, serve
+from lateen.cli.duration import Duration
+from lateen.cli.istiod import ADDRESS, istiod_settings, serve
 from lateen.istiod.configuration import Address, Certificates, Cluster, Configuration
 from lateen.istiod.logs import set_up_logs
-from lateen.settings import SettingError, read_istiod_settings, unknown_istiod_variables
+from lateen.settings import unknown_istiod_variables
 
 _log = logging.getLogger(__name__)
 
 _LEVELS: Final = {"none": "error", "error": "error", "warn": "warn", "info": "info", "debug": "debug"}
 _LONGEST_AGE: Final = 10 * 365 * 86400.0
 """Seconds; Istio's default for connections is the longest duration that there is: never."""
-
-
-class _Duration(click.ParamType[float]):
-    """As Go writes them (`30m`), in seconds."""
-
-    name = "DURATION"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        try:
-            return parse_duration(value).seconds
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 class _OptionalAddress(click.ParamType["Address | None"]):
@@ -138,22 +123,22 @@ def main() -> None:
 )
 @click.option("--tlsCertFile", "tls_cert", type=click.Path(path_type=Path), help="Serve with this certificate...")
 @click.option("--tlsKeyFile", "tls_key", type=click.Path(path_type=Path), help="...and its key.")
-@click.option("--shutdownDuration", "shutdown", type=_Duration(), help="Until streams are ended after SIGTERM.")
+@click.option("--shutdownDuration", "shutdown", type=Duration(), help="Until streams are ended after SIGTERM.")
 @click.option(
     "--keepaliveMaxServerConnectionAge",
     "age",
-    type=_Duration(),
+    type=Duration(),
     help="Streams of proxies are ended after about so long, so that replicas share them.  [default: never]",
 )
 @click.option(
     "--keepaliveInterval",
-    type=_Duration(),
+    type=Duration(),
     expose_value=False,
     hidden=True,
     callback=lambda c, p, v: _fixed(p, v, 30.0),
 )
 @click.option(
-    "--keepaliveTimeout", type=_Duration(), expose_value=False, hidden=True, callback=lambda c, p, v: _fixed(p, v, 10.0)
+    "--keepaliveTimeout", type=Duration(), expose_value=False, hidden=True, callback=lambda c, p, v: _fixed(p, v, 10.0)
 )
 @click.option(
     "--registries", default="Kubernetes", type=click.Choice(["Kubernetes"]), expose_value=False, help="Kubernetes."
@@ -185,13 +170,7 @@ def discovery(
     injects and validates. Further settings are read from the environment: `lateen istiod --help`."""
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tlsCertFile and --tlsKeyFile go together")
-    given: dict[str, Any] = {"domain": domain, "cluster_id": cluster_id, "namespace": namespace, "shutdown": shutdown}
-    try:
-        settings = dataclasses.replace(
-            read_istiod_settings(), **{name: value for name, value in given.items() if value is not None}
-        )
-    except SettingError as error:
-        raise click.ClickException(str(error)) from error
+    settings = istiod_settings(domain=domain, cluster_id=cluster_id, namespace=namespace, shutdown=shutdown)
     set_up_logs(level, as_json=as_json)
     for name in unknown_istiod_variables():
         _log.warning("the variable %s is not supported by this version and has no effect", name)

@@ -11,6 +11,7 @@ import msgspec
 from lateen.cli.inspection_options import ADMIN_PORT, Alias, Place, located
 from lateen.inspection.pods import NoPod, find_pods, select_pods
 from lateen.inspection.port_forward import Pod, ask
+from lateen.inspection.printable import printable_lines
 from lateen.sources.kubernetes.client import ApiError, Client
 
 _LEVELS: Final = ("trace", "debug", "info", "warning", "error", "critical", "off")
@@ -53,7 +54,7 @@ async def _set(client: Client, pod: Pod, port: int, queries: list[str]) -> str:
     answer = b""
     for query in queries or [""]:
         answer = await ask(client, pod, port, f"/logging?{query}" if query else "/logging", method="POST")
-    return answer.decode(errors="replace")
+    return printable_lines(answer.decode(errors="replace"))
 
 
 async def _installed(client: Client, namespace: str) -> str:

@@ -30,7 +30,7 @@ class ByCertificate:
         try:
             certificate = x509.load_pem_x509_certificate(evidence.certificate)
             names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except (ValueError, x509.ExtensionNotFound):
+        except (ValueError, x509.InvalidVersion, x509.ExtensionNotFound, x509.DuplicateExtension):
             raise Refused("the client certificate has no SPIFFE identity") from None
         found = [spiffe_identity(uri) for uri in names.get_values_for_type(x509.UniformResourceIdentifier)]
         if len(found) != 1 or found[0] is None:

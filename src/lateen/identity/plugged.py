@@ -91,7 +91,7 @@ def _certificates(files: Mapping[str, bytes], name: str, faults: list[Fault]) ->
         return ()
     try:
         return tuple(x509.load_pem_x509_certificates(files[name]))
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         faults.append(error(f"data[{name}]", "expected certificates as PEM"))
         return ()
 
@@ -201,7 +201,7 @@ def _why_not_ca(certificate: x509.Certificate, below: int) -> str:
     try:
         basic = _extension(certificate, x509.BasicConstraints)
         usage = _extension(certificate, x509.KeyUsage)
-    except ValueError:
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return "has extensions that cannot be read"
     if basic is None or not basic.ca:
         return "is not a certificate authority (basicConstraints)"

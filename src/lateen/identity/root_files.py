@@ -70,7 +70,7 @@ def from_files(files: Mapping[str, bytes], now: datetime) -> Read:
     if files.get(PREVIOUS_ROOT):
         try:
             outgoing = x509.load_pem_x509_certificate(files[PREVIOUS_ROOT])
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             faults.append(error(f"data[{PREVIOUS_ROOT}]", "expected a certificate as PEM"))
     if files.get(SINCE):
         try:

@@ -67,7 +67,7 @@ def public_key_of(request: bytes) -> PublicKey:
     try:
         found = x509.load_pem_x509_csr(request)
         key = found.public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise BadSigningRequest("expected a certificate signing request as PEM, with an RSA or EC key") from None
     # The key's size first: what it costs to verify a signature grows with it.
     match key:

@@ -11,7 +11,7 @@ from lateen.api.mesh.proxy_config_validation import wrong_host_port
 from lateen.api.networking.regular_expressions import regex_faults
 from lateen.api.schema.duration import parse_duration
 from lateen.api.schema.fault import Fault, Severity, error, warning
-from lateen.injection.names import HEALTH_PORT, PROMETHEUS_PORT
+from lateen.injection.names import HEALTH_PORT, PROMETHEUS_PORT, PROXY_CONFIG, TEMPLATES
 from lateen.injection.pod_settings import ImageType
 from lateen.injection.texts import (
     words,
@@ -192,7 +192,19 @@ _DEPRECATED: Final = {
     f"{_READINESS}applicationPorts": "has no effect, as in Istio since 1.4",
     f"{_TRAFFIC}kubevirtInterfaces": "deprecated by Istio: use istio.io/reroute-virtual-interfaces",
 }
-_PREFIXES: Final = (_SIDECAR, _TRAFFIC, "status.sidecar.istio.io/", _READINESS)
+_PREFIXES: Final = (
+    _SIDECAR,
+    _TRAFFIC,
+    _READINESS,
+    "status.sidecar.istio.io/",
+    "proxy.istio.io/",
+    "inject.istio.io/",
+    "prometheus.istio.io/",
+    "ambient.istio.io/",
+)
+"""Of annotations that are about proxies. Others may mean something to somebody else."""
+_ELSEWHERE: Final = frozenset((PROXY_CONFIG, TEMPLATES))
+"""Judged where they are used."""
 
 
 def _judge(annotations: Mapping[str, str]) -> Iterator[Fault]:
@@ -200,7 +212,7 @@ def _judge(annotations: Mapping[str, str]) -> Iterator[Fault]:
         path = f"metadata.annotations[{name}]"
         check = _CHECKS.get(name)
         if check is None:
-            if name.startswith(_PREFIXES):
+            if name.startswith(_PREFIXES) and name not in _ELSEWHERE:
                 yield warning(path, "not an annotation that this version knows: it has no effect")
             continue
         wrong = f"longer than {_LONGEST} characters" if len(text) > _LONGEST else check(text)

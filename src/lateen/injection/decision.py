@@ -17,6 +17,8 @@ from lateen.injection.values import AutoInject
 
 IGNORED_NAMESPACES: Final = frozenset(("kube-system", "kube-public", "kube-node-lease", "local-path-storage"))
 """Those of Kubernetes itself."""
+_LONGEST: Final = 63
+"""Characters of a label's value."""
 _YES: Final = frozenset(("y", "yes", "true", "on"))
 
 
@@ -56,7 +58,8 @@ def _asked(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Decisio
     what, text = ("label", labels[INJECT]) if INJECT in labels else ("annotation", annotations.get(INJECT, ""))
     if not text:
         return None
-    return Decision(str(text).lower() in _YES, f"the pod has the {what} {INJECT}={text}")
+    said = str(text)
+    return Decision(said.lower() in _YES, f"the pod has the {what} {INJECT}={said[:_LONGEST]}")
 
 
 def _is_windows(spec: Mapping[str, Any]) -> bool:

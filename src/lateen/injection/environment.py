@@ -6,7 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from lateen.api.mesh.mesh_config import InboundTrafficPolicyMode
+from lateen.api.mesh.proxy_config import ProxyConfig
 from lateen.api.schema.encode import encode
 from lateen.injection.context import Context
 from lateen.injection.names import NETWORK
@@ -45,7 +48,7 @@ def agent_environment(context: Context) -> list[Variable]:
         *(_field(name, path) for name, path in _FIELDS),
         # Whole CPUs, rounded up: from it the agent takes how many threads Envoy has.
         {"name": "ISTIO_CPU_LIMIT", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}},
-        _text("PROXY_CONFIG", json.dumps(encode(context.proxy), separators=(",", ":"))),
+        _text("PROXY_CONFIG", json.dumps(encode(_own(context)), separators=(",", ":"))),
         _text("ISTIO_META_POD_PORTS", json.dumps(_ports(context), separators=(",", ":"))),
         _text("ISTIO_META_APP_CONTAINERS", ",".join(str(each.get("name", "")) for each in context.app_containers)),
         _text("ISTIO_META_CLUSTER_ID", context.cluster or values.multi_cluster.cluster_name or "Kubernetes"),
@@ -69,6 +72,17 @@ def agent_environment(context: Context) -> list[Variable]:
     if context.mesh.inbound_traffic_policy.mode is InboundTrafficPolicyMode.LOCALHOST:
         variables.append(_text("REWRITE_PROBE_LEGACY_LOCALHOST_DESTINATION", "true"))
     return overridden(variables, proxy_metadata(context))
+
+
+def _own(context: Context) -> ProxyConfig:
+    """The ProxyConfig in force without what the control plane makes something of and the pod has from the mesh: it is
+    to follow the mesh when that changes. What the pod itself says is its own even where it is the same."""
+    proxy, default = context.proxy, context.mesh.default_config
+    return msgspec.structs.replace(
+        proxy,
+        gateway_topology=None if proxy.gateway_topology is default.gateway_topology else proxy.gateway_topology,
+        proxy_headers=None if proxy.proxy_headers is default.proxy_headers else proxy.proxy_headers,
+    )
 
 
 def proxy_metadata(context: Context) -> list[Variable]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
+from reprlib import repr as shortened
 from typing import Any, Final
 
 from lateen.api.schema.fault import Fault, error
@@ -13,11 +15,15 @@ _LISTS_OF_CONTAINERS: Final = ("env", "ports", "volumeMounts")
 _PROBES: Final = ("readinessProbe", "livenessProbe", "startupProbe")
 _MOST: Final = 1000
 """Items of one list."""
+_LARGEST: Final = 256 * 1024
+"""Characters of all labels, or of all annotations, as Kubernetes has it for those."""
+_MOST_FAULTS: Final = 50
+"""That are told."""
 
 
 def misshapen_pod(pod: Mapping[str, Any]) -> tuple[Fault, ...]:
-    """Faults with paths such as `spec.containers[0].name`."""
-    return tuple(_pod(pod))
+    """Faults with paths such as `spec.containers[0].name`; the first ones of many."""
+    return tuple(islice(_pod(pod), _MOST_FAULTS))
 
 
 def _pod(pod: Any) -> Iterator[Fault]:
@@ -38,9 +44,13 @@ def _metadata(metadata: Mapping[str, Any]) -> Iterator[Fault]:
         if not isinstance(found, Mapping):
             yield error(f"metadata.{name}", "expected an object")
             continue
+        size = sum(len(str(key)) + (len(value) if isinstance(value, str) else 0) for key, value in found.items())
+        if size > _LARGEST:
+            yield error(f"metadata.{name}", f"has {size} characters; at most {_LARGEST} are taken")
+            continue
         for key, value in found.items():
             if not isinstance(value, str):
-                yield error(f"metadata.{name}[{key}]", f"expected a string, got {value!r}: put it in quotes")
+                yield error(f"metadata.{name}[{key}]", f"expected a string, got {shortened(value)}: put it in quotes")
 
     yield from _objects(metadata.get("ownerReferences"), "metadata.ownerReferences", named=True)
 
@@ -50,7 +60,8 @@ def _spec(spec: Mapping[str, Any]) -> Iterator[Fault]:
         yield from _objects(spec.get(name), f"spec.{name}", named=True)
         if "ontainers" not in name:
             continue
-        for index, container in enumerate(spec.get(name) or () if isinstance(spec.get(name), list) else ()):
+        listed = spec.get(name)
+        for index, container in enumerate(listed if isinstance(listed, list) and len(listed) <= _MOST else ()):
             if isinstance(container, Mapping):
                 for group in _LISTS_OF_CONTAINERS:
                     yield from _objects(container.get(group), f"spec.{name}[{index}].{group}", named=group == "env")

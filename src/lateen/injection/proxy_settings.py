@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from lateen.api.mesh.not_honoured import not_honoured_of_proxy
 from lateen.api.mesh.parse import without_unknown_fields
 from lateen.api.mesh.proxy_config import AuthenticationPolicy, ProxyConfig
 from lateen.api.mesh.proxy_config_validation import validate_proxy_config
@@ -62,6 +63,7 @@ def with_annotations(
         faults = tuple(_placed(fault) for fault in (*unknown, *wrong))
         if own is None:
             return None, faults
+        faults += tuple(not_honoured_of_proxy(own, _PATH))
         config = _replaced(config, own, known)
         invalid = tuple(validate_proxy_config(config, _PATH))
         if invalid:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lateen.inspection.printable import printable
+
 
 def summary(bootstrap: dict[str, Any]) -> str:
     """The versions of what runs there."""
@@ -16,4 +18,4 @@ def summary(bootstrap: dict[str, Any]) -> str:
     if metadata.get("ISTIO_PROXY_SHA"):
         lines.append(f"Istio Proxy Version: {str(metadata['ISTIO_PROXY_SHA']).partition(':')[2]}")
     lines.append(f"Envoy Version:       {number}")
-    return "\n".join([*lines, ""])
+    return "\n".join([*map(printable, lines), ""])

@@ -68,7 +68,7 @@ def _items(state: str, secret: dict[str, Any], now: datetime) -> Iterator[Secret
     for pem in found[:1] if kind == "Cert Chain" else found:
         try:
             yield _item(name, kind, state, x509.load_pem_x509_certificate(pem), now)
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             yield SecretItem(name, kind, state, False)
 
 

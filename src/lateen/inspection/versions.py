@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, NamedTuple
 
+from lateen.inspection.printable import printable
+
 
 class Versions(NamedTuple):
     client: str
@@ -23,7 +25,7 @@ def short(versions: Versions, *, remote: bool) -> str:
             lines.append(f"control plane version: {distinct.pop()}")
         else:
             lines += [f"{name} version: {version}" for name, version in versions.control_planes]
-        counts = Counter(version for _, version in versions.proxies)
+        counts = Counter(printable(version) for _, version in versions.proxies)
         each = ", ".join(f"{version} ({count} proxies)" for version, count in sorted(counts.items()))
         lines.append(f"data plane version: {each or 'none'}")
     return "\n".join([*lines, ""])
@@ -34,7 +36,7 @@ def long(versions: Versions, *, remote: bool) -> str:
     lines = [f"client version: {versions.client}"]
     if remote:
         lines += [f"control plane {name}: {version}" for name, version in versions.control_planes]
-        lines += [f"proxy {name}: {version}" for name, version in versions.proxies]
+        lines += [f"proxy {printable(name)}: {printable(version)}" for name, version in versions.proxies]
     return "\n".join([*lines, ""])
 
 

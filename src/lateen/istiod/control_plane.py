@@ -200,7 +200,8 @@ class ControlPlane:
         parts["reports"] = self._report
         parts["names"] = self._names.run
         parts["clock"] = Clock(self.engine, self.reports.changed).run
-        parts["troubles"] = TroubleCarrier(self.engine, self.server, self.reports.changed).run
+        carrier = TroubleCarrier(self.engine, self.server, self.reports.changed, proven_only=self.identity is not None)
+        parts["troubles"] = carrier.run
         if self._tls is not None:
             parts["tls"] = self._tls.run
         if self.identity is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -12,7 +13,7 @@ from lateen import __version__
 from lateen.identity import https_service
 from lateen.identity.issuing import Issuer
 from lateen.istiod.configuration import Address
-from lateen.webhooks.listening import site
+from lateen.webhooks.listening import listening
 
 _STARTUP: Final = "starting"
 _LARGEST_HEADER: Final = 64 * 1024
@@ -83,16 +84,18 @@ class Site:
     def __init__(self, app: web.Application, address: Address) -> None:
         self._address = address
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=_IDLE)
+        self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Address:
         """Raises OSError when the address cannot be had."""
-        await self._runner.setup()
-        try:
-            await site(self._runner, self._address.host, self._address.port).start()
-        except BaseException:
-            await self._runner.cleanup()
-            raise
-        return Address(self._address.host, self._runner.addresses[0][1])
+        async with AsyncExitStack() as stack:
+            await self._runner.setup()
+            stack.push_async_callback(self._runner.cleanup)
+            assert self._runner.server is not None, "set up"
+            host = self._address.host
+            port = await stack.enter_async_context(listening(self._runner.server, host, self._address.port))
+            self._stack = stack.pop_all()
+        return Address(host, port)
 
     async def __aexit__(self, *error: object) -> None:
-        await self._runner.cleanup()
+        await self._stack.aclose()

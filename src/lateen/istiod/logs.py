@@ -13,12 +13,14 @@ LEVELS: Final = ("debug", "info", "warn", "error")
 _NAMES: Final = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warn", logging.ERROR: "error"}
 
 
+_LONGEST: Final = 8192
+"""Characters of a message: it may quote what anybody has sent."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{_time(record)}\t{_level(record)}\t{_scope(record)}\t{_one_line(record.getMessage())}"
+        line = f"{_time(record)}\t{_level(record)}\t{_scope(record)}\t{_one_line(_message(record))}"
         fields = "".join(f"\t{name}={json.dumps(value)}" for name, value in _fields(record).items())
         trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
         return f"{line}{fields}{trace}"
@@ -30,7 +32,7 @@ class _Json(logging.Formatter):
             "level": _level(record),
             "time": _time(record),
             "scope": _scope(record),
-            "msg": record.getMessage(),
+            "msg": _message(record),
             **_fields(record),
         }
         if record.exc_info:
@@ -51,6 +53,11 @@ def set_up_logs(level: str, *, as_json: bool, stream: TextIO | None = None) -> N
 
 def _level(record: logging.LogRecord) -> str:
     return _NAMES.get(record.levelno, record.levelname.lower())
+
+
+def _message(record: logging.LogRecord) -> str:
+    text = record.getMessage()
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text)} characters)"
 
 
 def _one_line(text: str) -> str:

@@ -25,7 +25,11 @@ _NAMES = 5
 class TroubleCarrier:
     """Looks at the proxies once in a while, if anything can have changed since the last look."""
 
-    def __init__(self, engine: Engine, server: XdsServer, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, engine: Engine, server: XdsServer, changed: Callable[[], None], *, proven_only: bool = False
+    ) -> None:
+        """With `proven_only` nobody who has not proven to be a proxy says what is wrong with the mesh."""
+        self._proven_only = proven_only
         self._engine = engine
         self._server = server
         self._changed = changed
@@ -51,6 +55,8 @@ class TroubleCarrier:
     def _rejections(self) -> list[Rejected]:
         found = []
         for connection in self._server.connections():
+            if self._proven_only and not connection.proven:
+                continue
             for rejection in connection.session.rejections.values():
                 names = ", ".join(rejection.names[:_NAMES]) + (", ..." if len(rejection.names) > _NAMES else "")
                 what = f"{rejection.type.name} {names}".strip()

@@ -26,6 +26,10 @@ from lateen.model.inputs import SECRETS
 
 AUTHORITIES_SUFFIX: Final = "-cacert"
 """Ends the name of a credential that stands for authorities alone."""
+OF_PROXY: Final = "kubernetes://"
+"""A Secret of the proxy's cluster: `kubernetes://name` or `kubernetes://namespace/name`."""
+OF_CONFIG: Final = "kubernetes-gateway://"
+"""A Secret of the cluster the configuration is read from: `kubernetes-gateway://namespace/name`."""
 
 _PAIRS: Final = (("cert", "key"), ("tls.crt", "tls.key"))
 _ROOTS: Final = (("cacert", "crl"), ("ca.crt", "ca.crl"))
@@ -56,6 +60,14 @@ class Lifetime(NamedTuple):
 
     not_before: datetime
     not_after: datetime
+
+
+def wrong_scheme(name: str) -> str:
+    """Why nobody serves a credential of this name; empty where it is the name of a Secret."""
+    scheme, separator, _ = name.partition("://")
+    if not separator or name.startswith((OF_PROXY, OF_CONFIG)):
+        return ""
+    return f"{scheme}:// is not supported yet by this version: name a Secret"
 
 
 @query
@@ -120,7 +132,7 @@ def _found(data: dict[str, bytes]) -> str:
 def _certificates(key: Key, name: str, pem: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise _wrong(key, f"data[{name}]", "expected certificates as PEM") from None
 
 
@@ -158,5 +170,5 @@ def _check_pair(
 def _check_revoked(key: Key, name: str, pem: bytes) -> None:
     try:
         x509.load_pem_x509_crl(pem)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise _wrong(key, f"data[{name}]", "expected a certificate revocation list as PEM") from None

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from lateen.api.kubernetes.pod import Pod
 from lateen.api.networking.gateway import Gateway
 from lateen.api.objects import Key
+from lateen.api.schema.bounded_yaml import load_object
+from lateen.api.schema.fault import Fault
 from lateen.engine import Reader, query
 from lateen.model.endpoint import Locality
 from lateen.model.inputs import CLUSTER_ID, DOMAIN, GATEWAYS, PODS, WORKLOAD_ENTRIES
 from lateen.model.localities import labelled_locality, node_locality, parse_locality
 from lateen.model.own_proxies import PLAIN, WITH_AGENT, templates
-from lateen.model.proxy import Certificates, Generator, Interception, Labels, Proxy, Role, Traits
+from lateen.model.proxy import Certificates, Generator, Interception, Labels, Proxy, ProxySettings, Role, Traits
+from lateen.model.proxy_settings import settings_of
 
 INTERCEPTION_ANNOTATION = "sidecar.istio.io/interceptionMode"
+PROXY_CONFIG_ANNOTATION = "proxy.istio.io/config"
 
 
 @query
@@ -59,9 +64,15 @@ def _of_pod(db: Reader, key: Key) -> Proxy | None:
             ipv6=any(":" in address for address in addresses),
             interception=Interception(mode) if mode in Interception.__members__ else Interception.REDIRECT,
             certificates=None if PLAIN in asked else Certificates(),
+            settings=_settings(pod),
         ),
         generator=Generator.ENVOY if asked.isdisjoint((WITH_AGENT, PLAIN)) else Generator.GRPC,
     )
+
+
+def _settings(pod: Pod) -> ProxySettings:
+    config = load_object(pod.metadata.annotations.get(PROXY_CONFIG_ANNOTATION, ""))
+    return settings_of(config)[0] if not isinstance(config, Fault) else ProxySettings()
 
 
 def _of_entry(db: Reader, key: Key) -> Proxy | None:

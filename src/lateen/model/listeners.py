@@ -302,9 +302,12 @@ class _Plan:
         names: tuple[str, ...] = ()
         if port.protocol.is_tls:
             first = entry.streams[0] if entry.streams else None
-            # Where the address tells nothing, the server name is the only thing that does.
-            if entry.addresses == self._form.wildcards or (
-                first is not None and self._tell_by_name(entry, first, found)
+            # Where the address tells nothing, the server name is the only thing that does. What resolves whatever it is
+            # named is for the service's names alone.
+            if (
+                entry.addresses == self._form.wildcards
+                or found.resolution is Resolution.DYNAMIC_DNS
+                or (first is not None and self._tell_by_name(entry, first, found))
             ):
                 names = self._server_names(found.hostname)
                 if not names:

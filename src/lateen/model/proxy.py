@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from lateen.api.mesh.proxy_config import ProxyHeaders, Topology
 from lateen.api.objects import Key
 from lateen.model.endpoint import Locality
 
@@ -58,6 +59,14 @@ def system_roots(certificates: Certificates | None) -> str:
     return certificates.system_roots if certificates is not None else SYSTEM_ROOTS
 
 
+class ProxySettings(msgspec.Struct, frozen=True, cache_hash=True):
+    """What a proxy's own ProxyConfig (annotation `proxy.istio.io/config`) says of what the control plane makes for it.
+    What is None is as MeshConfig.defaultConfig has it."""
+
+    headers: ProxyHeaders | None = None
+    topology: Topology | None = None
+
+
 class Traits(msgspec.Struct, frozen=True):
     """What about a proxy changes the form of its configuration, whatever the mesh is."""
 
@@ -70,6 +79,7 @@ class Traits(msgspec.Struct, frozen=True):
     dns_capture: bool = False
     privileged_ports: bool = True
     """May bind ports below 1024."""
+    settings: ProxySettings = ProxySettings()
 
 
 class PatchSet(NamedTuple):

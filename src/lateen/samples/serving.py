@@ -59,10 +59,10 @@ class Running:
             response.force_close()
             response.headers["Connection"] = "close"
 
-    async def drain(self, seconds: float) -> None:
-        """Serves for `seconds` more, with every answer the last of its connection, then ends what is in flight."""
+    async def drain(self, enough: Awaitable[object]) -> None:
+        """Serves until `enough`, with every answer the last of its connection, then ends what is in flight."""
         self._draining.set()
-        await asyncio.sleep(seconds)
+        await enough
         await self._runner.cleanup()
 
 
@@ -109,7 +109,7 @@ async def serve(app: web.Application, ports: Sequence[int]) -> None:
     say(f"listening on {', '.join(map(str, running.ports))}")
     seconds = await until_told_to_end()
     say(f"told to end; serving for {seconds:g} s more")
-    await running.drain(seconds)
+    await running.drain(asyncio.sleep(seconds))
 
 
 def run(app: web.Application, ports: Sequence[int]) -> None:

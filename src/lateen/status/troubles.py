@@ -15,6 +15,8 @@ from lateen.status.messages import INTERNAL_ERROR
 
 _MOST_BLAMED = 20
 """Resources that are told of one rejection."""
+_MOST_TOLD = 20
+"""Rejections that one resource is told of."""
 _ENVOY_FILTER: Final = "EnvoyFilter"
 
 _KINDS: Final[Mapping[str, str]] = {table.name: kind.kind for kind, table in TABLES.items() if kind.kind in SUBJECTS}
@@ -47,7 +49,9 @@ def troubles(
             else:
                 shared = f"{text}, made from this and {len(suspects) - 1} other resources: {rejection.message}"
                 fault = Fault("", shared, Severity.WARNING, INTERNAL_ERROR)
-            found.setdefault(ref, {})[fault] = None
+            told = found.setdefault(ref, {})
+            if len(told) < _MOST_TOLD:
+                told[fault] = None
     for error in errors:
         if isinstance(error, ConfigError):
             found.setdefault(error.resource, {})[Fault(error.path, error.message)] = None

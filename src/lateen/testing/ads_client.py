@@ -106,7 +106,7 @@ class AdsClient:
             self.held.get(type_, {}).pop(name, None)
         await self._request(type_, unsubscribe=names)
 
-    async def until(self, condition: Callable[[], Any], what: str = "the condition holds", timeout: float = 10) -> Any:
+    async def until(self, condition: Callable[[], Any], what: str = "the condition holds", timeout: float = 60) -> Any:
         """Waits until `condition()` is true, looking after each response. Raises AssertionError when it is not in time.
 
         An end of the stream by the server is raised as the grpc error it is.
@@ -122,7 +122,7 @@ class AdsClient:
                 raise AssertionError(f"not within {timeout} s: {what}; responses: {self.responses[-10:]}") from None
         return found
 
-    async def has(self, type_: ResourceType, *names: str, timeout: float = 10) -> None:
+    async def has(self, type_: ResourceType, *names: str, timeout: float = 60) -> None:
         """Waits until exactly these names of a type are held."""
         await self.until(
             lambda: set(self.held.get(type_, ())) == set(names), f"{type_.name} is {sorted(names)}", timeout

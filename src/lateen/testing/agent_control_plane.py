@@ -79,7 +79,7 @@ class AgentControlPlane:
     def roots_pem(self) -> str:
         return "".join(root.pem.decode() for root in self.roots)
 
-    async def until_asked(self, times: int, timeout: float = 30.0) -> None:
+    async def until_asked(self, times: int, timeout: float = 60.0) -> None:
         """Waits for so many requests for a certificate in all. Seconds."""
         async with asyncio.timeout(timeout), self._asked:
             await self._asked.wait_for(lambda: len(self.tokens) >= times)

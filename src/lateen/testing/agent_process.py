@@ -78,7 +78,7 @@ class AgentProcess:
         self._start()
         return self
 
-    def restart(self, timeout: float = 30.0) -> None:
+    def restart(self, timeout: float = 90.0) -> None:
         """Another container in the same pod: ends as a kubelet ends one, and starts again. Seconds."""
         self.signal(signal.SIGTERM)
         self.signal(signal.SIGTERM)
@@ -166,7 +166,7 @@ class AgentProcess:
         """To the first process, as a kubelet does."""
         self.keeper.send_signal(number)
 
-    def ended(self, timeout: float = 30.0) -> int:
+    def ended(self, timeout: float = 90.0) -> int:
         """Waits for the end: the exit status. Seconds."""
         return self.keeper.wait(timeout)
 
@@ -188,7 +188,7 @@ class AgentProcess:
         """Status and body. Raises OSError when there is no answer."""
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=20) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -197,7 +197,7 @@ class AgentProcess:
         """As the kubelet asks: through Envoy."""
         return self.get(self.health_port, "/healthz/ready")[0] == 200
 
-    def until(self, holds: Callable[[], Any], timeout: float = 60.0) -> None:
+    def until(self, holds: Callable[[], Any], timeout: float = 90.0) -> None:
         """Waits for a condition; while something does not answer it does not hold. Seconds."""
         deadline = time.monotonic() + timeout
         while True:

@@ -10,6 +10,8 @@ from lateen.testing.local_mesh import LocalMesh
 
 ISTIOD: Final = "istiod.istio-system.svc"
 PROXY: Final = "istio-proxy"
+TOKEN: Final = "/var/run/secrets/tokens/istio-token"
+API_TOKEN: Final = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 TYPES: Final = {
     "clusters": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
     "secrets": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
@@ -23,6 +25,12 @@ class Scene(NamedTuple):
     guarded: str
     outside: str
     roots: str
+
+    def pods(self) -> list[tuple[str, str, str]]:
+        """Everything of ours that runs: namespace, target and container."""
+        found = [("istio-system", "deploy/istiod", "discovery")]
+        found += [("istio-system", f"deploy/istio-{name}gateway", PROXY) for name in ("ingress", "egress")]
+        return found + [(self.guarded, f"deploy/{name}", PROXY) for name in ("httpbin", "curl")]
 
     def attempts(self, namespace: str, *attempts: dict[str, Any], target: str = "deploy/curl") -> list[dict[str, Any]]:
         """What came of attempts made in a pod of the namespace."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -11,6 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.verification import PolicyBuilder, Store
 
+_PEM = re.compile(rb"(-----BEGIN .+?-----\n)(.+?)(\n-----END .+?-----\n)", re.DOTALL)
+_SEQUENCE = rb"\x30(?:\x82..|\x81.|.)"
+_VERSION = re.compile(_SEQUENCE + _SEQUENCE + rb"(?:\xa0\x03)?\x02\x01.", re.DOTALL)
+"""At the beginning of what is signed; in certificates with a tag."""
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
@@ -80,6 +86,21 @@ def signing_request(key: PrivateKey, *, uris: tuple[str, ...] = (), common_name:
         names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri) for uri in uris])
         builder = builder.add_extension(names, critical=False)
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def of_no_version(pem: bytes) -> bytes:
+    """The first certificate, revocation list or signing request of a PEM, of a version that there is not.
+
+    What cryptography raises then is no ValueError.
+    """
+    found = _PEM.search(pem)
+    assert found is not None
+    begin, content, end = found.groups()
+    der = bytearray(b64decode(content))
+    place = _VERSION.match(der)
+    assert place is not None
+    der[place.end() - 1] = 9
+    return begin + b64encode(der) + end
 
 
 def verified_names(

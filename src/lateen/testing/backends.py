@@ -44,7 +44,9 @@ async def http_backend(name: str, host: str = "127.0.0.1", *, tls: ssl.SSLContex
 
 
 @contextlib.asynccontextmanager
-async def tcp_backend(name: str, host: str = "127.0.0.1", *, greets: bool = False) -> AsyncIterator[int]:
+async def tcp_backend(
+    name: str, host: str = "127.0.0.1", *, greets: bool = False, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """A line server: answers each line with `name: line`; with `greets` it speaks first. Gives its port."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -56,7 +58,7 @@ async def tcp_backend(name: str, host: str = "127.0.0.1", *, greets: bool = Fals
                 await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, host, 0)
+    server = await asyncio.start_server(serve, host, 0, ssl=tls)
     async with server:
         port: int = server.sockets[0].getsockname()[1]
         yield port
@@ -86,7 +88,7 @@ async def grpc_say(target: str, text: str, *, authority: str = "", metadata: tup
     options = [("grpc.default_authority", authority)] if authority else []
     async with grpc.aio.insecure_channel(target, options=options) as channel:
         say = channel.unary_unary(ECHO_METHOD)
-        answer: bytes = await say(text.encode(), timeout=10, metadata=metadata)
+        answer: bytes = await say(text.encode(), timeout=60, metadata=metadata)
     return answer.decode()
 
 
@@ -95,7 +97,7 @@ async def tcp_say(host: str, port: int, text: str) -> str:
     reader, writer = await asyncio.open_connection(host, port)
     try:
         writer.write(text.encode() + b"\n")
-        line = await asyncio.wait_for(reader.readline(), 10)
+        line = await asyncio.wait_for(reader.readline(), 60)
     finally:
         writer.close()
     return line.decode().rstrip("\n")

@@ -6,14 +6,17 @@ import base64
 import datetime
 import ipaddress
 import json
+import ssl
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from lateen.identity.facts import WorkloadFacts, subject
+from lateen.identity.serving import load_pair
 from lateen.model.proxy import Certificates
 
 _BEGIN = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -27,6 +30,34 @@ class Pair(NamedTuple):
 
     certificate: str
     key: str
+
+
+def server_tls(pair: Pair) -> ssl.SSLContext:
+    """What a server of TLS needs."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    load_pair(context, pair.certificate, pair.key)
+    return context
+
+
+def client_tls(roots: str, pair: Pair | None = None, alpn: Sequence[str] = ("http/1.1",)) -> ssl.SSLContext:
+    """What a client of TLS needs: the roots it trusts (PEM), its own certificate, and what it speaks."""
+    context = ssl.create_default_context(cadata=roots)
+    context.set_alpn_protocols(list(alpn))
+    if pair is not None:
+        load_pair(context, pair.certificate, pair.key)
+    return context
+
+
+def tls_secret(name: str, pair: Pair, roots: str = "", namespace: str = "istio-system") -> dict[str, Any]:
+    """A Secret as gateways take them, with `roots` (PEM) for their clients' certificates."""
+    data = {"tls.crt": pair.certificate, "tls.key": pair.key} | ({"ca.crt": roots} if roots else {})
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace},
+        "type": "kubernetes.io/tls",
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
+    }
 
 
 class Authority:

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, Self
 
 from aiohttp import web
 
+from lateen.testing.free_port import free_port
+
 
 class Resource(NamedTuple):
     group: str
@@ -73,7 +75,8 @@ class FakeApiServer:
         self._queues: set[asyncio.Queue[Past]] = set()
         self._watches: set[asyncio.Task[Any]] = set()
         self._runner: web.AppRunner | None = None
-        self._port = 0
+        # It may stop and start again: nobody else shall have it meanwhile.
+        self._port = free_port()
 
     # --- what a test does ----------------------------------------------------------------------------------------
 
@@ -130,14 +133,13 @@ class FakeApiServer:
         await self.stop()
 
     async def start(self) -> None:
-        """Listens, on the port it had before if it had one."""
+        """Listens, always on the same port."""
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
         await site.start()
-        self._port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         self.disconnect()

@@ -134,7 +134,7 @@ class Guards:
 
     def connect(self, to: tuple[str, int], caller: Caller, alpn: tuple[str, ...]) -> socket.socket:
         """A connection, TLS and all."""
-        plain = socket.create_connection(to, timeout=10, source_address=(caller.address, 0))
+        plain = socket.create_connection(to, timeout=60, source_address=(caller.address, 0))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not caller.identity:
             return plain

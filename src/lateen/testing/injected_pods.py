@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -11,6 +11,9 @@ from lateen.api.mesh.mesh_config import MeshConfig
 from lateen.api.mesh.parse import parse_mesh_config
 from lateen.injection.configuration import InjectionConfig, parse_injection
 from lateen.injection.inject import Facts, Injected, inject
+
+PROBE: Final[Mapping[str, Any]] = {"httpGet": {"path": "/ready", "port": 8080}}
+"""Of an application."""
 
 
 def configuration(config: str = "", **values: Any) -> InjectionConfig:

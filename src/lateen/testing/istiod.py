@@ -65,7 +65,7 @@ class IstiodProcess:
     def said(self, words: str) -> bool:
         return any(words in str(line.get("msg", "")) for line in self.log)
 
-    def until_ready(self, timeout: float = 60.0) -> dict[str, str]:
+    def until_ready(self, timeout: float = 120.0) -> dict[str, str]:
         """Waits until proxies are served: the addresses.
 
         `http`, `monitoring` and `xds`; where there is such a thing `secure_xds` and `webhooks`.
@@ -86,7 +86,7 @@ class IstiodProcess:
     def get(self, path: str) -> tuple[int, str]:
         """Status and body."""
         try:
-            with urllib.request.urlopen(f"http://{self.addresses['http']}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://{self.addresses['http']}{path}", timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -96,7 +96,7 @@ class IstiodProcess:
         assert status == 200, body
         return json.loads(body)
 
-    def until(self, holds: Callable[[], bool], timeout: float = 60.0) -> None:
+    def until(self, holds: Callable[[], bool], timeout: float = 120.0) -> None:
         """Waits for a condition; fails with the log when it does not come, or the process ends. Seconds."""
         deadline = time.monotonic() + timeout
         while not holds():
@@ -114,12 +114,7 @@ class IstiodProcess:
         """Resident bytes."""
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
-    def processor_time(self) -> float:
-        """Seconds of processor time used so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def terminate(self, timeout: float = 20.0) -> int:
+    def terminate(self, timeout: float = 60.0) -> int:
         """SIGTERM: the exit status. `timeout` in seconds."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout)

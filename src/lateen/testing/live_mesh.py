@@ -137,7 +137,7 @@ class LiveMesh:
         wanted = f"turn {self.turn}"
         body = {"directResponse": {"status": 200, "body": {"string": wanted}}}
         self.manifests.write("other", resource("VirtualService", "other", {"hosts": ["other"], "http": [body]}))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while (found := await self.get("other")) != (200, wanted):
             assert time.monotonic() < deadline, f"wanted {wanted!r}, still {found}"
             await asyncio.sleep(0.02)
@@ -147,7 +147,7 @@ class LiveMesh:
         await self.follows()
         await self.load.more()
 
-    async def until(self, condition: Callable[[], Any], timeout: float = 20) -> None:
+    async def until(self, condition: Callable[[], Any], timeout: float = 60) -> None:
         """Waits for a condition, which may block. Seconds."""
         await asyncio.to_thread(self.istiod.until, lambda: bool(condition()), timeout)
 
@@ -209,14 +209,9 @@ async def live_mesh(
         with IstiodProcess("--config-dir", str(manifests.directory), *arguments) as mesh.istiod:
             addresses = await asyncio.to_thread(mesh.istiod.until_ready)
             own = sidecar_bootstrap(directory / "proxy", int(addresses["xds"].rpartition(":")[2]))
-            mesh.envoy = RunningEnvoy({**own, **(bootstrap or {})})
-            try:
-                await asyncio.to_thread(mesh.envoy.start)
-                url = f"http://{ADDRESS}:{mesh.port}/"
-                async with Load(url, "web", headers={"x-config": "good"}) as mesh.load:
-                    yield mesh
-            except BaseException as error:
-                error.add_note(mesh.envoy.log())
-                raise
-            finally:
-                await asyncio.to_thread(mesh.envoy.stop)
+            url = f"http://{ADDRESS}:{mesh.port}/"
+            async with (
+                RunningEnvoy({**own, **(bootstrap or {})}) as mesh.envoy,
+                Load(url, "web", headers={"x-config": "good"}) as mesh.load,
+            ):
+                yield mesh

@@ -18,9 +18,10 @@ _SHOWN = 10
 
 class Load:
     """`async with Load("http://127.0.0.1:80", "web") as load`: calls until the end, then raises AssertionError if any
-    request failed: was not answered with 200 and `headers`, or with a body that holds one of `unwanted`.
+    request failed: was not answered in `seconds` with 200 and `headers`, or with a body that holds one of `unwanted`.
 
-    It begins with the first good answer, so that what it calls may come up later.
+    It begins once `settled` requests in a row, each on a connection of its own, had good answers: what it calls may
+    come up later.
     """
 
     def __init__(
@@ -32,6 +33,8 @@ class Load:
         callers: int = 2,
         unwanted: Sequence[str] = (),
         tls: ssl.SSLContext | None = None,
+        settled: int = 1,
+        seconds: float = 10,
     ) -> None:
         self.headers = dict(headers or {})
         """What every answer must have."""
@@ -43,6 +46,8 @@ class Load:
         self._callers = callers
         self._unwanted = unwanted
         self._tls = tls
+        self._settled = settled
+        self._seconds = seconds
         self._session: aiohttp.ClientSession | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._answered = asyncio.Condition()
@@ -52,15 +57,21 @@ class Load:
         connector = (
             aiohttp.TCPConnector(ssl=self._tls, force_close=True) if self._tls is not None else aiohttp.TCPConnector()
         )
-        self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10))
+        self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=self._seconds))
         # By itself aiohttp sends a GET again when a kept connection ends before the answer: here that is a failure.
         self._session._retry_connection = False
+        wrong = ""
         try:
-            async with asyncio.timeout(40):
-                while wrong := await self._call():
-                    await asyncio.sleep(0.02)
+            async with asyncio.timeout(120):
+                good = 0
+                while good < self._settled:
+                    if problem := await self._call(once=True):
+                        good, wrong = 0, problem
+                        await asyncio.sleep(0.02)
+                    else:
+                        good += 1
         except BaseException as error:
-            error.add_note(f"the load gets no good answer: {wrong}")
+            error.add_note(f"the load gets no {self._settled} good answers in a row; last: {wrong}")
             await self._session.close()
             raise
         self._tasks = [asyncio.create_task(self._run()) for _ in range(self._callers)]
@@ -83,7 +94,7 @@ class Load:
         """Raises AssertionError if any request has failed so far."""
         assert not self.failures, f"{self.failures.most_common(_SHOWN)} failed, {self.good} were good"
 
-    async def more(self, count: int = 20, timeout: float = 30) -> None:
+    async def more(self, count: int = 20, timeout: float = 120) -> None:
         """Waits for so many further good answers, and looks for failures. Seconds."""
         wanted = self.good + count
         async with asyncio.timeout(timeout), self._answered:
@@ -100,11 +111,12 @@ class Load:
                 self._answered.notify_all()
             await asyncio.sleep(_PAUSE)
 
-    async def _call(self) -> str:
-        """What is wrong with the answer."""
+    async def _call(self, once: bool = False) -> str:
+        """What is wrong with the answer. `once`: nobody else gets its connection."""
         assert self._session is not None
+        sent = {"host": self._host, "connection": "close"} if once else {"host": self._host}
         try:
-            async with self._session.get(self._url, headers={"host": self._host}) as answer:
+            async with self._session.get(self._url, headers=sent) as answer:
                 body = await answer.text()
                 if answer.status != 200:
                     return f"{answer.status} {body[:200]}"

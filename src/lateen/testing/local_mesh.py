@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import subprocess
 import sys
@@ -23,7 +24,7 @@ class LocalMesh(LocalCluster):
     Everything of LocalCluster besides; what is installed goes with the cluster.
     """
 
-    def command(self, *arguments: str, stdin: str | None = None, timeout: float = 180.0) -> str:
+    def command(self, *arguments: str, stdin: str | None = None, timeout: float = 400.0) -> str:
         """Standard output of `lateen ARGUMENTS`. Raises CommandFailed, with what it said, when it fails."""
         done = self.try_command(*arguments, stdin=stdin, timeout=timeout)
         if done.returncode != 0:
@@ -31,7 +32,7 @@ class LocalMesh(LocalCluster):
         return done.stdout
 
     def try_command(
-        self, *arguments: str, stdin: str | None = None, timeout: float = 180.0
+        self, *arguments: str, stdin: str | None = None, timeout: float = 400.0
     ) -> subprocess.CompletedProcess[str]:
         """`lateen ARGUMENTS`, whether it succeeds or not. `timeout` in seconds."""
         return self.attempt([sys.executable, "-m", "lateen.cli.main", *arguments], stdin=stdin, timeout=timeout)
@@ -40,7 +41,7 @@ class LocalMesh(LocalCluster):
         """`lateen install OPTIONS -y`: what it said."""
         return self.command("install", *options, "-y")
 
-    def shell(self, command: str, *, timeout: float = 180.0) -> str:
+    def shell(self, command: str, *, timeout: float = 400.0) -> str:
         """Standard output of a line of documentation, typed into a shell in the repository's root.
 
         `kubectl`, `lateen` and `istioctl` are about this mesh. Raises CommandFailed when it fails.
@@ -67,7 +68,7 @@ class LocalMesh(LocalCluster):
     def apply_file(self, path: Path | str, *arguments: str) -> str:
         return self.kubectl("apply", "-f", str(path), *arguments)
 
-    def until_available(self, namespace: str, *, timeout: float = 120.0) -> None:
+    def until_available(self, namespace: str, *, timeout: float = 240.0) -> None:
         """Waits until every Deployment of a namespace is rolled out."""
         for each in self.get("deployments", "-n", namespace)["items"]:
             self.kubectl(
@@ -76,13 +77,17 @@ class LocalMesh(LocalCluster):
             )  # fmt: skip
 
     def pod(self, namespace: str, selector: str) -> str:
-        """The name of a running pod that is not on its way out. Raises CommandFailed when there is none."""
-        for each in self.get("pods", "-n", namespace, "-l", selector)["items"]:
-            if "deletionTimestamp" not in each["metadata"] and each["status"].get("phase") == "Running":
-                return str(each["metadata"]["name"])
-        raise CommandFailed(f"no running pod with {selector} in {namespace}")
+        """The name of a running pod that is not on its way out. Raises CommandFailed when there is none for long."""
 
-    def exec(self, namespace: str, target: str, container: str, *command: str, timeout: float = 60.0) -> str:
+        def look() -> str:
+            for each in self.get("pods", "-n", namespace, "-l", selector)["items"]:
+                if "deletionTimestamp" not in each["metadata"] and each["status"].get("phase") == "Running":
+                    return str(each["metadata"]["name"])
+            return ""
+
+        return self.until(look, f"a running pod with {selector} in {namespace}")
+
+    def exec(self, namespace: str, target: str, container: str, *command: str, timeout: float = 120.0) -> str:
         """Output of a command in a container of a pod (or of `deploy/NAME`)."""
         return self.kubectl("exec", "-n", namespace, target, "-c", container, "--", *command, timeout=timeout)
 
@@ -98,10 +103,11 @@ class LocalMesh(LocalCluster):
         )
         return json.loads(said)
 
-    def until(self, look: Callable[[], T], what: str = "", *, timeout: float = 60.0) -> T:
+    def until(self, look: Callable[[], T], what: str = "", *, timeout: float = 120.0) -> T:
         """Looks again and again until there is something true to see, and returns it. Raises CommandFailed.
 
-        For what nothing announces: the outcome of requests, the tables of a kernel.
+        For what nothing announces: the outcome of requests, the tables of a kernel. A look fails when a command or a
+        request does, or when an answer is not whole. `timeout` is in seconds, and ends no look.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -109,7 +115,7 @@ class LocalMesh(LocalCluster):
                 if found := look():
                     return found
                 last: object = found
-            except (CommandFailed, OSError) as error:
+            except (CommandFailed, OSError, http.client.HTTPException, subprocess.TimeoutExpired, ValueError) as error:
                 last = error
             if time.monotonic() > deadline:
                 raise CommandFailed(f"not within {timeout:.0f} s: {what or look}; last: {last}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
+import time
 from pathlib import Path
 
 
@@ -34,10 +36,10 @@ def snapshot(home: Path) -> dict[str, object]:
         "namespaces": sorted(run("ip", "netns", "list").split()),
         "interfaces": sorted(links),
         "addresses": sorted(line.split("valid_lft")[0] for line in run("ip", "-o", "addr").splitlines()),
-        "routes": sorted(run("ip", "route", "show", "table", "all").splitlines()),
-        "routes6": sorted(run("ip", "-6", "route", "show", "table", "all").splitlines()),
+        "routes": _routes("ip", "route"),
+        "routes6": _routes("ip", "-6", "route"),
         "rules": sorted(run("ip", "rule").splitlines()),
-        "nftables": run("nft", "list", "ruleset"),
+        "nftables": re.sub(r"packets \d+ bytes \d+", "", run("nft", "list", "ruleset")),
         "mounts": sorted(line.split(" ", 3)[3] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
         "forwarding": Path("/proc/sys/net/ipv4/ip_forward").read_text(),
         "forwarding6": Path("/proc/sys/net/ipv6/conf/all/forwarding").read_text(),
@@ -45,3 +47,20 @@ def snapshot(home: Path) -> dict[str, object]:
         "run": sorted(str(p) for p in Path("/run").glob("lateen/**/*")),
         "state": sorted(str(p.relative_to(home)) for p in home.glob("clusters/*/**/*")),
     }
+
+
+def snapshot_once_it_is(before: dict[str, object], home: Path, seconds: float = 60.0) -> dict[str, object]:
+    """The machine, waited for until it is as it was before, for so long at most.
+
+    The kernel takes namespaces and what is in them apart in its own time, after the last process has left them.
+    """
+    deadline = time.monotonic() + seconds
+    while (now := snapshot(home)) != before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return now
+
+
+def _routes(*command: str) -> list[str]:
+    """Without what counts down by itself."""
+    listed = run(*command, "show", "table", "all")
+    return sorted(re.sub(r" expires \S+", "", line) for line in listed.splitlines())

@@ -15,6 +15,10 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 @dataclass(frozen=True, slots=True)
 class Process:
     pid: int
+    started: int
+    """In ticks of the machine's clock. Which of two is newer does not follow from their numbers: those begin anew."""
+    parent: int
+    """The PID of the process whose child it was when it was found."""
     command: str
 
     def kill(self, timeout: float = 30.0) -> None:
@@ -51,5 +55,6 @@ def processes(pod: str, words: str = "") -> list[Process]:
                 continue
             command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
             if words in command:
-                found.append(Process(int(path.name), command))
-    return sorted(found, key=lambda each: each.pid)
+                fields = (path / "stat").read_text().rpartition(")")[2].split()
+                found.append(Process(int(path.name), int(fields[19]), int(fields[1]), command))
+    return sorted(found, key=lambda each: (each.started, each.pid))

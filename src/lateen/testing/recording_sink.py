@@ -62,7 +62,7 @@ class RecordingSink:
     def names(self, kind: str) -> set[str]:
         return {key.name for name, key in self.objects if name.kind == kind}
 
-    async def until(self, holds: Callable[[], bool], timeout: float = 20.0) -> None:
+    async def until(self, holds: Callable[[], bool], timeout: float = 60.0) -> None:
         """Waits for a condition on what is held. `timeout` in seconds."""
         async with asyncio.timeout(timeout):
             while not holds():

@@ -20,7 +20,7 @@ _ABOUT = {
     socket.AF_INET: (socket.IPPROTO_IP, IP_PKTINFO),
     socket.AF_INET6: (socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO),
 }
-_TIMEOUT_SECONDS = 2.0
+_TIMEOUT_SECONDS = 10.0
 
 
 class Arrival(msgspec.Struct, frozen=True):

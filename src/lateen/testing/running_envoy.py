@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -97,7 +98,7 @@ def ads_bootstrap(
 
 
 class RunningEnvoy:
-    """One Envoy process. All methods block: from a coroutine use `asyncio.to_thread`.
+    """One Envoy process. All methods block: from a coroutine use `asyncio.to_thread`, or `async with`.
 
     Use as a context manager. `environment` is added to a bare one, `arguments` to the command line. The bootstrap needs
     no `admin`; one is added at a port of its own choice.
@@ -168,6 +169,14 @@ class RunningEnvoy:
             error.add_note(f"Envoy's log:\n{self.log()}")
         self.stop()
 
+    async def __aenter__(self) -> RunningEnvoy:
+        return await asyncio.to_thread(self.__enter__)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.__exit__, kind, error, trace)
+
     # --- looking ---------------------------------------------------------------------------------------------
 
     def log(self, last: int = 60) -> str:
@@ -186,7 +195,7 @@ class RunningEnvoy:
 
     def admin(self, path: str) -> str:
         """GETs a path of the admin interface. Raises OSError when there is no answer, ValueError unless it is 200."""
-        connection = http.client.HTTPConnection(*self.admin_address, timeout=10)
+        connection = http.client.HTTPConnection(*self.admin_address, timeout=60)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -234,6 +243,9 @@ class RunningEnvoy:
 
     def addresses(self) -> dict[str, tuple[str, int]]:
         """Where each listener that listens does so, by name: (address, port)."""
+        # Before the workers have started, listeners are told of whose ports refuse connections.
+        if self.stats("listener_manager.workers_started").get("listener_manager.workers_started") != 1:
+            return {}
         found = json.loads(self.admin("/listeners?format=json")).get("listener_statuses", ())
         return {
             listener["name"]: (address["address"], address["port_value"])
@@ -247,7 +259,7 @@ class RunningEnvoy:
         pairs = (line.split(": ", 1) for line in text.splitlines() if ": " in line)
         return {name: int(value) for name, value in pairs if value.isdigit()}
 
-    def until(self, condition: Callable[[], Any], what: str = "the condition holds", timeout: float = 20) -> Any:
+    def until(self, condition: Callable[[], Any], what: str = "the condition holds", timeout: float = 60) -> Any:
         """Polls until `condition()` gives something true, and returns that.
 
         Raises AssertionError with Envoy's log after `timeout` seconds, or when Envoy has ended. While Envoy does not

@@ -16,7 +16,8 @@ import yaml
 
 from lateen.identity.facts import WorkloadFacts
 from lateen.model.peer import FACTS, FALLBACKS, own_variable
-from lateen.testing.certificates import Authority, Pair
+from lateen.testing.certificates import Authority
+from lateen.testing.free_port import free_port
 from lateen.testing.istiod import IstiodProcess
 from lateen.testing.running_envoy import RunningEnvoy, ads_bootstrap
 
@@ -59,14 +60,12 @@ class TaskMesh:
         self._manifests.mkdir()
         self._istiod = IstiodProcess("--config-dir", str(self._manifests))
         self._envoys: list[RunningEnvoy] = []
-        self._held: list[socket.socket] = []
 
     def port(self, name: str) -> int:
         """The port that `$port_NAME` stands for."""
         key = f"port_{name}"
         if key not in self.values:
-            self._held.append(socket.create_server((LOOPBACK, 0)))
-            self.values[key] = self._held[-1].getsockname()[1]
+            self.values[key] = free_port()
         return int(self.values[key])
 
     def apply(self, name: str, text: str = "", *objects: Mapping[str, Any]) -> None:
@@ -85,8 +84,6 @@ class TaskMesh:
         return str(path)
 
     async def __aenter__(self) -> Self:
-        for each in self._held:
-            each.close()
         self._istiod.__enter__()
         try:
             await asyncio.to_thread(self._istiod.until_ready)
@@ -162,22 +159,6 @@ class TaskMesh:
         """One request on a connection of its own. Raises OSError when the connection or its handshake is refused."""
         return await asyncio.to_thread(_call, (address, port), host, method, path, dict(headers or {}), tls)
 
-    def client_tls(self, roots: str, certificate: Pair | None = None) -> ssl.SSLContext:
-        """What a client of a TLS server needs: the roots it trusts (PEM), and its own certificate."""
-        context = ssl.create_default_context(cadata=roots)
-        context.set_alpn_protocols(["http/1.1"])
-        if certificate is not None:
-            chain = self.file("client.crt", certificate.certificate)
-            context.load_cert_chain(chain, self.file("client.key", certificate.key))
-        return context
-
-    def server_tls(self, authority: Authority, *names: str) -> ssl.SSLContext:
-        """What a backend that speaks TLS needs: a certificate for these names."""
-        pair = authority.issue(*names)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.file(f"{names[0]}.crt", pair.certificate), self.file(f"{names[0]}.key", pair.key))
-        return context
-
 
 def pod(
     name: str, address: str, ports: Mapping[str, int], *, namespace: str = "default", **labels: str
@@ -197,7 +178,7 @@ def pod(
 def _call(
     address: tuple[str, int], host: str, method: str, path: str, headers: dict[str, str], tls: ssl.SSLContext | None
 ) -> Answer:
-    plain = socket.create_connection(address, timeout=20)
+    plain = socket.create_connection(address, timeout=60)
     connection = http.client.HTTPConnection(host)
     try:
         connection.sock = tls.wrap_socket(plain, server_hostname=host.partition(":")[0]) if tls else plain

@@ -18,6 +18,7 @@ from lateen.translate.clusters import gateway as gateway_clusters
 from lateen.translate.clusters import inbound as inbound_clusters
 from lateen.translate.clusters import outbound as outbound_clusters
 from lateen.translate.endpoints import assignments
+from lateen.translate.endpoints import gateway as gateway_assignments
 from lateen.translate.grpc.listing import client_listing, server_listing
 from lateen.translate.listeners import gateway as gateway_listeners
 from lateen.translate.listeners import inbound as inbound_listeners
@@ -59,8 +60,10 @@ def _listing(db: Reader, type_: ResourceType, view: EnvoyView) -> tuple[Recipe, 
             return inbound_clusters.listing(db, view)
         case ResourceType.CDS, GatewayView():
             return gateway_clusters.listing(db, view)
-        case ResourceType.EDS, OutboundView() | GatewayView():
+        case ResourceType.EDS, OutboundView():
             return assignments.listing(db, view)
+        case ResourceType.EDS, GatewayView():
+            return gateway_assignments.listing(db, view)
         case ResourceType.LDS, OutboundView():
             return outbound_listeners.listing(db, view) + dns_listing(db, view)
         case ResourceType.LDS, InboundView():

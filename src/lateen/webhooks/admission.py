@@ -10,6 +10,7 @@ import msgspec
 
 API_VERSION: Final = "admission.k8s.io/v1"
 _VERSIONS: Final = (API_VERSION, "admission.k8s.io/v1beta1")
+_LONGEST_NAME: Final = 253
 LONGEST_WARNING: Final = 256
 """Characters of one; the API server cuts all of them at 4096 together."""
 MOST_WARNINGS: Final = 15
@@ -52,6 +53,9 @@ def read_review(body: bytes) -> AdmissionRequest:
         raise BadReview(f"the body is no AdmissionReview: {error}") from None
     if review.api_version not in _VERSIONS or review.kind != "AdmissionReview":
         raise BadReview(f"expected an AdmissionReview of {API_VERSION}, got {review.kind} of {review.api_version}")
+    asked = review.request
+    if any(len(text) > _LONGEST_NAME for text in (asked.uid, asked.operation, asked.namespace, asked.name)):
+        raise BadReview(f"a name of the request has more than {_LONGEST_NAME} characters")
     return msgspec.structs.replace(review.request, api_version=review.api_version)
 
 

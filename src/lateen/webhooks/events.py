@@ -21,6 +21,7 @@ from lateen.identity.limits import KeyedRate
 _COMPONENT: Final = "istiod"
 _LONGEST: Final = 1000
 """Characters of a message; Kubernetes takes 1024."""
+_LONGEST_NAME: Final = 253
 
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """It stands in a path of the API server's."""
@@ -70,6 +71,9 @@ class Events:
         namespace = str(subject.get("namespace", ""))
         if not _NAMESPACE.fullmatch(namespace):
             return
+        # What waits, and what is remembered, is as long as somebody likes.
+        subject = {key: str(value)[:_LONGEST_NAME] for key, value in subject.items()}
+        message = message[:_LONGEST]
         names = tuple(str(subject.get(key, "")) for key in ("kind", "namespace", "name", "uid"))
         key, now = (*names, reason, message), asyncio.get_running_loop().time()
         if now - self._told.get(key, -self._limits.again) < self._limits.again or self._waiting.full():
@@ -110,7 +114,7 @@ class Events:
             },
             "involvedObject": dict(event.subject),
             "reason": event.reason,
-            "message": event.message[:_LONGEST],
+            "message": event.message,
             "type": "Warning" if event.warning else "Normal",
             "source": {"component": _COMPONENT, "host": self._identity},
             "firstTimestamp": now,

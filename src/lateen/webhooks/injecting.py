@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -16,16 +17,22 @@ from lateen.api.networking.proxy_config import ProxyConfig
 from lateen.api.objects import Key, Object
 from lateen.api.schema.fault import Fault
 from lateen.engine import Engine, Reader, query
+from lateen.injection.configuration import InjectionConfig
 from lateen.injection.decision import decide
 from lateen.injection.inject import Facts, Refused, inject
 from lateen.injection.json_patch import json_patch
 from lateen.model.inputs import MESH_CONFIG, NAMESPACES, PROXY_CONFIGS
 from lateen.webhooks.admission import AdmissionRequest, BadReview, allowed, denied, read_review
+from lateen.webhooks.aside import Aside
 from lateen.webhooks.events import Events
 from lateen.webhooks.injection_configuration import InjectionConfiguration
 from lateen.webhooks.injection_url import proxy_environment
 
 PATH: Final = "/inject"
+
+_LARGE: Final = 32 * 1024
+"""Bytes of a review. Pods of people have a few kilobytes; what has more may take a noticeable time."""
+_LONGEST_NAME: Final = 253
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +67,7 @@ class Injecting:
         self._engine = engine
         self._configuration = configuration
         self._events = events
+        self._small, self._large = Aside(), Aside()
         self.outcomes: Counter[str] = Counter()
 
     def routes(self) -> list[web.RouteDef]:
@@ -69,8 +77,9 @@ class Injecting:
     async def _handle(self, request: web.Request) -> web.Response:
         if request.content_type != "application/json":
             return web.Response(status=415, text="expected application/json\n")
+        body = await request.read()
         try:
-            asked = read_review(await request.read())
+            asked = read_review(body)
         except BadReview as bad:
             return web.Response(status=400, text=f"{bad}\n")
         configuration = self._configuration.current
@@ -78,15 +87,19 @@ class Injecting:
             # The API server's failure policy decides: a pod must not come in without its proxy by mistake of ours.
             return web.Response(status=503, text="there is no good injection configuration yet\n")
         settings = proxy_environment(request.match_info.get("settings", ""))
-        return web.Response(body=await self.judge(asked, settings), content_type="application/json")
+        answer = await self.judge(asked, settings, large=len(body) > _LARGE)
+        return web.Response(body=answer, content_type="application/json")
 
-    async def judge(self, asked: AdmissionRequest, environment: Mapping[str, str]) -> bytes:
-        """The answer to one request."""
+    async def judge(self, asked: AdmissionRequest, environment: Mapping[str, str], *, large: bool = False) -> bytes:
+        """The answer to one request. It is made beside everything else, one after another; what is `large` holds up
+        no other."""
         configuration = self._configuration.current
         if configuration is None or asked.operation != "CREATE" or not isinstance(asked.object, Mapping):
             return allowed(asked)
         pod = _placed(asked)
         namespace = asked.namespace or str(pod["metadata"].get("namespace") or "default")
+        if len(namespace) > _LONGEST_NAME:
+            return denied(asked, f"metadata.namespace: expected a name, got {len(namespace)} characters")
         decision = decide(pod, namespace, configuration)
         if not decision.inject:
             self.outcomes["skipped"] += 1
@@ -101,12 +114,13 @@ class Injecting:
             version=self._configuration.version,
             environment=environment,
         )
+        work = partial(_injected, asked, pod, decision.reason, facts, around.mesh, configuration)
         try:
-            if configuration.templates:
+            if configuration.templates and not large:
                 # Users' templates may take their time, which others are not to wait for.
-                result = await asyncio.to_thread(inject, pod, facts, around.mesh, configuration)
+                answer = await asyncio.to_thread(work)
             else:
-                result = inject(pod, facts, around.mesh, configuration)
+                answer = await (self._large if large else self._small).run(work)
         except Refused as refused:
             self.outcomes["failed"] += 1
             message = f"no proxy can be injected: {refused}"
@@ -114,15 +128,28 @@ class Injecting:
             causes = [(fault.path, fault.message) for fault in refused.faults]
             return denied(asked, message, causes=causes, audit={"injected": "false", "reason": str(refused)})
         self.outcomes["injected"] += 1
-        audit = {"injected": "true", "reason": decision.reason, "templates": ",".join(result.templates)}
-        patch = json_patch(asked.object, _as_asked(result.pod, asked))
-        return allowed(asked, patch=patch, warnings=[_words(fault) for fault in result.warnings], audit=audit)
+        return answer
 
     def _tell(self, asked: AdmissionRequest, pod: Mapping[str, Any], namespace: str, reason: str, text: str) -> None:
         name = pod["metadata"].get("name") or pod["metadata"].get("generateName")
         _log.info("pod %s/%s: %s", namespace, name, text)
         if not asked.dry_run:
             self._events.put(_subject(pod, namespace), reason, text, warning=reason == "InjectionFailed")
+
+
+def _injected(
+    asked: AdmissionRequest,
+    pod: Mapping[str, Any],
+    reason: str,
+    facts: Facts,
+    mesh: MeshConfig,
+    configuration: InjectionConfig,
+) -> bytes:
+    """The answer with the patch. Raises Refused."""
+    result = inject(pod, facts, mesh, configuration)
+    audit = {"injected": "true", "reason": reason, "templates": ",".join(result.templates)}
+    patch = json_patch(asked.object, _as_asked(result.pod, asked))
+    return allowed(asked, patch=patch, warnings=[_words(fault) for fault in result.warnings], audit=audit)
 
 
 def _placed(asked: AdmissionRequest) -> dict[str, Any]:

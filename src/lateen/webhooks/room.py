@@ -1,4 +1,5 @@
-"""Room for what is held at a time, shared fairly: whoever fills it with what comes slowly fills only its own part."""
+"""Room for what is held or done at a time, shared fairly: whoever fills it with what takes long fills only its own
+part."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ class _Waiting(NamedTuple):
 
 
 class Room:
-    """Of so many bytes, of which one address may have `most_of_one`."""
+    """Of so many bytes, or whatever is counted, of which one address may have `most_of_one`."""
 
     def __init__(self, most: int, most_of_one: int) -> None:
         self._most = most
@@ -28,7 +29,7 @@ class Room:
 
     @asynccontextmanager
     async def taken(self, address: str, size: int) -> AsyncIterator[None]:
-        """Waits until there is room for `size` bytes, of which there are at most `most_of_one`, and holds it."""
+        """Waits until there is room for `size`, which is at most `most_of_one`, and holds it."""
         if self._fits(address, size):
             self._take(address, size)
         else:
@@ -63,7 +64,8 @@ class Room:
         if not self._by[address]:
             del self._by[address]
         for each in list(self._waiting):
-            if self._fits(each.address, each.size):
+            # Who has just given up is still in the list.
+            if not each.let_in.done() and self._fits(each.address, each.size):
                 self._waiting.remove(each)
                 self._take(each.address, each.size)
                 each.let_in.set_result(None)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
@@ -14,7 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from lateen.identity.serving import load_pair
-from lateen.webhooks.listening import site
+from lateen.webhooks.listening import listening
 from lateen.webhooks.room import Room
 
 _log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ class WebhookLimits(msgspec.Struct, frozen=True):
     held_of_one: int = 16 * 1024 * 1024
     """The same of one address: who sends much, or slowly, keeps others neither from being read nor answered."""
     at_once: int = 16
-    """Requests that are dealt with at a time; further ones wait..."""
+    """Requests that are dealt with at a time, half of them of one address; further ones wait..."""
     seconds: float = 10.0
     """...and all are answered within so long."""
     idle: float = 120.0
@@ -48,12 +49,13 @@ class WebhookServer:
         """0 takes a free one."""
         self._limits = limits or WebhookLimits()
         self._room = Room(self._limits.held, self._limits.held_of_one)
-        self._turns = asyncio.Semaphore(self._limits.at_once)
+        self._turns = Room(self._limits.at_once, max(1, self._limits.at_once // 2))
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
         app = web.Application(client_max_size=self._limits.largest, middlewares=[self._bounded()])
         app.add_routes([*routes, web.get("/ready", _ready)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=self._limits.idle)
+        self._stack = AsyncExitStack()
 
     def take(self, chain: str, key: str) -> None:
         """What new connections are shown from now on (PEM); those that there are go on. Raises ssl.SSLError."""
@@ -61,19 +63,20 @@ class WebhookServer:
 
     async def __aenter__(self) -> Self:
         """Raises OSError when the address cannot be had."""
-        await self._runner.setup()
-        try:
-            await site(self._runner, self.host, self.port, self._context).start()
-        except BaseException:
-            await self._runner.cleanup()
-            raise
-        self.port = self._runner.addresses[0][1]
+        async with AsyncExitStack() as stack:
+            await self._runner.setup()
+            stack.push_async_callback(self._runner.cleanup)
+            assert self._runner.server is not None, "set up"
+            self.port = await stack.enter_async_context(
+                listening(self._runner.server, self.host, self.port, self._context)
+            )
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._runner.cleanup()
+        await self._stack.aclose()
 
     def _bounded(self) -> Middleware:
         @web.middleware
@@ -87,7 +90,7 @@ class WebhookServer:
                 async with asyncio.timeout(self._limits.seconds), self._room.taken(request.remote or "", size):
                     # The request keeps it for its handler.
                     await request.read()
-                    async with self._turns:
+                    async with self._turns.taken(request.remote or "", 1):
                         return await handler(request)
             except TimeoutError:
                 return web.Response(status=503, text=f"not within {self._limits.seconds:.0f} s\n")

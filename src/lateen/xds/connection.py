@@ -15,13 +15,15 @@ class Connection:
     before the outbox is empty.
     """
 
-    def __init__(self, number: int, session: Session, peer: str, version: str = "") -> None:
+    def __init__(self, number: int, session: Session, peer: str, version: str = "", *, proven: bool = False) -> None:
         self.number = number
         self.session = session
         self.peer = peer
         """Address of the other side, for people."""
         self.version = version
         """Of the proxy's software, as it says itself."""
+        self.proven = proven
+        """It has proven its namespace and service account."""
         self.since = time.time()
         self._outbox: deque[bytes] = deque()
         self._filled = asyncio.Event()

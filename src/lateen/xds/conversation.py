@@ -23,21 +23,26 @@ class Held(NamedTuple):
 class Outstanding:
     """A parcel that has been sent and is not acknowledged yet."""
 
-    __slots__ = ("parcel", "rejected", "remaining")
+    __slots__ = ("names", "rejected", "remaining", "removed")
 
     def __init__(self, parcel: Parcel) -> None:
-        self.parcel = parcel
+        self.names = parcel.names
+        self.removed = parcel.removed
         self.remaining = len(parcel.responses)
         self.rejected = False
         """At least one of its responses was."""
+
+
+LATE = 100
+"""Parcels that are no more waited for and still known, of one conversation."""
 
 
 class Conversation:
     """State only; `Session` decides when to send, and the dialect what."""
 
     __slots__ = (
-        "acknowledged", "asked", "before", "held", "last", "must_answer", "named", "outstanding", "resend", "retained",
-        "sent", "subscription", "suspects", "type", "versions", "wanted",
+        "acknowledged", "asked", "before", "held", "last", "late", "must_answer", "named", "outstanding", "resend",
+        "retained", "sent", "subscription", "suspects", "type", "unremoved", "versions", "wanted",
     )  # fmt: skip
 
     def __init__(self, type_: ResourceType) -> None:
@@ -64,8 +69,12 @@ class Conversation:
         """Gone, but not to be removed before what may refer to it has moved on."""
         self.outstanding: dict[str, Outstanding] = {}
         """By nonce."""
+        self.late: dict[str, Outstanding] = {}
+        """By nonce, those that are no more waited for: what the proxy says of them in the end counts all the same."""
         self.suspects: list[frozenset[str]] = []
         """Parts of a response that was rejected for an unknown one of its resources: each is to be sent by itself."""
+        self.unremoved: frozenset[str] = NO_NAMES
+        """Removed by such a response: to be told again."""
         self.last = ""
         """The nonce of the last response."""
         self.sent: Parcel | None = None
@@ -132,6 +141,13 @@ class Conversation:
         self.versions = None
         self.must_answer = False
         self.asked = self.resend = NO_NAMES
+
+    def give_up(self) -> None:
+        """Waits no more for what is outstanding."""
+        self.late |= self.outstanding
+        self.outstanding.clear()
+        while len(self.late) > LATE:
+            del self.late[next(iter(self.late))]
 
     def close(self, follower: Follower) -> None:
         """Lets go of everything."""

@@ -6,8 +6,11 @@ import ipaddress
 import re
 from typing import Any
 
+from google.protobuf import json_format
+
 from lateen.model.endpoint import Locality
-from lateen.model.proxy import Certificates, Generator, Interception, Labels, Proxy, Role, Traits
+from lateen.model.proxy import Certificates, Generator, Interception, Labels, Proxy, ProxySettings, Role, Traits
+from lateen.model.proxy_settings import HEADERS, TOPOLOGY, settings_of
 
 MAX_ID = 600
 MAX_VALUE = 1024
@@ -17,6 +20,7 @@ MAX_ADDRESSES = 64
 
 _CERTIFICATES = "LATEEN_CERTIFICATES"
 _NO_CERTIFICATES = "none"
+_PROXY_CONFIG = "PROXY_CONFIG"
 LOCALITY_LABEL = "istio-locality"
 _TOPOLOGY_LABELS = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone")
 _NAME = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?\Z")
@@ -113,6 +117,19 @@ class _Metadata:
             found[_bounded(f"a name in metadata {key}", name)] = _bounded(f"metadata {key}.{name}", entry.string_value)
         return found
 
+    def parts(self, key: str, *names: str) -> dict[str, Any]:
+        """Those of these entries of a map that are there, as plain data."""
+        if key not in self._fields:
+            return {}
+        value = self._fields[key]
+        if value.WhichOneof("kind") != "struct_value":
+            raise BadNode(f"metadata {key} is not a map")
+        found = {name: value.struct_value.fields[name] for name in names if name in value.struct_value.fields}
+        for name, entry in found.items():
+            if entry.ByteSize() > MAX_VALUE:
+                raise BadNode(f"metadata {key}.{name} has {entry.ByteSize()} bytes; at most {MAX_VALUE} are taken")
+        return {name: json_format.MessageToDict(entry) for name, entry in found.items()}
+
     def all_texts(self) -> Labels:
         """What EnvoyFilters may match: all that is a string, sorted; what is beyond the bounds is left out."""
         found = {
@@ -195,6 +212,14 @@ def _generator(metadata: _Metadata, role: str) -> Generator:
     return found
 
 
+def _settings(metadata: _Metadata) -> ProxySettings:
+    """Of PROXY_CONFIG, the ProxyConfig that the proxy was started with."""
+    found, wrong = settings_of(metadata.parts(_PROXY_CONFIG, HEADERS, TOPOLOGY))
+    if wrong:
+        raise BadNode(f"metadata {_PROXY_CONFIG}.{wrong[0].path}: {wrong[0].message}"[:MAX_VALUE])
+    return found
+
+
 def _traits(metadata: _Metadata, addresses: tuple[str, ...]) -> Traits:
     versions = {ipaddress.ip_address(address).version for address in addresses}
     mode = metadata.text("INTERCEPTION_MODE") or Interception.REDIRECT.value
@@ -210,4 +235,5 @@ def _traits(metadata: _Metadata, addresses: tuple[str, ...]) -> Traits:
         certificates=_certificates(metadata),
         dns_capture=metadata.flag("DNS_CAPTURE"),
         privileged_ports=not metadata.flag("UNPRIVILEGED_POD"),
+        settings=_settings(metadata),
     )

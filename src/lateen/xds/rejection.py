@@ -45,6 +45,28 @@ def blamed(message: str, names: frozenset[str]) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if name in message and _says(message, name)))
 
 
+def is_of_each(message: str) -> bool:
+    """Whether Envoy looked at each resource by itself and took those that it does not complain of.
+
+    So it does with clusters and listeners. When it cannot read one, or of other types, it stops at the first.
+    """
+    return message.startswith("Error adding/updating ")
+
+
+def divided(message: str, names: frozenset[str]) -> list[frozenset[str]]:
+    """Two parts of more than one name, of which one may be without fault.
+
+    Those that the message names are the last part. That proves nothing: Envoy prints all of what it cannot read, and
+    with it all names that are in there.
+    """
+    named = frozenset(blamed(message, names))
+    if named and named != names:
+        return [names - named, named]
+    ordered = sorted(names)
+    middle = len(ordered) // 2
+    return [frozenset(ordered[:middle]), frozenset(ordered[middle:])]
+
+
 def _says(message: str, name: str) -> bool:
     """Whether the name is there by itself, and not as part of a longer one."""
     return re.search(rf"(?<![\w|.-]){re.escape(name)}(?![\w|-])(?!\.\w)", message) is not None

@@ -206,7 +206,8 @@ class XdsServer:
             await asyncio.sleep(wait)
         proxy = msgspec.structs.replace(proxy, secrets=await self._may_have_secrets(proxy, identity))
         session = Session(proxy, protocol, self.inventory, self.parcels, self._limits, self._take_rejection)
-        connection = Connection(next(self._numbers), session, peer, version_of(first.node))
+        version = version_of(first.node)
+        connection = Connection(next(self._numbers), session, peer, version, proven=identity is not None)
         self._connections[connection.number] = connection
         self.push.attach(session, connection)
         writer = asyncio.create_task(connection.write(call.write))

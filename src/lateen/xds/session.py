@@ -13,11 +13,12 @@ from lateen.model.proxy import Proxy
 from lateen.translate.resource import Resource, ResourceType
 from lateen.xds.conversation import Conversation, Outstanding
 from lateen.xds.delta import DeltaProtocol
+from lateen.xds.difference import NO_NAMES
 from lateen.xds.inventory import Inventory
 from lateen.xds.limits import Limits
 from lateen.xds.parcel import Parcel, Parcels
 from lateen.xds.plan import plan
-from lateen.xds.rejection import SHOWN, Rejection, blamed, origins
+from lateen.xds.rejection import SHOWN, Rejection, blamed, divided, is_of_each, origins
 from lateen.xds.request import BadRequest, DeltaRequest, Request
 from lateen.xds.sotw import SotwProtocol
 
@@ -89,32 +90,32 @@ class Session:
         return found
 
     def _acknowledge(self, conversation: Conversation, request: Request) -> None:
-        outstanding = conversation.outstanding.get(request.nonce)
+        # The one that is waited for, or one that was: a late answer is an answer.
+        among = conversation.outstanding if request.nonce in conversation.outstanding else conversation.late
+        outstanding = among.get(request.nonce)
         if outstanding is None:
-            if request.nonce == conversation.last and request.error is None:
-                # Late, when it was no more waited for.
-                conversation.acknowledged = request.nonce
             return
         outstanding.remaining -= 1
         outstanding.rejected = outstanding.rejected or request.error is not None
+        is_last = among is conversation.outstanding or request.nonce == conversation.last
         if not outstanding.remaining:
-            del conversation.outstanding[request.nonce]
-            if not outstanding.rejected:
+            del among[request.nonce]
+            if not outstanding.rejected and is_last:
                 conversation.acknowledged = request.nonce
         if request.error is not None:
-            self._reject(conversation, outstanding.parcel.names, request.error)
-        elif not outstanding.remaining and outstanding.parcel.names and not conversation.outstanding:
+            self._reject(conversation, outstanding, request.error)
+        elif not outstanding.remaining and outstanding.names and not conversation.outstanding and is_last:
             self.rejections.pop(request.type, None)
 
-    def _reject(self, conversation: Conversation, names: frozenset[str], message: str) -> None:
-        guilty = blamed(message, names)
-        if not guilty and len(names) > 1 and self.protocol.can_divide:
-            # One resource that is malformed has all of its response rejected: the others shall not suffer for it.
-            ordered = sorted(names)
-            middle = len(ordered) // 2
-            conversation.suspects += [frozenset(ordered[:middle]), frozenset(ordered[middle:])]
-            return
-        guilty = guilty or tuple(sorted(names))
+    def _reject(self, conversation: Conversation, response: Outstanding, message: str) -> None:
+        names = response.names
+        if names and self.protocol.can_divide and not is_of_each(message):
+            # Nothing of the response may have been taken: what is right in it shall not suffer for what is not.
+            conversation.unremoved |= frozenset(response.removed)
+            if len(names) > 1:
+                conversation.suspects += [part for part in divided(message, names) if part not in conversation.suspects]
+                return
+        guilty = blamed(message, names) or tuple(sorted(names))
         recipes = [r for name in guilty for feed in conversation.wanted if (r := feed.recipe(name)) is not None]
         shown = message if len(message) <= SHOWN else f"{message[: SHOWN - 3]}..."
         found = Rejection(self.proxy.id, conversation.type, guilty, shown, origins(self._inventory.engine, recipes))
@@ -135,7 +136,7 @@ class Session:
             # Whatever has not been acknowledged will be no more waited for.
             self.deadline = None
             for conversation in self._conversations.values():
-                conversation.outstanding.clear()
+                conversation.give_up()
             found = [*self._tell(FIRST), *self._tell(SECOND)]
         else:
             found = list(self._tell(FIRST))
@@ -157,8 +158,8 @@ class Session:
                 continue
             if conversation.is_ready and conversation.has_news:
                 yield from self._tell_news(conversation)
-            if conversation.suspects:
-                yield from self._tell_suspects(conversation)
+            if conversation.suspects or conversation.unremoved:
+                yield from self._tell_again(conversation)
 
     def _tell_news(self, conversation: Conversation) -> Iterator[bytes]:
         type_ = conversation.type
@@ -172,11 +173,15 @@ class Session:
             self._resend_endpoints(found.names)
         yield from self._send(conversation, parcels)
 
-    def _tell_suspects(self, conversation: Conversation) -> Iterator[bytes]:
-        """Parts of a rejected response, each by itself, to find which of them was at fault."""
+    def _tell_again(self, conversation: Conversation) -> Iterator[bytes]:
+        """What a rejected response removed, and its parts, each by itself, to find which of them was at fault."""
         suspects, conversation.suspects = conversation.suspects, []
+        removed, conversation.unremoved = conversation.unremoved, NO_NAMES
         subscription = conversation.subscription
         assert subscription is not None
+        gone = frozenset(name for name in removed if subscription.matches(name) and not conversation.exists(name))
+        if gone:
+            yield from self._send(conversation, [self._parcels.removal(conversation.type, gone)])
         for names in suspects:
             resources = [
                 resource
@@ -227,7 +232,9 @@ class Session:
             conversation = self._conversations.get(type_)
             if conversation is None or conversation.subscription is None:
                 continue
-            if conversation.outstanding or conversation.suspects or not conversation.is_ready or conversation.has_news:
+            if conversation.outstanding or conversation.suspects or conversation.unremoved:
+                return False
+            if not conversation.is_ready or conversation.has_news:
                 return False
         return True
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lateen.testing.local_cluster import LocalCluster
-from lateen.testing.machine import snapshot
+from lateen.testing.machine import snapshot, snapshot_once_it_is
 
-pytestmark = [pytest.mark.cluster, pytest.mark.alone]
+pytestmark = [pytest.mark.cluster, pytest.mark.alone, pytest.mark.timeout(600)]
 
 EVERYTHING = """
 apiVersion: apps/v1
@@ -59,8 +59,8 @@ spec:
 
 def use(cluster: LocalCluster) -> None:
     cluster.apply(EVERYTHING)
-    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
-    cluster.wait_for("{.status.loadBalancer.ingress}", "service/web")
+    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=240s", timeout=250)
+    cluster.wait_for("{.status.loadBalancer.ingress}", "service/web", timeout=120)
 
 
 def test_down_leaves_the_machine_as_it_was(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_down_leaves_the_machine_as_it_was(tmp_path: Path) -> None:
         with LocalCluster(home=tmp_path, options=("--peer", first.name, "--egress")) as second:
             use(second)
             assert snapshot(tmp_path) != before
-    assert snapshot(tmp_path) == before
+    assert snapshot_once_it_is(before, tmp_path) == before
 
 
 def test_down_cleans_up_after_a_crash_of_everything(tmp_path: Path) -> None:
@@ -81,14 +81,14 @@ def test_down_cleans_up_after_a_crash_of_everything(tmp_path: Path) -> None:
     with LocalCluster(home=tmp_path) as cluster:
         use(cluster)
         cluster.apply(MANY.replace("DIRECTORY", str(kept)))
-        cluster.kubectl("rollout", "status", "deployment/many", "--timeout=80s")
+        cluster.kubectl("rollout", "status", "deployment/many", "--timeout=240s", timeout=250)
         busy = cluster.start_kubectl("exec", "-i", "deployment/many", "--", "sh", "-c", "setsid cat & echo begun; cat")
         assert busy.stdout is not None
         assert busy.stdout.readline() == "begun\n"
         for component in ("supervisor", "node-1", "fabric", "controllers", "apiserver"):
             subprocess.run(["kill", "-9", str(cluster.pid_of(component))], check=True)
-    busy.wait(timeout=60)
-    assert snapshot(tmp_path) == before
+    busy.wait(timeout=240)
+    assert snapshot_once_it_is(before, tmp_path) == before
     # What pods had mounted of the machine's is still the machine's.
     assert (kept / "file").exists()
 
@@ -101,4 +101,4 @@ def test_state_survives_down_with_keep_state(tmp_path: Path) -> None:
         assert not cluster.kubeconfig.exists()
         cluster.up()
         assert cluster.get("configmap", "kept")["data"] == {"a": "1"}
-        cluster.kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=60s")
+        cluster.kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=240s", timeout=250)

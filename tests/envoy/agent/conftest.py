@@ -24,7 +24,7 @@ class Pod(NamedTuple):
     control_plane: AgentControlPlane
     port: int
 
-    async def until(self, holds: Callable[[], Any], timeout: float = 60.0) -> None:
+    async def until(self, holds: Callable[[], Any], timeout: float = 90.0) -> None:
         await asyncio.to_thread(self.agent.until, holds, timeout)
 
     async def ready(self) -> None:

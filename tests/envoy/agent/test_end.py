@@ -34,23 +34,23 @@ def _active(agent) -> int:
 
 
 async def test_requests_under_way_are_answered_before_the_end(pod):
-    async with pod(proxy_config={"terminationDrainDuration": "3s"}) as running:
+    async with pod(proxy_config={"terminationDrainDuration": "6s"}) as running:
         await running.ready()
-        request = asyncio.create_task(_slow(running, 1.5))
+        request = asyncio.create_task(_slow(running, 4))
         await _arrived(running)
         began = time.monotonic()
         running.agent.signal(signal.SIGTERM)
         await running.until(lambda: running.agent.get(running.agent.status_port, "/healthz/ready")[0] == 503)
         assert await request == 200
         assert await asyncio.to_thread(running.agent.ended) == 0
-        assert time.monotonic() - began >= 3, "it drains for as long as it was told to"
+        assert time.monotonic() - began >= 6, "it drains for as long as it was told to"
 
 
 async def test_with_nobody_connected_it_need_not_wait(pod):
     environment = {"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true", "MINIMUM_DRAIN_DURATION": "0s"}
     async with pod(environment=environment, proxy_config={"terminationDrainDuration": "60s"}) as running:
         await running.ready()
-        request = asyncio.create_task(_slow(running, 2))
+        request = asyncio.create_task(_slow(running, 4))
         await _arrived(running)
         running.agent.signal(signal.SIGTERM)
         await running.until(lambda: "connections are open still" in running.agent.log())
@@ -64,11 +64,11 @@ async def test_a_second_signal_does_not_wait(pod):
         running.agent.signal(signal.SIGTERM)
         await running.until(lambda: "connections drain" in running.agent.log())
         running.agent.signal(signal.SIGTERM)
-        assert await asyncio.to_thread(running.agent.ended, 10) == 0
+        assert await asyncio.to_thread(running.agent.ended, 50) == 0
 
 
 async def test_an_agent_that_is_killed_while_connections_drain_does_not_prolong_that(pod):
-    async with pod(proxy_config={"terminationDrainDuration": "4s"}) as running:
+    async with pod(proxy_config={"terminationDrainDuration": "10s"}) as running:
         await running.ready()
         agent = running.agent
         began = time.monotonic()
@@ -79,7 +79,7 @@ async def test_an_agent_that_is_killed_while_connections_drain_does_not_prolong_
         await running.until(lambda: "this agent goes on with it" in agent.log())
         assert agent.record()["draining_since"] == since, "what the next one counts from"
         assert await asyncio.to_thread(agent.ended) == 0
-        assert time.monotonic() - began >= 4
+        assert time.monotonic() - began >= 10
         assert agent.envoy == 0
 
 
@@ -96,13 +96,13 @@ async def test_a_proxy_that_drains_ahead_serves_until_its_end_which_is_then_at_o
             await running.until(lambda: load.good > before + 20)
         load.check()
         agent.signal(signal.SIGTERM)
-        assert await asyncio.to_thread(agent.ended, 30) == 0
+        assert await asyncio.to_thread(agent.ended, 90) == 0
 
 
 def _drains(running) -> bool:
     """Clients are told to go elsewhere."""
     context = ssl.create_default_context(cadata=running.control_plane.roots_pem())
-    connection = http.client.HTTPSConnection("localhost", running.port, context=context, timeout=10)
+    connection = http.client.HTTPSConnection("localhost", running.port, context=context, timeout=60)
     try:
         connection.request("GET", "/")
         return connection.getresponse().headers.get("connection") == "close"

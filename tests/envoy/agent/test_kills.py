@@ -9,7 +9,7 @@ import signal
 
 async def _requests(load, more: int = 50) -> None:
     target = load.good + more
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while load.good < target:
             await asyncio.sleep(0.01)
 
@@ -88,7 +88,7 @@ async def test_without_its_keeper_nothing_stays_behind(pod):
         agent = running.agent
         processes = (agent.agent, agent.envoy)
         agent.keeper.kill()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while any(_lives(pid) for pid in processes):
                 await asyncio.sleep(0.02)
 

@@ -17,11 +17,11 @@ def _serial(agent):
 
 async def test_certificates_are_renewed_before_their_end_and_no_request_fails(pod):
     async with pod(environment={"SECRET_GRACE_PERIOD_RATIO_JITTER": "0"}) as running:
-        running.control_plane.lifetime = timedelta(seconds=5)
+        running.control_plane.lifetime = timedelta(seconds=10)
         await running.ready()
         agent = running.agent
         seen = {_serial(agent)}
-        async with running.load() as load, asyncio.timeout(40):
+        async with running.load() as load, asyncio.timeout(100):
             while len(seen) < 4:
                 await asyncio.sleep(0.05)
                 seen.add(_serial(agent))
@@ -76,7 +76,7 @@ async def test_while_there_is_no_new_certificate_roots_are_still_trusted_at_once
 
 async def test_a_renewal_needs_no_token_where_the_certificate_is_good(pod):
     async with pod(environment={"SECRET_GRACE_PERIOD_RATIO_JITTER": "0"}) as running:
-        running.control_plane.lifetime = timedelta(seconds=6)
+        running.control_plane.lifetime = timedelta(seconds=12)
         await running.ready()
         agent = running.agent
         first = _serial(agent)
@@ -98,7 +98,7 @@ async def test_a_new_root_is_trusted_at_once_and_certificates_follow(pod):
             assert {_print(root) for root in agent.roots()} == {
                 _print(root.certificate) for root in control_plane.roots
             }
-            await running.until(lambda: _serial(agent) != first, timeout=60)
+            await running.until(lambda: _serial(agent) != first)
         load.check()
         assert agent.certificate().issuer == control_plane.root.certificate.subject
 

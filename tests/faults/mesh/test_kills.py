@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -11,21 +12,39 @@ from lateen.testing.local_mesh import LocalMesh
 from lateen.testing.pod_processes import Process, processes
 
 NAMESPACE = "bookinfo"
-_ISTIOD, _AGENT, _ENVOY = "lateen.cli.pilot_discovery", "lateen.agent.keeper", "envoy/_bin/envoy"
+_PROXIES = 15
+"""Two of each of Bookinfo's six Deployments and of the ingress gateway, and the egress gateway."""
+_SECONDS = 120
 
 
-def the_process(pod: str, words: str) -> Process:
-    """The newest that was started with these words: an agent's keeper is older than the agent."""
-    found = processes(pod, words)
-    assert found, f"{pod} has no process with {words!r}: {[each.command for each in processes(pod)]}"
-    return found[-1]
+def istiod(pod: str) -> Process | None:
+    return next(iter(processes(pod, "lateen.cli.pilot_discovery")), None)
 
 
-async def replaced(pod: str, words: str, old: Process, timeout: float = 60) -> Process:
-    async with asyncio.timeout(timeout):
-        while not (found := [each for each in processes(pod, words) if each.pid > old.pid]):
+def envoy(pod: str) -> Process | None:
+    return next(iter(processes(pod, "envoy/_bin/envoy")), None)
+
+
+def agent(pod: str) -> Process | None:
+    """The child of its keeper. Both have one command, and so have the agent's own children for a moment."""
+    found = processes(pod, "lateen.agent.keeper")
+    return next((each for each in found if each.parent == found[0].pid), None)
+
+
+Find = Callable[[str], Process | None]
+
+
+def found(pod: str, find: Find) -> Process:
+    process = find(pod)
+    assert process is not None, f"{pod}: {[each.command for each in processes(pod)]}"
+    return process
+
+
+async def replaced(pod: str, find: Find, old: Process) -> Process:
+    async with asyncio.timeout(_SECONDS):
+        while (new := find(pod)) is None or new.started <= old.started:
             await asyncio.sleep(0.05)
-        return found[-1]
+        return new
 
 
 def connected(mesh: LocalMesh) -> int:
@@ -34,26 +53,26 @@ def connected(mesh: LocalMesh) -> int:
 
 
 async def test_istiod_killed_and_restarted(mesh: LocalMesh, load: Load) -> None:
-    before = await asyncio.to_thread(connected, mesh)
-    assert before >= 14
+    def all_connected() -> bool:
+        return connected(mesh) >= _PROXIES
+
+    await asyncio.to_thread(mesh.until, all_connected, "all proxies are at istiod")
     pod = mesh.pod("istio-system", "app=istiod")
-    old = processes(pod, _ISTIOD)[0]
+    old = found(pod, istiod)
     old.kill()
     await load.more(100)
-    await replaced(pod, _ISTIOD, old)
-    await asyncio.to_thread(
-        mesh.until, lambda: connected(mesh) >= before, "all proxies are back at the new istiod", timeout=90
-    )
+    await replaced(pod, istiod, old)
+    await asyncio.to_thread(mesh.until, all_connected, "all proxies are back at the new istiod")
     await load.more(100)
 
 
 @pytest.mark.parametrize("app", ["productpage", "reviews", "ratings", "details"])
 async def test_envoy_of_a_sidecar_killed(mesh: LocalMesh, load: Load, app: str) -> None:
     pod = mesh.pod(NAMESPACE, f"app={app}")
-    old = the_process(pod, _ENVOY)
+    old = found(pod, envoy)
     old.kill()
     await load.more(100)
-    await replaced(pod, _ENVOY, old)
+    await replaced(pod, envoy, old)
     await asyncio.to_thread(mesh.until_available, NAMESPACE)
     await load.more(100)
 
@@ -61,20 +80,20 @@ async def test_envoy_of_a_sidecar_killed(mesh: LocalMesh, load: Load, app: str) 
 @pytest.mark.parametrize("app", ["productpage", "reviews"])
 async def test_agent_killed(mesh: LocalMesh, load: Load, app: str) -> None:
     pod = mesh.pod(NAMESPACE, f"app={app}")
-    old, envoy = the_process(pod, _AGENT), the_process(pod, _ENVOY)
+    old, before = found(pod, agent), found(pod, envoy)
     old.kill()
-    new = await replaced(pod, _AGENT, old)
+    await replaced(pod, agent, old)
     await load.more(100)
-    assert new.pid != old.pid
-    assert the_process(pod, _ENVOY).pid == envoy.pid, "Envoy outlives its agent"
+    after = found(pod, envoy)
+    assert (after.pid, after.started) == (before.pid, before.started), "Envoy outlives its agent"
     await asyncio.to_thread(mesh.until_available, NAMESPACE)
 
 
 async def test_api_server_restarted(mesh: LocalMesh, load: Load) -> None:
     old = await asyncio.to_thread(mesh.kill, "apiserver")
     await load.more(100)
-    await asyncio.to_thread(mesh.until_replaced, "apiserver", old)
-    await asyncio.to_thread(mesh.until_succeeds, "get", "pods", "-n", NAMESPACE)
+    await asyncio.to_thread(mesh.until_replaced, "apiserver", old, _SECONDS)
+    await asyncio.to_thread(mesh.until_succeeds, "get", "pods", "-n", NAMESPACE, timeout=_SECONDS)
     await load.more(100)
 
 
@@ -82,7 +101,7 @@ async def test_new_pods_without_istiod_are_refused_and_old_ones_serve(mesh: Loca
     """The webhook's failure policy is Fail: a pod without its sidecar would be outside of the mesh."""
     mesh.kubectl("scale", "-n", "istio-system", "deployment/istiod", "--replicas=0")
     try:
-        await asyncio.to_thread(mesh.until_gone, "pods", "-n", "istio-system", "-l", "app=istiod")
+        await asyncio.to_thread(mesh.until_gone, "pods", "-n", "istio-system", "-l", "app=istiod", timeout=_SECONDS)
         done = mesh.try_kubectl("run", "late", "-n", NAMESPACE, "--image=busybox", "--", "sleep", "1000")
         assert done.returncode != 0
         assert "failed calling webhook" in done.stderr
@@ -90,7 +109,9 @@ async def test_new_pods_without_istiod_are_refused_and_old_ones_serve(mesh: Loca
     finally:
         mesh.kubectl("scale", "-n", "istio-system", "deployment/istiod", "--replicas=1")
         await asyncio.to_thread(mesh.until_available, "istio-system")
-    mesh.kubectl("run", "late", "-n", NAMESPACE, "--image=busybox", "--", "sleep", "1000")
+    # What leads to a Service's pods follows them in a moment.
+    late = ("run", "late", "-n", NAMESPACE, "--image=busybox", "--", "sleep", "1000")
+    await asyncio.to_thread(mesh.until_succeeds, *late, timeout=_SECONDS)
     containers = mesh.get("pod", "late", "-n", NAMESPACE)["spec"]
     names = [each["name"] for each in (*containers["containers"], *containers.get("initContainers", ()))]
     mesh.kubectl("delete", "pod", "late", "-n", NAMESPACE, "--wait=false")

@@ -31,7 +31,7 @@ async def test_every_leaf_certificate_rotated(mesh: LocalMesh, load: Load) -> No
         now = certificates(mesh, "cert_chain")
         return all(now.get(pod) != serials for pod, serials in before.items())
 
-    await asyncio.to_thread(mesh.until, all_changed, "every proxy has another certificate", timeout=120)
+    await asyncio.to_thread(mesh.until, all_changed, "every proxy has another certificate", timeout=300)
     await load.more(100)
 
 
@@ -46,5 +46,5 @@ async def test_root_rotated(mesh: LocalMesh, load: Load) -> None:
         now = certificates(mesh, "ca_cert")
         return all(serials and old not in serials.split(",") for serials in now.values())
 
-    await asyncio.to_thread(mesh.until, old_is_gone, "no proxy trusts the old root any more", timeout=170)
+    await asyncio.to_thread(mesh.until, old_is_gone, "no proxy trusts the old root any more", timeout=600)
     await load.more(100)

@@ -12,7 +12,7 @@ NAMESPACE = "bookinfo"
 
 async def rolled_out(mesh: LocalMesh, deployment: str) -> None:
     await asyncio.to_thread(
-        mesh.kubectl, "rollout", "status", f"deployment/{deployment}", "-n", NAMESPACE, "--timeout=90s", timeout=100
+        mesh.kubectl, "rollout", "status", f"deployment/{deployment}", "-n", NAMESPACE, "--timeout=240s", timeout=250
     )
 
 
@@ -36,7 +36,7 @@ async def test_pod_deleted_and_made_again(mesh: LocalMesh, load: Load) -> None:
         pod = mesh.pod(NAMESPACE, f"app={app}")
         mesh.kubectl("delete", "pod", pod, "-n", NAMESPACE, "--wait=false")
         await load.more(50)
-        await asyncio.to_thread(mesh.until_gone, "pod", pod, "-n", NAMESPACE)
+        await asyncio.to_thread(mesh.until_gone, "pod", pod, "-n", NAMESPACE, timeout=120)
         await rolled_out(mesh, f"{app}-v1")
         await load.more(50)
 

@@ -16,6 +16,7 @@ from lateen.agent.certificate_helper import main
 from lateen.agent.credentials import BadCredentials
 from lateen.agent.settings import CertificateSettings, KeyKind
 from lateen.agent.signing_request import make
+from lateen.testing.authorities import of_no_version
 from lateen.testing.certificates import Authority
 
 
@@ -74,6 +75,7 @@ def test_a_bad_answer_changes_nothing(settings):
         (good.key, other.certificate, authority.root),
         ("no key", good.certificate, authority.root),
         (good.key, "no certificate", authority.root),
+        (good.key, of_no_version(good.certificate.encode()).decode(), authority.root),
         (good.key, good.certificate, "no roots"),
     ):
         with pytest.raises(BadCredentials):

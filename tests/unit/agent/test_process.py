@@ -21,7 +21,7 @@ _ENVIRONMENT = {"PATH": os.environ["PATH"]}
 )
 async def test_the_end_of_a_child(code, status):
     process = spawn((sys.executable, "-I", "-S", "-c", code), _ENVIRONMENT)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert await process.ended() == status
     process.signal(signal.SIGTERM)
     process.close()
@@ -61,7 +61,7 @@ async def test_taking_over():
     assert found.pid == adopted.pid == process.pid
     assert child_of(os.getpid(), ("other", "command")) is None
     adopted.signal(signal.SIGKILL)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert await adopted.ended() is None, "who is no child of ours does not tell"
         assert await process.ended() == -signal.SIGKILL
     assert start_time(process.pid) is None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lateen.agent.renewal import MAX_RETRY_AFTER, renewal_time, retry_wait
+from lateen.agent.renewal import MAX_RETRY_AFTER, longest_wait, renewal_time, retry_wait
 
 _CHANCES = st.floats(0, 1)
 
@@ -28,3 +28,9 @@ def test_waits_are_bounded_and_not_shorter_than_asked_for(failures, retry_after,
 
 def test_waits_double():
     assert [retry_wait(failures, 0, 0) for failures in (1, 2, 3, 10)] == [0.5, 1, 2, 30]
+
+
+@pytest.mark.parametrize(("left", "expected"), [(43_200, 30), (100, 25), (20, 8), (0, 8), (-5, 8)])
+def test_the_end_of_a_short_life_is_not_slept_through(left, expected):
+    assert longest_wait(left) == expected
+    assert retry_wait(10, 0, 0, longest=longest_wait(left)) == expected

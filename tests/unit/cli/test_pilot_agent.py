@@ -11,7 +11,7 @@ import lateen
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-I", "-m", "lateen.cli.pilot_agent", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={})
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env={})
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("help",)])
@@ -54,6 +54,6 @@ def test_imports_stay_apart():
         [sys.executable, "-I", "-S", "-c", code, str(Path(lateen.__file__).parents[1])],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert ran.stdout.strip() == "[]"

@@ -14,6 +14,7 @@ from lateen.cluster.client.api import Client
 from lateen.cluster.client.credentials import Endpoint
 from lateen.cluster.objects import deep_copy
 from lateen.cluster.status import StatusError, already_exists, conflict, gone, not_found
+from lateen.testing.free_port import free_port
 
 _KINDS = {"pods": "Pod", "replicasets": "ReplicaSet"}
 
@@ -29,7 +30,8 @@ class FakeServer:
         self.requests: list[tuple[str, str]] = []
         self.failures: list[web.Response] = []
         self.changed = asyncio.Condition()
-        self.port = 0
+        # It may stop and start again: nobody else shall have it meanwhile.
+        self.port = free_port()
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -39,8 +41,6 @@ class FakeServer:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
-        if not self.port:
-            self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         assert self._runner is not None

@@ -11,7 +11,7 @@ from lateen.identity.self_signed import self_signed
 from lateen.identity.signing import sign
 from lateen.model.identity import PeerIdentity
 from lateen.testing import certificates
-from lateen.testing.authorities import ec_key, signing_pair
+from lateen.testing.authorities import ec_key, of_no_version, signing_pair
 
 NOW = datetime.now(UTC)
 WEB = PeerIdentity("shop", "web", "cluster.local")
@@ -46,6 +46,7 @@ async def test_a_certificate_that_has_expired_since_the_handshake() -> None:
         b"",
         b"nonsense",
         signing_pair("no names").pem,
+        of_no_version(signing_pair("no version").pem),
         certificates.Authority().issue("a.example").certificate.encode(),
         certificates.Authority().issue("spiffe://cluster.local/other/form").certificate.encode(),
         certificates.Authority()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from lateen.identity.plugged import Loaded
 from lateen.identity.rounds import RoundsPace
 from lateen.identity.self_signed import self_signed
 from lateen.testing.memory_api import MemoryAnswer, MemoryApi
+from lateen.testing.until import until
 
 NOW = datetime.now(UTC)
 FAST = RoundsPace(spacing=0.001, interval=30.0, retry=0.005)
@@ -96,12 +97,6 @@ async def running(cluster: Cluster, current: CurrentAuthority, pace: RoundsPace 
     finally:
         task.cancel()
         await asyncio.wait([task])
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 async def test_every_namespace_gets_it_but_those_of_no_workloads() -> None:

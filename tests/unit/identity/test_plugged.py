@@ -3,12 +3,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from lateen.api.schema.fault import Severity
 from lateen.identity.plugged import load
-from lateen.testing.authorities import ec_key, key_pem, rsa_key, signing_pair
+from lateen.testing.authorities import ec_key, key_pem, of_no_version, rsa_key, signing_pair
 
 NOW = datetime.now(UTC)
 ROOT = signing_pair("root")
@@ -101,6 +102,19 @@ def test_every_missing_file_is_named() -> None:
 @pytest.mark.parametrize("name", ["ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem"])
 def test_what_is_no_pem_is_located(name: str) -> None:
     assert [path for path, _ in errors(files(**{name: b"\xffnonsense"}))] == [f"data[{name}]"]
+
+
+@pytest.mark.parametrize("name", ["ca-cert.pem", "cert-chain.pem", "root-cert.pem"])
+def test_a_certificate_of_a_version_that_there_is_not(name: str) -> None:
+    assert [path for path, _ in errors(files(**{name: of_no_version(ROOT.pem)}))] == [f"data[{name}]"]
+
+
+def test_an_authority_that_says_something_twice() -> None:
+    root = signing_pair("r")
+    der = root.certificate.public_bytes(Encoding.DER).replace(b"\x55\x1d\x0e", b"\x55\x1d\x23")
+    twice = x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)
+    found = errors(files(root, b"", twice) | {"ca-cert.pem": twice})
+    assert any("has extensions that cannot be read" in message for _, message in found)
 
 
 def test_a_key_of_another_certificate() -> None:

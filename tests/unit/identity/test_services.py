@@ -104,7 +104,7 @@ async def call(port: int, content: bytes, *metadata: tuple[str, str]) -> list[st
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         create = channel.unary_unary(METHOD, response_deserializer=Response.FromString)
         return list(
-            (await create(content, metadata=(("x-lateen-peer", "10.1.2.3:4711"), *metadata), timeout=10)).cert_chain
+            (await create(content, metadata=(("x-lateen-peer", "10.1.2.3:4711"), *metadata), timeout=60)).cert_chain
         )
 
 

@@ -23,7 +23,7 @@ from lateen.identity.signing import (
     sign,
 )
 from lateen.model.identity import PeerIdentity
-from lateen.testing.authorities import ec_key, rsa_key, signing_pair, signing_request, verified_names
+from lateen.testing.authorities import ec_key, of_no_version, rsa_key, signing_pair, signing_request, verified_names
 
 NOW = datetime.now(UTC)
 WEB = PeerIdentity("shop", "web", "cluster.local")
@@ -172,7 +172,10 @@ def test_no_edwards_curves() -> None:
         public_key_of(request.public_bytes(Encoding.PEM))
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff\x00", signing_pair("x").pem])
+NO_VERSION = of_no_version(signing_request(ec_key()).encode())
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff\x00", signing_pair("x").pem, NO_VERSION])
 def test_what_is_no_request(content: bytes) -> None:
     with pytest.raises(BadSigningRequest, match="expected a certificate signing request"):
         public_key_of(content)

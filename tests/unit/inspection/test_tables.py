@@ -9,11 +9,13 @@ import pytest
 from lateen.inspection import clusters, endpoints, listeners, routes, secrets
 from lateen.inspection.bootstrap import summary as bootstrap_summary
 from lateen.inspection.dump import Dump
+from lateen.inspection.printable import printable_lines
 from lateen.inspection.protojson import camel
 from lateen.inspection.sync_status import statuses
 from lateen.inspection.sync_status import summary as sync_summary
 from lateen.inspection.table import NARROW, table
 from lateen.inspection.versions import Versions, data, long, short
+from lateen.testing.authorities import of_no_version
 from lateen.testing.certificates import Authority
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -22,6 +24,23 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def test_columns_are_as_wide_as_their_widest_cell_and_the_last_is_left_alone() -> None:
     assert table(("A", "B", "C"), [("wide", "", "x"), ("b", "yy", "")], NARROW) == "A    B  C\nwide    x\nb    yy \n"
     assert table(("A", "B"), []) == "A     B\n"
+
+
+def test_what_proxies_say_of_themselves_tells_terminals_nothing() -> None:
+    hostile = "1.0\n2.0\x1b]52;c;eA==\x07\x9b2J\u2028"
+    page = [{"proxy": f"web{hostile}.shop", "cluster_id": hostile, "istio_version": hostile}]
+    versions = Versions("1", (("istiod", "1"),), (("web.shop", hostile),))
+    for shown, lines in (
+        (sync_summary(statuses({"istiod": page})), 2),
+        (sync_summary(statuses({"istiod": page}), wide=True), 2),
+        (short(versions, remote=True), 3),
+        (long(versions, remote=True), 3),
+        (bootstrap_summary({"node": {"metadata": {"ISTIO_VERSION": hostile}}}), 2),
+    ):
+        assert "1.0\\n2.0\\x1b]52" in shown
+        assert shown.count("\n") == lines
+        assert not set(shown) & set("\x1b\x07\x9b\u2028")
+    assert printable_lines(f"a\n{hostile}").splitlines()[0] == "a"
 
 
 def _host(name: str, *domains: str, match: dict[str, Any] | None = None, **route: Any) -> dict[str, Any]:
@@ -116,12 +135,14 @@ def test_two_roots_are_two_lines() -> None:
         return {"name": name, "secret": {"name": name, **content}}
 
     encoded = base64.b64encode((one.root + two.root).encode()).decode()
+    unread = of_no_version(one.root.encode()).decode()
     chain = {"tls_certificate": {"certificate_chain": {"inline_string": leaf.certificate + one.root}}}
     section = {
         "dynamic_active_secrets": [
             secret("default", **chain),
             secret("ROOTCA", validation_context={"trusted_ca": {"inline_bytes": encoded}}),
             secret("odd", validation_context={"trusted_ca": {"inline_string": "nothing"}}),
+            secret("odder", validation_context={"trusted_ca": {"inline_string": unread}}),
         ],
         "dynamic_warming_secrets": [{"name": "late", "secret": {}}],
     }
@@ -131,6 +152,7 @@ def test_two_roots_are_two_lines() -> None:
         ("ROOTCA", "CA", "ACTIVE", True),
         ("ROOTCA", "CA", "ACTIVE", True),
         ("odd", "CA", "ACTIVE", False),
+        ("odder", "CA", "ACTIVE", False),
         ("late", "CA", "WARMING", False),
     ]
     assert found[0].identities == ("spiffe://cluster.local/ns/n/sa/s",)

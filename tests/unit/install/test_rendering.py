@@ -27,6 +27,7 @@ _DESCRIPTIONS = [
     ("profile=demo", "namespace=mesh", "values.pilot.autoscaleEnabled=true"),
     ("profile=demo", "values.global.platform=openshift"),
 ]
+_DEPLOYMENTS = ("istiod", "istio-ingressgateway")
 _each = pytest.mark.parametrize("flags", _DESCRIPTIONS, ids=" ".join)
 
 
@@ -292,6 +293,34 @@ spec:
     assert objects.container("istiod")["readinessProbe"]["periodSeconds"] == 9
     assert "strategy" not in deployment
     assert deployment["template"]["metadata"]["labels"]["team.io/a"] == "x"
+
+
+def test_overlays_are_of_what_they_name_alone() -> None:
+    spec = r"""
+spec:
+  values: {global: {defaultNodeSelector: {kubernetes.io/os: linux}}}
+  components:
+    pilot:
+      k8s:
+        overlays:
+        - kind: Deployment
+          name: istiod
+          patches: [{path: spec.template.spec.nodeSelector.disk, value: ssd}]
+        - kind: Role
+          name: istiod
+          patches: [{path: metadata.labels.team, value: x}]
+"""
+    operator = described(spec=spec)
+    rendered = render(operator)
+    objects = {(each.object["kind"], each.object["metadata"]["name"]): each.object for each in rendered}
+    assert objects["Role", "istiod"]["metadata"]["labels"]["team"] == "x"
+    assert "team" not in objects["RoleBinding", "istiod"]["metadata"]["labels"]
+    nodes = {name: objects["Deployment", name]["spec"]["template"]["spec"]["nodeSelector"] for name in _DEPLOYMENTS}
+    assert nodes == {
+        "istiod": {"kubernetes.io/os": "linux", "disk": "ssd"},
+        "istio-ingressgateway": {"kubernetes.io/os": "linux"},
+    }
+    assert operator.values.global_.default_node_selector == {"kubernetes.io/os": "linux"}
 
 
 @pytest.mark.parametrize(

@@ -60,3 +60,9 @@ def test_secrets_are_written_in_the_own_namespace_alone() -> None:
     assert {where for where, verb in written if verb not in ("get", "list", "watch")} == {"own namespace"}
     named = [rule for rule in namespace_rules() if rule["resources"] == ["secrets"] and "update" in rule["verbs"]]
     assert [rule["resourceNames"] for rule in named] == [["istio-ca-secret"]]
+
+
+def test_of_the_config_maps_of_others_only_the_roots_are_changed() -> None:
+    changed = [rule for rule in cluster_rules() if "configmaps" in rule["resources"] and "patch" in rule["verbs"]]
+    assert [rule["resourceNames"] for rule in changed] == [["istio-ca-root-cert"]]
+    assert not any("configmaps" in rule["resources"] and "update" in rule["verbs"] for rule in cluster_rules())

@@ -31,7 +31,7 @@ async def test_what_has_been_read_is_set_aside_and_the_rest_is_walked_in_time() 
     knot = Knot()
     weakref.finalize(knot, walked.set)
     del knot
-    await asyncio.wait_for(walked.wait(), 10)
+    await asyncio.wait_for(walked.wait(), 60)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running

@@ -50,3 +50,11 @@ def test_nobodys_words_make_lines_of_their_own(stream: io.StringIO, as_json: boo
     assert written.count("\n") == 1
     assert not set(written) & set("\x1b\r\x9b\u2028")
     assert "all is well" in written
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_nobody_fills_the_log_with_a_single_line(stream: io.StringIO, as_json: bool) -> None:
+    set_up_logs("info", as_json=as_json, stream=stream)
+    logging.getLogger("lateen.x").warning("refused: %s", "x" * 100_000)
+    assert "... (100009 characters)" in stream.getvalue()
+    assert len(stream.getvalue()) < 10_000

@@ -42,7 +42,7 @@ def resolving(
         told = asyncio.Event()
         resolution = NameResolution(mesh.engine, told.set, names, refresh)
         task = asyncio.create_task(resolution.run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await scenario(resolution, told)
         task.cancel()
 

@@ -20,7 +20,7 @@ async def test_work_that_fails_or_ends_begins_anew(monkeypatch: pytest.MonkeyPat
         if count % 2:
             raise RuntimeError("broken")
 
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         task = group.create_task(keep_running("work", work))
         for _ in range(4):
             await begun.acquire()

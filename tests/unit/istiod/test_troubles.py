@@ -17,6 +17,7 @@ from lateen.testing.envoy_filters import patch, typed
 from lateen.testing.mesh import Mesh
 from lateen.translate.resource import ResourceType
 from lateen.xds.collection import Collection
+from lateen.xds.rejection import Origin, Rejection
 from lateen.xds.server import XdsServer
 
 FILTER = ObjectRef("EnvoyFilter", Key("default", "odd"))
@@ -84,6 +85,22 @@ def test_what_cannot_be_made_is_told_of_its_resource() -> None:
     carry.carry()
     [fault] = engine.get(reported, ref)
     assert (fault.path, fault.message) == ("spec.servers[0]", "cannot be")
+
+
+@pytest.mark.parametrize(("proven_only", "proven", "told"), [(True, True, 1), (True, False, 0), (False, False, 1)])
+def test_where_proxies_can_prove_themselves_nobody_else_says_what_is_wrong(
+    proven_only: bool, proven: bool, told: int
+) -> None:
+    engine = Engine()
+    origins = (Origin("virtualservices", Key("default", "web")),)
+    rejection = Rejection("web.default", ResourceType.RDS, ("80",), "all is lost", origins)
+    session = SimpleNamespace(rejections={ResourceType.RDS: rejection})
+    connections = [SimpleNamespace(proven=proven, session=session)]
+    inventory = SimpleNamespace(feeds=list, errors=list)
+    server = cast(XdsServer, SimpleNamespace(inventory=inventory, connections=lambda: connections))
+    TroubleCarrier(engine, server, lambda: None, proven_only=proven_only).carry()
+    faults = engine.get(reported, ObjectRef("VirtualService", Key("default", "web"))) or ()
+    assert len(faults) == told
 
 
 def test_mutual_tls_that_a_proxy_cannot_have_is_told_of_while_the_proxy_is_there() -> None:

@@ -27,6 +27,7 @@ from lateen.model.credentials import Authorities, Credential, Lifetime, authorit
 from lateen.model.fault import ConfigError
 from lateen.model.findings.secret import secret_findings
 from lateen.model.inputs import GATEWAYS, HOUR, SECRETS
+from lateen.testing.authorities import of_no_version
 
 KEY = Key("edge", "site")
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -94,6 +95,7 @@ SHORT = rsa.generate_private_key(65537, 1024)
         ({"a": b"1", "b": b"1", "c": b"1", "d": b"1"}, "data", "found a, b, c and 1 more"),
         ({"tls.crt": CERT, "tls.key": b""}, "data", "found tls.key empty"),
         ({"tls.crt": b"junk", "tls.key": CERT_KEY}, "data[tls.crt]", "expected certificates as PEM"),
+        ({"tls.crt": of_no_version(CERT), "tls.key": CERT_KEY}, "data[tls.crt]", "expected certificates as PEM"),
         ({"tls.crt": CERT, "tls.key": b"junk"}, "data[tls.key]", "expected a private key as PEM"),
         ({"tls.crt": CERT, "tls.key": pem(EC, b"secret")}, "data[tls.key]", "is encrypted"),
         ({"cert": CERT, "key": pem(OTHER)}, "data[key]", "is not the key of the first certificate in cert"),
@@ -140,6 +142,7 @@ def test_authorities_have_a_secret_of_their_own_or_share_one() -> None:
         ({"tls.crt": CERT}, "data", "expected cacert or ca.crt, found tls.crt"),
         ({"ca.crt": b"junk"}, "data[ca.crt]", "expected certificates as PEM"),
         ({"ca.crt": CERT, "ca.crl": b"junk"}, "data[ca.crl]", "expected a certificate revocation list as PEM"),
+        ({"ca.crt": CERT, "ca.crl": of_no_version(CRL)}, "data[ca.crl]", "expected a certificate revocation list"),
     ],
 )
 def test_what_are_no_authorities(data: dict[str, bytes], path: str, message: str) -> None:

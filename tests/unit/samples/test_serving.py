@@ -11,7 +11,7 @@ from lateen.samples.serving import application, start
 
 
 async def test_draining_serves_on_closes_connections_and_finishes_what_is_in_flight() -> None:
-    asked, let_go = asyncio.Event(), asyncio.Event()
+    asked, let_go, enough = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def slow(_request: web.Request) -> web.Response:
         asked.set()
@@ -30,11 +30,12 @@ async def test_draining_serves_on_closes_connections_and_finishes_what_is_in_fli
         async with client.get(f"{url}/quick") as response:
             assert "Connection" not in response.headers
         in_flight = asyncio.create_task(client.get(f"{url}/slow"))
-        await asyncio.wait_for(asked.wait(), 10)
-        ending = asyncio.create_task(running.drain(0.3))
+        await asyncio.wait_for(asked.wait(), 60)
+        ending = asyncio.create_task(running.drain(enough.wait()))
         await asyncio.sleep(0)
         async with client.get(f"{url}/quick") as response:
             assert (response.status, response.headers["Connection"]) == (200, "close")
+        enough.set()
         while True:
             try:
                 async with client.get(f"{url}/quick"):
@@ -43,6 +44,6 @@ async def test_draining_serves_on_closes_connections_and_finishes_what_is_in_fli
                 break
         assert not ending.done(), "the port is closed, and the request in flight is waited for"
         let_go.set()
-        async with await asyncio.wait_for(in_flight, 10) as response:
+        async with await asyncio.wait_for(in_flight, 60) as response:
             assert await response.text() == "done"
-        await asyncio.wait_for(ending, 10)
+        await asyncio.wait_for(ending, 60)

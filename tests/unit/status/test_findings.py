@@ -175,6 +175,13 @@ def test_a_rejection_that_nobody_is_to_blame_for() -> None:
     assert troubles([rejected()], []) == {}
 
 
+def test_of_many_rejections_a_resource_is_told_a_few() -> None:
+    many = [rejected(("virtualservices", A))._replace(proxy=f"web-{number}.default") for number in range(100)]
+    found = troubles(many, [ConfigError(ROUTES, "spec", "own")])[ROUTES]
+    assert len(found) == 21
+    assert found[-1] == error("spec", "own")
+
+
 def test_errors_of_queries_are_their_resources() -> None:
     found = troubles([], [ConfigError(ROUTES, "spec.http[0]", "a cycle"), RuntimeError("ours")])
     assert found == {ROUTES: (error("spec.http[0]", "a cycle"),)}

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
 from lateen.status.lease import Lease, LeaseTerms
 from lateen.testing.memory_api import MemoryApi
+from lateen.testing.until import until
 
 PATH = "/apis/coordination.k8s.io/v1/namespaces/istio-system/leases/work"
-TERMS = LeaseTerms(duration=1.0, deadline=0.2, interval=0.005)
+TERMS = LeaseTerms(duration=600.0, deadline=300.0, interval=0.005)
 
 
 class Worker:
@@ -39,12 +40,6 @@ class Worker:
             await asyncio.wait([task])
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.001)
-
-
 @pytest.fixture
 def api() -> MemoryApi:
     return MemoryApi()
@@ -56,7 +51,7 @@ async def test_a_lease_that_is_free_is_taken_and_renewed(api: MemoryApi) -> None
         await until(lambda: worker.working)
         spec = api.objects[PATH]["spec"]
         assert spec["holderIdentity"] == "one"
-        assert (spec["leaseDurationSeconds"], spec["leaseTransitions"]) == (1, 0)
+        assert (spec["leaseDurationSeconds"], spec["leaseTransitions"]) == (600, 0)
         await until(lambda: api.objects[PATH]["spec"]["renewTime"] != spec["renewTime"])
         assert api.objects[PATH]["spec"]["acquireTime"] == spec["acquireTime"]
         assert worker.begun == 1
@@ -85,7 +80,7 @@ async def test_a_lease_that_nobody_renews_is_abandoned(api: MemoryApi) -> None:
 
 
 async def test_a_holder_that_cannot_renew_stops_working_in_time(api: MemoryApi) -> None:
-    worker = Worker(api, "one")
+    worker = Worker(api, "one", LeaseTerms(duration=1.0, deadline=0.2, interval=0.005))
     async with worker.running():
         await until(lambda: worker.working)
         api.fail = lambda method, path: ConnectionError("no route")

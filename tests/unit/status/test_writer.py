@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from lateen.api.schema.fault import error, warning
 from lateen.status.findings import Report
 from lateen.status.writer import StatusWriter, WriterPace
 from lateen.testing.memory_api import MemoryApi
+from lateen.testing.until import until
 
 A, B = ObjectRef("VirtualService", Key("default", "a")), ObjectRef("VirtualService", Key("default", "b"))
 PATH = "/apis/networking.istio.io/{}/namespaces/default/virtualservices/{}"
@@ -48,12 +49,6 @@ class World:
 
     def patches(self) -> list[str]:
         return [path for method, path in self.api.requests if method == "PATCH"]
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.001)
 
 
 @pytest.fixture

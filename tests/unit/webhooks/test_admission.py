@@ -31,6 +31,8 @@ def test_what_is_asked() -> None:
         review(uid="u1"),
         review(uid=1, operation="CREATE"),
         review(uid="u1", operation="CREATE").replace(b"k8s.io/v1", b"k8s.io/v2"),
+        review(uid="u1" * 200, operation="CREATE"),
+        review(uid="u1", operation="CREATE", namespace="n" * 254),
         b'{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": ' + b"[" * 100_000,
     ],
 )

@@ -151,7 +151,7 @@ async def test_whatever_somebody_changes_is_changed_back(api: Registrations) -> 
     task = asyncio.create_task(bundles(api).run())
     try:
         for _ in range(3):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while api.webhook(MUTATING, "injector")["clientConfig"].get("caBundle") is None:
                     await asyncio.sleep(0.005)
             api.put(MUTATING, "injector", ours())

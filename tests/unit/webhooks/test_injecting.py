@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,10 +14,12 @@ import pytest
 from lateen.api.objects import Key
 from lateen.api.parse import parse
 from lateen.engine import Engine
+from lateen.injection.inject import inject
 from lateen.injection.values import AutoInject
 from lateen.model.inputs import PROXY_CONFIGS
 from lateen.testing.injected_pods import pod
 from lateen.testing.memory_api import MemoryApi
+from lateen.webhooks import injecting
 from lateen.webhooks.admission import read_review
 from lateen.webhooks.events import EventLimits, Events
 from lateen.webhooks.injecting import Injecting
@@ -139,6 +142,62 @@ async def test_users_templates_are_rendered_beside_the_event_loop() -> None:
     assert {"op": "add", "path": "/metadata/labels/a", "value": "b"} in _patch(response)
 
 
+async def test_what_is_large_is_injected_beside_everything_else_and_one_after_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, gate, begun = _Asked(), threading.Event(), []
+
+    def slow(*given: Any) -> Any:
+        begun.append(given)
+        assert gate.wait(30)
+        return inject(*given)
+
+    review = {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {"uid": "u1", "operation": "CREATE", "namespace": "shop", "object": pod()},
+    }
+    request = read_review(json.dumps(review).encode())
+    with monkeypatch.context() as patched:
+        patched.setattr(injecting, "inject", slow)
+        large = [asyncio.create_task(asked.injecting.judge(request, {}, large=True)) for _ in range(3)]
+        async with asyncio.timeout(30):
+            while not begun:
+                await asyncio.sleep(0)
+        # Its caller has given up: the next one waits for its end all the same.
+        large[0].cancel()
+        await asyncio.wait(large[:1])
+    assert (await asked.about(pod()))["allowed"]
+    assert len(begun) == 1
+    gate.set()
+    answers = await asyncio.gather(*large[1:])
+    assert all(json.loads(answer)["response"]["patchType"] == "JSONPatch" for answer in answers)
+
+
+async def test_no_pod_holds_up_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, gate, begun = _Asked(), threading.Event(), threading.Event()
+
+    def slow(*given: Any) -> Any:
+        begun.set()
+        assert gate.wait(30)
+        return inject(*given)
+
+    monkeypatch.setattr(injecting, "inject", slow)
+    answer = asyncio.create_task(asked.about(pod()))
+    async with asyncio.timeout(30):
+        while not begun.is_set():
+            await asyncio.sleep(0)
+    gate.set()
+    assert (await answer)["patchType"] == "JSONPatch"
+
+
+async def test_a_name_that_is_none_is_not_looked_up() -> None:
+    asked = _Asked()
+    response = await asked.about(pod() | {"metadata": {"name": "a", "namespace": "x" * 300}}, namespace="")
+    assert response["status"]["message"] == "metadata.namespace: expected a name, got 300 characters"
+    assert not asked.engine.statistics().nodes
+
+
 async def test_only_what_comes_into_being_is_injected() -> None:
     response = await _Asked().about(pod(), operation="UPDATE")
     assert response == {"uid": "u1", "allowed": True}
@@ -179,7 +238,7 @@ async def test_a_change_is_seen_by_the_watch() -> None:
     api.put(path, {"data": {"config": "policy: disabled"}})
     configuration = InjectionConfiguration(api, namespace="istio-system", revision="blue")
     task = asyncio.create_task(configuration.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while configuration.current is None:
             await asyncio.sleep(0)
         assert configuration.current.policy is AutoInject.DISABLED
@@ -218,6 +277,15 @@ async def test_events_are_bounded() -> None:
         events.put({"kind": "Namespace", "name": str(number), "namespace": "n"}, "R", "m")
     assert events._waiting.qsize() == 3
     assert len(events._told) <= 4
+
+
+async def test_events_are_short_however_much_there_is_to_say() -> None:
+    events = Events(MemoryApi(), identity="i")
+    subject = {"kind": "x" * 10_000, "name": "y" * 10_000, "uid": "z" * 10_000, "namespace": "n"}
+    events.put(subject, "R", "m" * 10_000)
+    ((key, _),) = events._told.items()
+    assert sum(map(len, key)) < 2_000
+    assert len(str(events._waiting.get_nowait())) < 2_000
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ async def test_whoever_waits_is_let_in_when_there_is_room() -> None:
         task = asyncio.create_task(come())
         await asyncio.sleep(0)
         assert not inside.is_set()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 60)
     assert inside.is_set()
 
 
@@ -72,4 +72,22 @@ async def test_whoever_gives_up_when_it_is_let_in_leaves_again() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert await is_let_in(room, "c", 100)
+
+
+async def test_whoever_gives_up_just_before_is_not_let_in() -> None:
+    room = Room(100, 100)
+
+    async def come() -> None:
+        async with room.taken("b", 100):
+            raise AssertionError("let in")
+
+    async with room.taken("a", 100):
+        tasks = [asyncio.create_task(come()) for _ in range(2)]
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+    assert [type(result) for result in await asyncio.gather(*tasks, return_exceptions=True)] == [
+        asyncio.CancelledError
+    ] * 2
     assert await is_let_in(room, "c", 100)

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -20,7 +20,7 @@ async def echo(request: web.Request) -> web.Response:
     return web.Response(text=str(len(await request.read())))
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def serving(handler: Handler = echo, limits: WebhookLimits | None = None) -> AsyncIterator[WebhookServer]:
     server = WebhookServer("127.0.0.1", 0, [web.post("/inject", handler)], limits)
     pair = FIRST.issue("127.0.0.1")
@@ -87,7 +87,8 @@ async def test_what_is_nested_too_deeply_is_refused_in_a_word(caplog: pytest.Log
 
     async with serving(deep) as server:
         assert await post(server) == (400, "the body is nested too deeply\n")
-    assert not caplog.records, "a log that anybody can fill"
+    # What else this process has left behind is told by asyncio, whenever it is found.
+    assert not [each for each in caplog.records if each.name != "asyncio"], "a log that anybody can fill"
 
 
 async def test_who_sends_slowly_keeps_nobody_from_being_answered() -> None:
@@ -103,6 +104,30 @@ async def test_who_sends_slowly_keeps_nobody_from_being_answered() -> None:
             writer.close()
 
 
+async def test_who_keeps_the_server_busy_keeps_nobody_else_from_being_answered() -> None:
+    gate, inside = asyncio.Event(), 0
+
+    async def slow_for_one(request: web.Request) -> web.Response:
+        nonlocal inside
+        if request.remote == "127.0.0.2":
+            inside += 1
+            await gate.wait()
+        return web.Response(text="done")
+
+    url = "https://127.0.0.1:{}/inject"
+    async with serving(slow_for_one, WebhookLimits(at_once=4)) as server:
+        connector = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0), ssl=trusting(FIRST))
+        async with aiohttp.ClientSession(connector=connector) as session:
+            busy = [asyncio.create_task(session.post(url.format(server.port), data=b"x")) for _ in range(8)]
+            async with asyncio.timeout(60):
+                while not inside:
+                    await asyncio.sleep(0)
+            assert await post(server) == (200, "done")
+            assert inside <= 2
+            gate.set()
+            assert [answer.status for answer in await asyncio.gather(*busy)] == [200] * 8
+
+
 async def test_what_is_held_is_bounded() -> None:
     gate, most, inside = asyncio.Event(), 0, 0
 
@@ -116,7 +141,7 @@ async def test_what_is_held_is_bounded() -> None:
 
     async with serving(counted, WebhookLimits(largest=100, held_of_one=250)) as server:
         asking = [asyncio.create_task(post(server, b"x" * 100)) for _ in range(6)]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while inside < 2:
                 await asyncio.sleep(0.001)
         gate.set()
@@ -129,8 +154,10 @@ async def test_who_never_finishes_a_request_loses_the_connection(begun: bytes) -
     async with serving(limits=WebhookLimits(idle=0.1)) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=trusting(FIRST))
         writer.write(begun)
-        async with asyncio.timeout(10):
-            assert await reader.read() == b""
+        # A busy machine may have written too late.
+        with contextlib.suppress(ConnectionResetError):
+            async with asyncio.timeout(60):
+                assert await reader.read() == b""
         writer.close()
 
 

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+import time
 from typing import Any
 
 import pytest
 
 from lateen.api.objects import Key, ObjectRef
-from lateen.api.parse import parse
+from lateen.api.parse import Parsed, parse
 from lateen.api.schema.fault import error
 from lateen.engine import Engine
 from lateen.model.inputs import DESTINATION_RULES, REJECTED
+from lateen.webhooks import validating
 from lateen.webhooks.admission import AdmissionRequest
 from lateen.webhooks.validating import Validation
 
@@ -62,6 +65,42 @@ def test_what_is_large_is_judged_by_itself_and_the_rest_left_to_its_status(valid
     assert response["allowed"]
     assert [said for said in response["warnings"] if "its status" in said]
     assert not [said for said in response["warnings"] if "IST0101" in said]
+
+
+async def test_no_resource_holds_up_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, begun = threading.Event(), threading.Event()
+
+    def slow(obj: Any) -> Parsed:
+        begun.set()
+        assert gate.wait(30)
+        return parse(obj)
+
+    monkeypatch.setattr(validating, "parse", slow)
+    answer = asyncio.create_task(Validation(Engine()).judge(AdmissionRequest("u1", "CREATE", "shop", "", routes())))
+    async with asyncio.timeout(30):
+        while not begun.is_set():
+            await asyncio.sleep(0)
+    gate.set()
+    assert json.loads(await answer)["response"]["uid"] == "u1"
+
+
+async def test_after_a_long_look_at_the_mesh_there_is_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    validation, pauses = Validation(Engine()), []
+    look = validation._in_the_mesh
+
+    def slow(parsed: Parsed) -> Any:
+        time.sleep(0.02)
+        return look(parsed)
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    request = AdmissionRequest("u1", "CREATE", "shop", "", routes(http=TO_SUBSET))
+    monkeypatch.setattr(validation, "_in_the_mesh", slow)
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    assert json.loads(await validation.judge(request))["response"]["warnings"]
+    assert len(pauses) == 1
+    assert pauses[0] >= 0.02
 
 
 def test_what_the_mesh_has_counts() -> None:

@@ -6,8 +6,9 @@ import pytest
 from envoy.config.core.v3 import base_pb2
 from google.protobuf import json_format
 
+from lateen.api.mesh.proxy_config import ProxyHeaders, ServerHeader, Topology
 from lateen.model.endpoint import Locality
-from lateen.model.proxy import Certificates, Generator, Interception, Role
+from lateen.model.proxy import Certificates, Generator, Interception, ProxySettings, Role
 from lateen.xds.node import BadNode, proxy_of, version_of
 
 ID = "sidecar~10.0.0.1~web-1.shop~shop.svc.cluster.local"
@@ -101,6 +102,10 @@ def test_locality(fields: dict[str, Any], labels: dict[str, str], expected: tupl
         (ID, {"LATEEN_CERTIFICATES": "no"}, "LATEEN_CERTIFICATES is 'no'; 'none' or a map"),
         (ID, {"LATEEN_CERTIFICATES": {"rots": "/r"}}, "rots"),
         (ID, {"LATEEN_CERTIFICATES": False}, "LATEEN_CERTIFICATES is not a map"),
+        (ID, {"PROXY_CONFIG": "x"}, "PROXY_CONFIG is not a map"),
+        (ID, {"PROXY_CONFIG": {"gatewayTopology": 1}}, "PROXY_CONFIG.gatewayTopology: expected an object"),
+        (ID, {"PROXY_CONFIG": {"gatewayTopology": {"numTrustedProxies": 1.5}}}, "gatewayTopology.numTrustedProxies"),
+        (ID, {"PROXY_CONFIG": {"proxyHeaders": {"server": {"value": "x" * 2000}}}}, "proxyHeaders has .* bytes"),
     ],
 )
 def test_what_makes_no_sense_is_refused(id: str, metadata: dict[str, Any], why: str) -> None:
@@ -117,6 +122,17 @@ def test_certificates_are_where_istio_puts_them_unless_the_proxy_says_otherwise(
 
 def test_a_proxy_may_have_no_certificates() -> None:
     assert proxy_of(node(metadata={"LATEEN_CERTIFICATES": "none"})).traits.certificates is None
+
+
+def test_what_its_own_proxy_config_says_of_its_listeners() -> None:
+    assert proxy_of(node()).traits.settings == ProxySettings()
+    config = {
+        "concurrency": 2,
+        "gatewayTopology": {"numTrustedProxies": 2},
+        "proxyHeaders": {"server": {"disabled": True}},
+    }
+    settings = proxy_of(node(metadata={"PROXY_CONFIG": config})).traits.settings
+    assert settings == ProxySettings(ProxyHeaders(server=ServerHeader(disabled=True)), Topology(num_trusted_proxies=2))
 
 
 def test_version_is_istios_or_envoys() -> None:

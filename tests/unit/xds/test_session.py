@@ -24,6 +24,8 @@ CDS, EDS, LDS, RDS, SDS = (
     ResourceType.RDS,
     ResourceType.SDS,
 )
+REFUSED = "Error adding/updating cluster(s) bad: no"
+"""What Envoy says when it has taken all the others."""
 
 
 class Proxies:
@@ -149,9 +151,9 @@ def test_a_rejection_lets_the_others_go_on_and_is_not_answered_with_the_same() -
     here.mesh.put(RDS, "x", "r", b"")
     sent = here.say(DeltaRequest(CDS))
     assert here.say(DeltaRequest(RDS, ("r",))) == []
-    assert told(here.acknowledge(sent, error="cluster bad: no")) == [("RDS", ["r"], [])]
+    assert told(here.acknowledge(sent, error=REFUSED)) == [("RDS", ["r"], [])]
     (rejection,) = here.rejections
-    assert (rejection.names, rejection.message) == (("bad",), "cluster bad: no")
+    assert (rejection.names, rejection.message) == (("bad",), REFUSED)
     assert here.sessions["one"].rejections == {CDS: rejection}
     here.mesh.put(CDS, "x", "bad", b"2")
     again = here.publish()["one"]
@@ -179,6 +181,39 @@ def test_who_is_at_fault_in_a_response_is_found_by_halves() -> None:
     assert rejection.origins[-1] == ("fakebodies", ("CDS", "f", ""))
 
 
+def test_whoever_a_message_names_was_perhaps_not_the_only_one_that_was_not_taken() -> None:
+    """Envoy prints what it cannot read, its name included, and takes nothing of the response."""
+    here = Proxies()
+    for name in ("bad", "good", "old"):
+        here.mesh.put(LDS, "x", name, b"1")
+    here.acknowledge(here.say(DeltaRequest(LDS)))
+    here.mesh.put(LDS, "x", "bad", b"2")
+    here.mesh.put(LDS, "x", "good", b"2")
+    here.mesh.remove(LDS, "x", "old")
+    sent = here.publish()["one"]
+    assert told(sent) == [("LDS", ["bad", "good"], ["old"])]
+    removal, good, bad = here.acknowledge(sent, error='name: "bad": Proto constraint validation failed')
+    assert told([removal, good, bad]) == [("LDS", [], ["old"]), ("LDS", ["good"], []), ("LDS", ["bad"], [])]
+    assert here.rejections == []
+    assert here.acknowledge([removal], error="even that") == []
+    assert here.acknowledge([good]) == []
+    assert here.acknowledge([bad], error='name: "bad": no') == []
+    assert [rejection.names for rejection in here.rejections] == [(), ("bad",)]
+
+
+def test_what_is_there_again_is_not_removed_again() -> None:
+    here = Proxies()
+    for name in ("a", "old"):
+        here.mesh.put(LDS, "x", name, b"1")
+    here.acknowledge(here.say(DeltaRequest(LDS)))
+    here.mesh.put(LDS, "x", "a", b"2")
+    here.mesh.remove(LDS, "x", "old")
+    sent = here.publish()["one"]
+    here.mesh.put(LDS, "x", "old", b"1")
+    here.publish()
+    assert told(here.acknowledge(sent, error="malformed")) == [("LDS", ["old"], [])]
+
+
 def test_who_never_acknowledges_is_sent_on_in_order_after_a_while() -> None:
     here = Proxies()
     here.mesh.put(CDS, "x", "a", b"")
@@ -192,6 +227,22 @@ def test_who_never_acknowledges_is_sent_on_in_order_after_a_while() -> None:
     assert session.advance(4.9) == []
     assert told(session.advance(5)) == [("CDS", ["b"], []), ("RDS", ["r"], [])]
     assert session.deadline == 10
+
+
+def test_a_rejection_counts_however_late_it_comes() -> None:
+    here = Proxies()
+    for name in ("bad", "good"):
+        here.mesh.put(CDS, "x", name, b"")
+    sent = here.say(DeltaRequest(CDS))
+    session = here.sessions["one"]
+    assert session.advance(5) == []
+    bad, good = here.acknowledge(sent, error="malformed")
+    assert told([bad, good]) == [("CDS", ["bad"], []), ("CDS", ["good"], [])]
+    assert here.rejections == []
+    assert here.acknowledge([bad], error="malformed") == []
+    assert here.acknowledge([good]) == []
+    assert here.acknowledge(sent, error="malformed") == [], "once"
+    assert [rejection.names for rejection in here.rejections] == [("bad",)]
 
 
 def test_nonces_of_another_time_mean_nothing() -> None:

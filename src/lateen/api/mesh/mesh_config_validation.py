@@ -10,6 +10,7 @@ from lateen.api.mesh.label_selector import LabelSelector, SelectorOperator
 from lateen.api.mesh.mesh_config import CertificateData, MeshConfig
 from lateen.api.mesh.not_honoured import not_honoured
 from lateen.api.mesh.proxy_config_validation import validate_proxy_config, wrong_host_port
+from lateen.api.networking.http_route_validation import retry_faults
 from lateen.api.networking.locality_validation import locality_faults
 from lateen.api.schema.duration import Duration
 from lateen.api.schema.fault import Fault, error, warning
@@ -27,6 +28,7 @@ def validate_mesh_config(config: MeshConfig) -> Iterator[Fault]:
     yield from _durations(config)
     yield from validate_proxy_config(config.default_config, "defaultConfig")
     yield from locality_faults("localityLbSetting", config.locality_lb_setting, detects_outliers=True)
+    yield from _retries(config)
     yield from _trust_domains(config)
     yield from _export_to(config)
     yield from _service_settings(config)
@@ -66,6 +68,13 @@ def _durations(config: MeshConfig) -> Iterator[Fault]:
             yield error(name, "expected whole milliseconds, not negative")
     if config.dns_refresh_rate is not None and config.dns_refresh_rate == Duration(0):
         yield error("dnsRefreshRate", "expected at least 1ms")
+
+
+def _retries(config: MeshConfig) -> Iterator[Fault]:
+    """Warnings, unlike those of a route: Istio takes a mesh with them, and proxies do as far as they understand it."""
+    if config.default_http_retry_policy is not None:
+        for fault in retry_faults("defaultHttpRetryPolicy", config.default_http_retry_policy):
+            yield warning(fault.path, fault.message)
 
 
 def _trust_domains(config: MeshConfig) -> Iterator[Fault]:

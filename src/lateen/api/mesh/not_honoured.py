@@ -1,4 +1,5 @@
-"""The fields of MeshConfig that this version takes but does nothing with: each is told of when it is set."""
+"""The fields of MeshConfig and ProxyConfig that this version takes but does nothing with: each is told of when it is
+set."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Final
 import msgspec
 
 from lateen.api.mesh.mesh_config import MeshConfig
+from lateen.api.mesh.proxy_config import ProxyConfig
 from lateen.api.schema.fault import Fault, warning
 
 _MESH: Final = (
@@ -48,11 +50,16 @@ _HEADERS: Final = ("metadata_exchange_headers",)
 def not_honoured(config: MeshConfig) -> Iterator[Fault]:
     """One warning for each such field that differs from its default."""
     yield from _differing(config, _MESH, "")
-    yield from _differing(config.default_config, _PROXY, "defaultConfig.")
+    yield from not_honoured_of_proxy(config.default_config, "defaultConfig")
     yield from _differing(config.default_providers, _DEFAULT_PROVIDERS, "defaultProviders.")
     yield from _other_metrics(config)
-    if config.default_config.proxy_headers is not None:
-        yield from _differing(config.default_config.proxy_headers, _HEADERS, "defaultConfig.proxyHeaders.")
+
+
+def not_honoured_of_proxy(config: ProxyConfig, path: str) -> Iterator[Fault]:
+    """The same of a ProxyConfig at `path`."""
+    yield from _differing(config, _PROXY, f"{path}.")
+    if config.proxy_headers is not None:
+        yield from _differing(config.proxy_headers, _HEADERS, f"{path}.proxyHeaders.")
 
 
 def _other_metrics(config: MeshConfig) -> Iterator[Fault]:

@@ -63,7 +63,7 @@ class Operation(Enum):
     REPLACE = "REPLACE"
     """The value takes the place of what matches."""
     MERGE_AND_REPLACE_LIST = "MERGE_AND_REPLACE_LIST"
-    """As MERGE, but lists replace lists."""
+    """As MERGE, but lists replace lists; those in the configuration of a filter or a transport socket, too."""
 
     @property
     def is_merge(self) -> bool:

@@ -69,7 +69,7 @@ class ServerTLSSettings(Message):
     credential_names: Annotated[tuple[str, ...], Meta(max_length=2)] = ()
     """As `credentialName`, for several certificates of different types of key."""
     ca_cert_credential_name: str = ""
-    """The Secret or ConfigMap with the authorities of client certificates, where they are not in the credential."""
+    """The Secret with the authorities of client certificates, where they are not in the credential."""
     tls_certificates: Annotated[tuple[TLSCertificate, ...], Meta(max_length=2)] = ()
     """As `serverCertificate` and `privateKey`, for several certificates of different types of key."""
     subject_alt_names: tuple[str, ...] = ()

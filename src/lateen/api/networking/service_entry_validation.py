@@ -147,3 +147,8 @@ def _dynamic(spec: ServiceEntry) -> Iterator[Fault]:
                 f"spec.ports[{index}].protocol",
                 "must be an HTTP or TLS protocol with resolution DYNAMIC_DNS: others do not name a host",
             )
+        elif port.target_port and port.protocol.upper() in HTTP_PROTOCOLS:
+            yield warning(
+                f"spec.ports[{index}].targetPort",
+                "has no effect on HTTP with resolution DYNAMIC_DNS: requests name the port, too",
+            )

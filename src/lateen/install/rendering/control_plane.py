@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from lateen.injection.images import tag
 from lateen.install.names import PILOT, REVISION, owner_labels, pod_labels
+from lateen.install.rendering.deployments import deployment, scheduling, service_account
 from lateen.install.rendering.injector import injector_config_text, injector_values_text
 from lateen.install.rendering.mesh import discovery_address, mesh_config, mesh_config_text, mesh_networks_text
-from lateen.install.rendering.rights import cluster_rules, namespace_rules
+from lateen.install.rendering.rights import cluster_rules, namespace_rules, role_and_binding
 from lateen.install.rendering.scaling import autoscaler, budget
 from lateen.install.rendering.webhooks import injecting_webhooks, validating_webhooks
 from lateen.install.values.operator import Operator
@@ -17,7 +18,6 @@ from lateen.model.revision import of_revision
 _USER: Final = 1337
 _PORTS: Final = (("grpc-xds", 15010, None), ("https-dns", 15012, None), ("https-webhook", 443, 15017))
 _MONITORING: Final = ("http-monitoring", 15014, None)
-_RBAC: Final = "rbac.authorization.k8s.io"
 
 
 def control_plane_objects(operator: Operator) -> list[dict[str, Any]]:
@@ -62,33 +62,16 @@ class _ControlPlane:
         return {**metadata, "labels": {**self._labels, "app": "istiod"}}
 
     def _service_account(self) -> dict[str, Any]:
-        metadata = self._metadata(self._name)
-        if self._pilot.service_account_annotations:
-            metadata["annotations"] = dict(self._pilot.service_account_annotations)
-        found: dict[str, Any] = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
-        if self._shared.image_pull_secrets:
-            found["imagePullSecrets"] = [{"name": name} for name in self._shared.image_pull_secrets]
-        return found
+        return service_account(self._metadata(self._name), self._pilot, self._shared)
 
     def _rights(self) -> list[dict[str, Any]]:
         everywhere = f"{of_revision('istiod-clusterrole', self._operator.revision)}-{self._operator.namespace}"
-        found: list[dict[str, Any]] = []
-        roles: tuple[tuple[str, dict[str, Any], list[dict[str, Any]]], ...] = (
-            ("ClusterRole", self._metadata(everywhere, cluster=True), cluster_rules()),
-            ("Role", self._metadata(self._name), namespace_rules()),
-        )
-        for kind, metadata, rules in roles:
-            found.append({"apiVersion": f"{_RBAC}/v1", "kind": kind, "metadata": metadata, "rules": rules})
-            found.append(
-                {
-                    "apiVersion": f"{_RBAC}/v1",
-                    "kind": f"{kind}Binding",
-                    "metadata": {**metadata, "labels": dict(metadata["labels"])},
-                    "roleRef": {"apiGroup": _RBAC, "kind": kind, "name": metadata["name"]},
-                    "subjects": [{"kind": "ServiceAccount", "name": self._name, "namespace": self._operator.namespace}],
-                }
-            )
-        return found
+        cluster, own = self._metadata(everywhere, cluster=True), self._metadata(self._name)
+        account = self._name, self._operator.namespace
+        return [
+            *role_and_binding("ClusterRole", cluster, cluster_rules(), *account),
+            *role_and_binding("Role", own, namespace_rules(), *account),
+        ]
 
     def _config_map(self, name: str, data: dict[str, str]) -> dict[str, Any]:
         metadata = self._metadata(of_revision(name, self._operator.revision))
@@ -120,19 +103,8 @@ class _ControlPlane:
         pilot = self._pilot
         metadata = self._metadata(self._name)
         metadata["labels"] |= {"istio": "pilot", **pilot.deployment_labels}
-        spec: dict[str, Any] = {
-            "selector": {"matchLabels": self._selector()},
-            "strategy": {
-                "rollingUpdate": {
-                    "maxSurge": pilot.rolling_max_surge,
-                    "maxUnavailable": pilot.rolling_max_unavailable,
-                }
-            },
-            "template": {"metadata": self._pod_metadata(), "spec": self._pod()},
-        }
-        if not pilot.autoscale_enabled:
-            spec["replicas"] = pilot.replica_count
-        return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+        template = {"metadata": self._pod_metadata(), "spec": self._pod()}
+        return deployment(metadata, self._selector(), template, pilot)
 
     def _pod_metadata(self) -> dict[str, Any]:
         labels = {
@@ -158,17 +130,10 @@ class _ControlPlane:
             "securityContext": context,
             "containers": [self._container()],
             "volumes": [*self._volumes(), *map(dict, pilot.volumes)],
+            **scheduling(pilot, shared),
         }
-        for name, value in (
-            ("priorityClassName", shared.priority_class_name),
-            ("nodeSelector", pilot.node_selector or shared.default_node_selector),
-            ("affinity", pilot.affinity),
-            ("tolerations", pilot.tolerations or shared.default_tolerations),
-            ("topologySpreadConstraints", pilot.topology_spread_constraints),
-            ("initContainers", pilot.init_containers),
-        ):
-            if value:
-                spec[name] = list(value) if isinstance(value, tuple) else value
+        if pilot.init_containers:
+            spec["initContainers"] = list(pilot.init_containers)
         return spec
 
     def _container(self) -> dict[str, Any]:

@@ -9,13 +9,14 @@ import msgspec
 
 from lateen.api.mesh.mesh_config import MeshConfig
 from lateen.injection.gateway_pod import GatewayPod, gateway_pod
+from lateen.injection.values import Values
 from lateen.install.names import INGRESS, owner_labels, pod_labels
-from lateen.install.rendering.rights import rule
+from lateen.install.rendering.deployments import deployment, scheduling, service_account
+from lateen.install.rendering.rights import role_and_binding, rule
 from lateen.install.rendering.scaling import autoscaler, budget
 from lateen.install.values.gateway import Gateway
 from lateen.install.values.kubernetes import ServicePort
 from lateen.install.values.operator import GatewayComponent, Operator
-from lateen.install.values.values import Values
 
 _INGRESS_PORTS: Final = (
     ServicePort(name="status-port", port=15021),
@@ -71,33 +72,12 @@ class _Gateway:
         return f"{self._name}-service-account"
 
     def _service_account(self) -> dict[str, Any]:
-        metadata = self._metadata(self._account)
-        if self._values.service_account_annotations:
-            metadata["annotations"] = dict(self._values.service_account_annotations)
-        found: dict[str, Any] = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
-        if self._shared.image_pull_secrets:
-            found["imagePullSecrets"] = [{"name": name} for name in self._shared.image_pull_secrets]
-        return found
+        return service_account(self._metadata(self._account), self._values, self._shared)
 
     def _rights(self) -> list[dict[str, Any]]:
         """To the Secrets that Gateways name: the control plane sends them only to accounts that may list them."""
-        metadata, group = self._metadata(f"{self._name}-sds"), "rbac.authorization.k8s.io"
-        account = {"kind": "ServiceAccount", "name": self._account, "namespace": self._namespace}
-        return [
-            {
-                "apiVersion": f"{group}/v1",
-                "kind": "Role",
-                "metadata": metadata,
-                "rules": [rule(("",), ("secrets",), ("get", "list", "watch"))],
-            },
-            {
-                "apiVersion": f"{group}/v1",
-                "kind": "RoleBinding",
-                "metadata": metadata,
-                "roleRef": {"apiGroup": group, "kind": "Role", "name": metadata["name"]},
-                "subjects": [account],
-            },
-        ]
+        rules = [rule(("",), ("secrets",), ("get", "list", "watch"))]
+        return role_and_binding("Role", self._metadata(f"{self._name}-sds"), rules, self._account, self._namespace)
 
     def _ports(self) -> list[dict[str, Any]]:
         chosen = self._component.k8s.service
@@ -132,19 +112,7 @@ class _Gateway:
         return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
     def _deployment(self) -> dict[str, Any]:
-        spec: dict[str, Any] = {
-            "selector": {"matchLabels": dict(self._selector)},
-            "strategy": {
-                "rollingUpdate": {
-                    "maxSurge": self._values.rolling_max_surge,
-                    "maxUnavailable": self._values.rolling_max_unavailable,
-                }
-            },
-            "template": self._template(),
-        }
-        if not self._values.autoscale_enabled:
-            spec["replicas"] = self._values.replica_count
-        return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": self._metadata(), "spec": spec}
+        return deployment(self._metadata(), self._selector, self._template(), self._values)
 
     def _template(self) -> dict[str, Any]:
         values, shared = self._values, self._shared
@@ -161,27 +129,20 @@ class _Gateway:
                 network=values.env.get("ISTIO_META_NETWORK", ""),
             ),
             self._mesh,
-            self._values_of_images(),
+            self._injection_values(),
         )
         pod = template["spec"]
         pod["containers"][0]["readinessProbe"] |= _READINESS
         # The proxy asks nothing of the API server, and whoever breaks into it shall not by its rights.
         pod["automountServiceAccountToken"] = False
         self._secure(pod)
-        for name, value in (
-            ("priorityClassName", shared.priority_class_name),
-            ("nodeSelector", values.node_selector or shared.default_node_selector),
-            ("affinity", values.affinity),
-            ("tolerations", values.tolerations or shared.default_tolerations),
-            ("topologySpreadConstraints", values.topology_spread_constraints),
-        ):
-            if value:
-                pod[name] = list(value) if isinstance(value, tuple) else value
+        pod |= scheduling(values, shared)
         self._mount(pod)
         return template
 
-    def _values_of_images(self) -> Values:
-        component, values = self._component, self._operator.values
+    def _injection_values(self) -> Values:
+        """With the gateway's own image, if the component names one."""
+        component, values = self._component, self._operator.values.for_injection()
         hub, tag = component.hub or values.global_.hub, component.tag or values.global_.tag
         return msgspec.structs.replace(values, global_=msgspec.structs.replace(values.global_, hub=hub, tag=tag))
 

@@ -13,16 +13,8 @@ from lateen.install.values.operator import Operator
 
 def injector_values(operator: Operator) -> dict[str, Any]:
     """The values that injection reads, with every default: templates of users read them too."""
-    everything = explicit(operator.values)
-    old = {"istio_cni": everything["istio_cni"]} if "istio_cni" in everything else {}
-    return {
-        **old,
-        "global": everything["global"],
-        "sidecarInjectorWebhook": everything["sidecarInjectorWebhook"],
-        "revision": everything["revision"],
-        "pilot": {key: everything["pilot"][key] for key in ("cni", "env")},
-        "gateways": {key: everything["gateways"][key] for key in ("securityContext", "seccompProfile")},
-    }
+    found: dict[str, Any] = explicit(operator.values.for_injection())
+    return found
 
 
 def injector_values_text(operator: Operator) -> str:

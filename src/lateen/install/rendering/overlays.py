@@ -11,7 +11,10 @@ from lateen.install.values.operator import Overlay
 
 
 def with_overlays(objects: list[dict[str, Any]], overlays: Sequence[Overlay], where: str) -> list[dict[str, Any]]:
-    """The objects are changed. `where`: the component. Raises PathError for an overlay that does not fit."""
+    """Other objects: what these share, with each other and with the values, stays as it is. `where`: the component.
+    Raises PathError for an overlay that does not fit."""
+    if overlays:
+        objects = [explicit(each) for each in objects]
     for number, overlay in enumerate(overlays):
         place = f"{where}.k8s.overlays[{number}]"
         chosen = [each for each in objects if _is_meant(each, overlay)]

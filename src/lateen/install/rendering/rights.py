@@ -1,4 +1,4 @@
-"""What the control plane may do in a cluster: each right is used by something, which is named beside it."""
+"""Rights in a cluster: how they are given, and those of the control plane, each with what uses it beside it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,31 @@ from typing import Any, Final
 from lateen.api.kinds import MESH_KINDS
 from lateen.model.tables import TABLES
 
+_GROUP: Final = "rbac.authorization.k8s.io"
 _READ: Final = ("get", "list", "watch")
 ROOT_SECRET: Final = "istio-ca-secret"
+ROOTS: Final = "istio-ca-root-cert"
 
 
 def rule(groups: tuple[str, ...], resources: tuple[str, ...], verbs: tuple[str, ...], *names: str) -> dict[str, Any]:
     found = {"apiGroups": list(groups), "resources": list(resources), "verbs": list(verbs)}
     return found | ({"resourceNames": list(names)} if names else {})
+
+
+def role_and_binding(
+    kind: str, metadata: dict[str, Any], rules: list[dict[str, Any]], account: str, namespace: str
+) -> list[dict[str, Any]]:
+    """A Role or ClusterRole (`kind`), and a binding of the same name that gives it to an account."""
+    return [
+        {"apiVersion": f"{_GROUP}/v1", "kind": kind, "metadata": metadata, "rules": rules},
+        {
+            "apiVersion": f"{_GROUP}/v1",
+            "kind": f"{kind}Binding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": _GROUP, "kind": kind, "name": metadata["name"]},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+        },
+    ]
 
 
 def cluster_rules() -> list[dict[str, Any]]:
@@ -26,7 +44,8 @@ def cluster_rules() -> list[dict[str, Any]]:
         # What became of each resource.
         *_status_of_kinds(),
         # Roots of trust for every namespace.
-        rule(("",), ("configmaps",), ("create", "patch")),
+        rule(("",), ("configmaps",), ("create",)),
+        rule(("",), ("configmaps",), ("patch",), ROOTS),
         # Who asks for a certificate.
         rule(("authentication.k8s.io",), ("tokenreviews",), ("create",)),
         # Which gateways may have Secrets.
@@ -38,7 +57,7 @@ def cluster_rules() -> list[dict[str, Any]]:
             (*_READ, "patch"),
         ),
         # Why a pod was not injected.
-        rule(("",), ("events",), ("create", "patch")),
+        rule(("",), ("events",), ("create",)),
     ]
 
 

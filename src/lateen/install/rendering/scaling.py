@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
-from lateen.api.schema.message import AnyStruct
-from lateen.install.values.kubernetes import Utilization
-
-
-class Scaled(Protocol):
-    """Values that say how many replicas there are."""
-
-    @property
-    def autoscale_enabled(self) -> bool: ...
-    @property
-    def autoscale_min(self) -> int: ...
-    @property
-    def autoscale_max(self) -> int: ...
-    @property
-    def autoscale_behavior(self) -> AnyStruct: ...
-    @property
-    def cpu(self) -> Utilization: ...
-    @property
-    def memory(self) -> Utilization: ...
-    @property
-    def replica_count(self) -> int: ...
+from lateen.install.values.deployment import Deployment
 
 
-def autoscaler(values: Scaled, metadata: dict[str, Any]) -> dict[str, Any]:
+def autoscaler(values: Deployment, metadata: dict[str, Any]) -> dict[str, Any]:
     """For the Deployment of the same name."""
     metrics = [
         {

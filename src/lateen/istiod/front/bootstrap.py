@@ -20,6 +20,11 @@ _STREAMS: Final = 100
 _WINDOW: Final = 256 * 1024
 _BUFFER: Final = 256 * 1024
 """Bytes that wait for a slow proxy, before its own stream has to wait."""
+_BUFFER_FILTER: Final = "envoy.filters.http.buffer"
+_BUFFER_TYPE: Final = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3."
+_REQUEST_TIME: Final = "30s"
+_LARGEST_REQUEST: Final = 64 * 1024
+"""Bytes of a request for a certificate. More than is taken: it is for who takes it to say so."""
 
 
 class FrontPlan(msgspec.Struct, frozen=True):
@@ -138,25 +143,29 @@ def _connections(plan: FrontPlan) -> dict[str, Any]:
         "normalize_path": True,
         "route_config": _routes(plan),
         "http_filters": [
+            # What comes slowly takes no place behind the front.
+            {
+                "name": _BUFFER_FILTER,
+                "typed_config": {"@type": f"{_BUFFER_TYPE}Buffer", "max_request_bytes": _LARGEST_REQUEST},
+            },
             {
                 "name": "envoy.filters.http.router",
                 "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
                     "suppress_envoy_headers": True,
                 },
-            }
+            },
         ],
     }
 
 
 def _routes(plan: FrontPlan) -> dict[str, Any]:
     routes = [
-        # Streams of discovery are silent for hours.
-        _route({"prefix": "/envoy.service.", "grpc": {}}, "grpc", "0s"),
-        _route({"prefix": "/istio.v1.auth.IstioCertificateService/", "grpc": {}}, "grpc", "30s"),
+        _stream({"prefix": "/envoy.service.", "grpc": {}}, "grpc"),
+        _request({"prefix": "/istio.v1.auth.IstioCertificateService/", "grpc": {}}, "grpc"),
     ]
     if plan.http_socket is not None:
-        routes.append(_route({"path": "/v1/certificates"}, "http", "30s"))
+        routes.append(_request({"path": "/v1/certificates"}, "http"))
     routes.append({"match": {"prefix": "/"}, "direct_response": {"status": 404}})
     return {
         "name": "front",
@@ -170,11 +179,19 @@ def _routes(plan: FrontPlan) -> dict[str, Any]:
     }
 
 
-def _route(match: dict[str, Any], cluster: str, timeout: str) -> dict[str, Any]:
-    return {
-        "match": match,
-        "route": {"cluster": cluster, "timeout": timeout, "idle_timeout": timeout, "max_stream_duration": {}},
-    }
+_UNBUFFERED: Final = {_BUFFER_FILTER: {"@type": f"{_BUFFER_TYPE}BufferPerRoute", "disabled": True}}
+
+
+def _stream(match: dict[str, Any], cluster: str) -> dict[str, Any]:
+    """Of discovery: silent for hours, and without an end to wait for."""
+    route = {"cluster": cluster, "timeout": "0s", "idle_timeout": "0s", "max_stream_duration": {}}
+    return {"match": match, "route": route, "typed_per_filter_config": _UNBUFFERED}
+
+
+def _request(match: dict[str, Any], cluster: str) -> dict[str, Any]:
+    # `timeout` begins when all of it is there.
+    limits = {"timeout": _REQUEST_TIME, "max_stream_duration": {"max_stream_duration": _REQUEST_TIME}}
+    return {"match": match, "route": {"cluster": cluster, **limits}}
 
 
 def _cluster(name: str, socket: Path, *, http2: bool) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from lateen.api.schema.fault import Fault, Severity
 from lateen.api.security.peer_authentication import MutualTLSMode
 from lateen.engine import Reader, query
 from lateen.model import hosts
+from lateen.model.credentials import wrong_scheme
 from lateen.model.destination_rules import RuleOutline, namespace_rules, rule_outline
 from lateen.model.endpoints import endpoints_by_port, matching
 from lateen.model.inputs import DESTINATION_RULES
@@ -149,9 +150,11 @@ def _others(db: Reader, rule: Object[DestinationRule], outline: RuleOutline) -> 
 
 def _credentials(rule: Object[DestinationRule]) -> Iterator[Fault]:
     """Credentials are for gateways, and for sidecars that the rule selects: all others speak plain text."""
-    if rule.spec.workload_selector is not None:
-        return
     for path, tls in declared_tls(rule.spec):
-        if tls.mode in _ORIGINATED and tls.credential_name:
+        if tls.mode not in _ORIGINATED or not tls.credential_name:
+            continue
+        if wrong := wrong_scheme(tls.credential_name):
+            yield _warning(f"{path}.credentialName", f"is not served: {wrong}")
+        elif rule.spec.workload_selector is None:
             message = "is for gateways alone: sidecars originate no TLS unless workloadSelector selects them"
             yield _warning(f"{path}.credentialName", message)

@@ -8,10 +8,12 @@ from lateen.api.networking.gateway import TLSmode
 from lateen.api.objects import Key
 from lateen.api.schema.fault import Fault, Severity, warning
 from lateen.engine import Reader, query
-from lateen.model.credentials import authorities, credential
+from lateen.model.credentials import OF_CONFIG, OF_PROXY, authorities, credential, wrong_scheme
 from lateen.model.fault import ConfigError
 from lateen.model.gateway_ports import port_mapping
 from lateen.model.gateways import (
+    FILE_CERTIFICATE,
+    FILE_ROOTS,
     GatewayServer,
     authorities_resource,
     certificate_resources,
@@ -27,8 +29,6 @@ from lateen.model.workloads import selector_labels
 _NOT_FOUND = "IST0101"
 _CONFLICT = "IST0145"
 _PORT_NOT_DEFINED = "IST0162"
-_OWN_SECRET = "kubernetes://"
-_SECRET = "kubernetes-gateway://"
 
 Place = tuple[str, str, Labels]
 """Namespace, cluster and labels of pods that Gateways cannot tell apart."""
@@ -113,6 +113,8 @@ def _credentials(db: Reader, server: GatewayServer, namespace: str, cluster: str
     for field, name, check in wanted:
         secret = _secret(name, namespace, cluster)
         if secret is None:
+            if not name.startswith((FILE_CERTIFICATE, FILE_ROOTS)):
+                yield warning(f"{path}.tls.{field}", f"is not served: {wrong_scheme(name)}")
             continue
         try:
             check(db, secret)
@@ -122,7 +124,7 @@ def _credentials(db: Reader, server: GatewayServer, namespace: str, cluster: str
 
 def _secret(name: str, namespace: str, cluster: str) -> Key | None:
     """The Secret that a credential of a gateway in a namespace stands for; None if it is not one."""
-    for scheme, of_cluster in ((_OWN_SECRET, cluster), (_SECRET, "")):
+    for scheme, of_cluster in ((OF_PROXY, cluster), (OF_CONFIG, "")):
         if name.startswith(scheme):
             where, _, short = name.removeprefix(scheme).rpartition("/")
             return Key(where or namespace, short, of_cluster)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from lateen.api.kubernetes.service import NETWORK_LABEL, Service
 from lateen.api.networking.export_to import export_faults
@@ -23,6 +24,8 @@ from lateen.model.resolved_names import addresses_of
 from lateen.model.service import Resolution, ServiceKey
 from lateen.model.services import service, unaliased
 
+_SESSION_LABELS: Final = ("istio.io/persistent-session", "istio.io/persistent-session-header")
+
 
 @query
 def service_findings(db: Reader, key: Key) -> tuple[Fault, ...]:
@@ -30,7 +33,7 @@ def service_findings(db: Reader, key: Key) -> tuple[Fault, ...]:
     found = SERVICES.get(db, key)
     if found is None:
         return ()
-    return (*_annotations(found), *_gateway(db, found), *_alias(db, key, found))
+    return (*_annotations(found), *_sessions(found), *_gateway(db, found), *_alias(db, key, found))
 
 
 def _annotations(found: Service) -> Iterator[Fault]:
@@ -44,6 +47,13 @@ def _annotations(found: Service) -> Iterator[Fault]:
     elif declared and found.spec.traffic_distribution:
         path = f"metadata.annotations[{TRAFFIC_DISTRIBUTION_ANNOTATION}]"
         yield warning(path, "has no effect: spec.trafficDistribution is set")
+
+
+def _sessions(found: Service) -> Iterator[Fault]:
+    for label in _SESSION_LABELS:
+        if found.metadata.labels.get(label):
+            message = "not supported yet by this version: requests of a session go to any endpoint"
+            yield warning(f"metadata.labels[{label}]", message)
 
 
 def _gateway(db: Reader, found: Service) -> Iterator[Fault]:

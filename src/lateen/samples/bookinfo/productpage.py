@@ -1,8 +1,9 @@
 """The productpage service: the shop's one page, and its API. `python -m lateen.samples.bookinfo.productpage [PORT]`.
 
 Signing in is a name in a cookie and no proof of anything: it sets the header `end-user` of the requests to the services
-behind, by which a mesh can route. Reviews are tried twice, 3 s each; with ratings 7 s late the page gives up after 6 s
-though every service would have answered, which is the mistake that the fault injection task is to find.
+behind, by which a mesh can route. Reviews are tried twice, 3 s each (UPSTREAM_SECONDS); with ratings 7 s late the page
+gives up after 6 s though every service would have answered, which is the mistake that the fault injection task is to
+find.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from aiohttp import web
 from lateen.samples.bookinfo.addresses import PORT, base_url
 from lateen.samples.bookinfo.forwarding import forwarded
 from lateen.samples.bookinfo.page import CONTENT_SECURITY_POLICY, Book, book_page, front_page
+from lateen.samples.bookinfo.patience import patience
 from lateen.samples.bookinfo.upstream import Unavailable, get_json, session
 from lateen.samples.serving import application, run, say
 
@@ -47,6 +49,8 @@ class Settings:
     """Of details, reviews and ratings."""
     flood: int
     """So many requests to reviews more with every page, for the tasks on rate limits."""
+    seconds: float = _SECONDS
+    """How long to wait for each answer."""
 
 
 def settings(environment: Mapping[str, str]) -> Settings:
@@ -54,7 +58,9 @@ def settings(environment: Mapping[str, str]) -> Settings:
     flood = environment.get("FLOOD_FACTOR") or "0"
     if not flood.isdecimal() or int(flood) > _MAX_FLOOD:
         raise ValueError(f"FLOOD_FACTOR is {flood!r}; expected a number from 0 to {_MAX_FLOOD}")
-    return Settings({name: base_url(name, environment) for name in _ATTEMPTS}, int(flood))
+    return Settings(
+        {name: base_url(name, environment) for name in _ATTEMPTS}, int(flood), patience(environment, _SECONDS)
+    )
 
 
 def signed_in(request: web.Request) -> str:
@@ -128,7 +134,7 @@ class ProductPage:
         for _ in range(_ATTEMPTS[service]):
             try:
                 url = f"{self._settings.urls[service]}/{service}/{book}"
-                answer = await get_json(request.app[_CLIENT], url, headers, seconds=_SECONDS)
+                answer = await get_json(request.app[_CLIENT], url, headers, seconds=self._settings.seconds)
                 self._asked[service, 200] += 1
                 return 200, answer
             except Unavailable as error:

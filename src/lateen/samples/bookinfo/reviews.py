@@ -17,6 +17,7 @@ from aiohttp import web
 
 from lateen.samples.bookinfo.addresses import PORT, base_url
 from lateen.samples.bookinfo.forwarding import forwarded
+from lateen.samples.bookinfo.patience import patience
 from lateen.samples.bookinfo.upstream import Unavailable, get_json, session
 from lateen.samples.serving import application, run, say
 
@@ -49,7 +50,7 @@ def settings(environment: Mapping[str, str]) -> Settings:
     return Settings(
         with_ratings=environment.get("ENABLE_RATINGS", "").lower() == "true",
         color=color,
-        seconds=10.0 if color == "black" else 2.5,
+        seconds=patience(environment, 10.0 if color == "black" else 2.5),
         ratings_url=base_url("ratings", environment),
         pod=environment.get("HOSTNAME", ""),
         cluster=environment.get("CLUSTER_NAME"),

@@ -21,7 +21,7 @@ async def _serve(port: int, xds: bool) -> None:
     # A listener that the mesh configures is known by its address, and pods have IPv4 ones.
     server = ProxylessServer(who, f"0.0.0.0:{port}") if xds else Server(who, f"[::]:{port}")
     say(f"listening on {await server.start()}")
-    await server.drain(await until_told_to_end())
+    await server.drain(asyncio.sleep(await until_told_to_end()))
 
 
 def _count(text: str) -> int:

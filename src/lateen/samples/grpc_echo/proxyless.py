@@ -7,7 +7,7 @@ to ask it with. A probe by TCP will do, since the port listens only once the mes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -20,7 +20,7 @@ _THREADS = 16
 
 
 class ProxylessServer:
-    """`await start()`, then `await drain(seconds)` once. Needs GRPC_XDS_BOOTSTRAP."""
+    """`await start()`, then `await drain(enough)` once. Needs GRPC_XDS_BOOTSTRAP."""
 
     def __init__(self, echo: Echo, address: str) -> None:
         self._echo = echo
@@ -47,9 +47,9 @@ class ProxylessServer:
         self._server.start()
         return self._address
 
-    async def drain(self, seconds: float) -> None:
-        """Serves for `seconds` more, then ends what is in flight."""
-        await asyncio.sleep(seconds)
+    async def drain(self, enough: Awaitable[object]) -> None:
+        """Serves until `enough`, then ends what is in flight."""
+        await enough
         await asyncio.to_thread(self._server.stop(IN_FLIGHT_SECONDS).wait)
 
     def _answer(self, request: StringValue, context: grpc.ServicerContext) -> StringValue:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from typing import Any
 
 import grpc
@@ -111,7 +111,7 @@ class Health:
 
 
 class Server:
-    """`await start()`, then `await drain(seconds)` once. Raises OSError when the port cannot be had."""
+    """`await start()`, then `await drain(enough)` once. Raises OSError when the port cannot be had."""
 
     def __init__(self, echo: Echo, address: str) -> None:
         self._health = Health()
@@ -130,8 +130,8 @@ class Server:
         await self._server.start()
         return port
 
-    async def drain(self, seconds: float) -> None:
-        """Serves for `seconds` more as one that is about to end, then ends what is in flight."""
+    async def drain(self, enough: Awaitable[object]) -> None:
+        """Serves until `enough` as one that is about to end, then ends what is in flight."""
         self._health.end()
-        await asyncio.sleep(seconds)
+        await enough
         await self._server.stop(IN_FLIGHT_SECONDS)

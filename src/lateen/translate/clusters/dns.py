@@ -15,6 +15,7 @@ from envoy.extensions.common.dynamic_forward_proxy.v3 import dns_cache_pb2
 from envoy.extensions.network.dns_resolver.cares.v3 import cares_dns_resolver_pb2
 
 from lateen.engine import Reader
+from lateen.model.listen_form import ListenForm
 from lateen.model.outbound_clusters import Discovery, OutboundCluster
 from lateen.model.proxy import Traits
 from lateen.translate.clusters.mesh_defaults import mesh_defaults
@@ -36,10 +37,10 @@ class AddressFamilies(Enum):
     BOTH = "ALL"
 
 
-def families_of(traits: Traits) -> AddressFamilies:
-    if traits.ipv4 and traits.ipv6:
+def families_of(client: Traits | ListenForm) -> AddressFamilies:
+    if client.ipv4 and client.ipv6:
         return AddressFamilies.BOTH
-    return AddressFamilies.IPV6 if traits.ipv6 else AddressFamilies.IPV4
+    return AddressFamilies.IPV6 if client.ipv6 else AddressFamilies.IPV4
 
 
 def resolution(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from lateen.api.networking.gateway import TLSmode
@@ -18,7 +19,7 @@ from lateen.model.traffic_policy import effective_policy
 from lateen.translate.clusters import fixed
 from lateen.translate.clusters.connection_pool import http_version
 from lateen.translate.clusters.mesh_defaults import mesh_defaults
-from lateen.translate.clusters.naming import PortNaming, assignment_of, declared
+from lateen.translate.clusters.naming import PortNaming, declared
 from lateen.translate.clusters.outbound import service_recipes
 from lateen.translate.clusters.settings import settings, settings_of
 from lateen.translate.resource import Recipe, Resource, resource_of_bytes
@@ -49,23 +50,29 @@ def sni_dnat_recipes(db: Reader, scope: ScopeKey, client: RuleClient) -> tuple[R
     """The clusters for server names, of all gateways with this scope that follow these rules."""
     return tuple(
         Recipe(sni_dnat_cluster(each.port, each.subset, each.service.hostname), sni_dnat, (each,))
-        for each in clusters_in_scope(db, scope, client, True)
-        if each.discovery in _LOCAL and not _is_external(db, each)
+        for each in named_clusters(db, scope, client)
     )
+
+
+def named_clusters(db: Reader, scope: ScopeKey, client: RuleClient) -> Iterator[OutboundCluster]:
+    """The clusters of services that server names can name."""
+    for each in clusters_in_scope(db, scope, client, True):
+        if each.discovery in _LOCAL and not _is_external(db, each):
+            yield each
 
 
 @query
 def sni_dnat(db: Reader, each: OutboundCluster) -> Resource:
     """A cluster for one server name: bytes go on as they come, for the TLS in them is between client and server.
 
-    Shares the load assignment of the outbound cluster.
+    Its load assignment is its own: endpoints that do not take the mesh's TLS are not in it (`endpoints/gateway.py`).
     """
     found, port = declared(db, each)
     mesh = mesh_defaults(db)
     name = sni_dnat_cluster(each.port, each.subset, found.hostname)
     policy = effective_policy(db, each.rules, each.port, each.subset)
     version = http_version(port.protocol, policy.connection_pool, mesh_upgrades=mesh.upgrades_to_http2, is_gateway=True)
-    naming = PortNaming(found, port, each.rules, mesh.outbound_stat_name).of(name, each.subset, assignment_of(each))
+    naming = PortNaming(found, port, each.rules, mesh.outbound_stat_name).of(name, each.subset, name)
     return resource_of_bytes(name, naming + settings(db, settings_of(mesh, policy, found, each.discovery, version)))
 
 

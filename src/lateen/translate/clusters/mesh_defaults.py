@@ -36,7 +36,7 @@ def mesh_defaults(db: Reader) -> MeshDefaults:
         mesh.tcp_keepalive,
         mesh.h2_upgrade_policy is H2UpgradePolicy.UPGRADE,
         mesh.enable_auto_mtls is not False,
-        locality if locality is not None and locality.enabled else None,
+        locality if locality is not None and locality.enabled is not False else None,
         mesh.dns_refresh_rate or _DNS_REFRESH_RATE,
         mesh.outbound_cluster_stat_name,
         mesh.inbound_cluster_stat_name,

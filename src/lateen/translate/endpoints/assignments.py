@@ -49,6 +49,8 @@ class Client(NamedTuple):
     """How it prefers near endpoints."""
     draining: bool = False
     """Endpoints that drain are kept for the sessions that stick to them."""
+    mutual_tls: bool = False
+    """Only for endpoints that take the mesh's TLS."""
 
 
 EVERYBODY = Client()
@@ -153,14 +155,16 @@ def assignment_bytes(
 
 def _alike(client: Client) -> bool:
     """Whether a client goes by the places of endpoints at most: then what is prepared for all clients will do."""
-    network, cluster, node, spread, draining = client
-    return not (network or cluster or node or draining or (spread is not None and spread.priorities))
+    network, cluster, node, spread, draining, mutual_tls = client
+    return not (network or cluster or node or draining or mutual_tls or (spread is not None and spread.priorities))
 
 
 def _is_for(endpoint: Endpoint, client: Client) -> bool:
     if endpoint.health is not Health.HEALTHY and not (client.draining and endpoint.health is Health.DRAINING):
         return False
     if client.cluster and endpoint.cluster_id != client.cluster:
+        return False
+    if client.mutual_tls and not endpoint.mutual_tls:
         return False
     return not client.node or endpoint.node == client.node
 

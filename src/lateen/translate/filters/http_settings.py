@@ -1,4 +1,4 @@
-"""What MeshConfig says about every HTTP connection manager."""
+"""What MeshConfig, or a proxy's own ProxyConfig, says about every HTTP connection manager."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from lateen.api.mesh.mesh_config import NormalizationType
 from lateen.api.mesh.proxy_config import ForwardClientCertDetails, ProxyHeaders, SetCurrentClientCertDetails
 from lateen.engine import Reader, query
 from lateen.model.inputs import MESH_CONFIG
+from lateen.model.proxy import ProxySettings
 
 _MERGING = frozenset({NormalizationType.MERGE_SLASHES, NormalizationType.DECODE_AND_MERGE_SLASHES})
 
 
 class HttpSettings(msgspec.Struct, frozen=True):
-    """Settings of HTTP that are the same in every listener of the mesh."""
+    """Settings of HTTP that are the same in every listener of a proxy, mostly of the mesh."""
 
     normalize_path: bool = True
     merge_slashes: bool = False
@@ -37,12 +38,12 @@ class HttpSettings(msgspec.Struct, frozen=True):
 
 
 @query
-def http_settings(db: Reader) -> HttpSettings:
-    """MeshConfig.pathNormalization, and proxyHeaders and gatewayTopology of its defaultConfig."""
+def http_settings(db: Reader, own: ProxySettings) -> HttpSettings:
+    """MeshConfig.pathNormalization, and proxyHeaders and gatewayTopology of the proxy or else of the mesh."""
     mesh = MESH_CONFIG.get(db)
     kind = mesh.path_normalization.normalization
-    headers = mesh.default_config.proxy_headers or ProxyHeaders()
-    topology = mesh.default_config.gateway_topology
+    headers = own.headers or mesh.default_config.proxy_headers or ProxyHeaders()
+    topology = own.topology or mesh.default_config.gateway_topology
     request_id, server, debug = headers.request_id, headers.server, headers.envoy_debug_headers
     forwarded_port = headers.x_forwarded_port
     return HttpSettings(

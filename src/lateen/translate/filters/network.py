@@ -10,15 +10,18 @@ from typing import Any
 
 import msgspec
 from envoy.extensions.filters.network.mongo_proxy.v3 import mongo_proxy_pb2
+from envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3 import sni_dynamic_forward_proxy_pb2
 from envoy.extensions.filters.network.tcp_proxy.v3 import tcp_proxy_pb2
 
 from lateen.api.networking.destination_rule import TunnelSettings
 from lateen.api.schema.duration import Duration
 from lateen.engine import Reader
 from lateen.model.protocol import Protocol
+from lateen.model.service import Resolution
 from lateen.model.services import service
 from lateen.model.streams import Target
 from lateen.model.traffic_policy import effective_policy
+from lateen.translate.clusters.dns import AddressFamilies, dns_cache
 from lateen.translate.clusters.mesh_defaults import mesh_defaults
 from lateen.translate.clusters.stat_names import stat_name
 from lateen.translate.filters import http_connection_manager
@@ -36,16 +39,19 @@ class Forwarding(msgspec.Struct, frozen=True):
     """The same client goes to the same endpoint (consistent hashing by source IP)."""
     tunnel: TunnelSettings | None = None
     logs: StreamLogs = StreamLogs()
+    resolution: bytes = b""
+    """How the host that the client's TLS names is resolved, serialised; empty where endpoints are known."""
     after_handshake: bool = False
     """The server is connected to once the client has shown its certificate: what is told then, tells of the client."""
 
 
-def forwarding(db: Reader, target: Target) -> Forwarding:
-    """A target with what its DestinationRules say about connections to it."""
+def forwarding(db: Reader, target: Target, families: AddressFamilies) -> Forwarding:
+    """A target with what its DestinationRules say about connections to it, of a client of these address families."""
     target = _named(db, target)
     logs = client_stream_logs(db)
+    resolution = _resolution(db, target, families)
     if not target.rules:
-        return Forwarding(target, logs=logs)
+        return Forwarding(target, logs=logs, resolution=resolution)
     policy = effective_policy(db, target.rules, target.port, target.subset)
     tcp = policy.connection_pool.tcp if policy.connection_pool is not None else None
     balancer = policy.load_balancer
@@ -57,7 +63,25 @@ def forwarding(db: Reader, target: Target) -> Forwarding:
         consistent is not None and consistent.use_source_ip,
         policy.tunnel,
         logs,
+        resolution,
     )
+
+
+def is_resolved_by_server_name(db: Reader, target: Target) -> bool:
+    """Whether it is the client's TLS that names the host (a ServiceEntry with resolution DYNAMIC_DNS)."""
+    found = service(db, target.service) if target.service is not None else None
+    return found is not None and found.resolution is Resolution.DYNAMIC_DNS
+
+
+def _resolution(db: Reader, target: Target, families: AddressFamilies) -> bytes:
+    """The configuration of what waits for the host's addresses: the cluster has those that are resolved alone."""
+    found = service(db, target.service) if target.service is not None else None
+    port = found.port(target.port) if found is not None else None
+    if found is None or port is None or found.resolution is not Resolution.DYNAMIC_DNS:
+        return b""
+    config = sni_dynamic_forward_proxy_pb2.FilterConfig(port_value=port.target_port or port.port)
+    config.dns_cache_config.CopyFrom(dns_cache(db, families))
+    return bytes(config.SerializeToString(deterministic=True))
 
 
 def _named(db: Reader, target: Target) -> Target:
@@ -79,6 +103,9 @@ def add_terminal(chain: Any, to: Forwarding, protocol: Protocol = Protocol.TCP, 
     """
     for each in authorization:
         each.add_to(chain.filters)
+    if to.resolution:
+        resolving = chain.filters.add(name="envoy.filters.network.sni_dynamic_forward_proxy").typed_config
+        resolving.Pack(sni_dynamic_forward_proxy_pb2.FilterConfig.FromString(to.resolution), deterministic=True)
     if protocol is Protocol.MONGO:
         mongo = mongo_proxy_pb2.MongoProxy(stat_prefix=to.target.stat_prefix)
         chain.filters.add(name="envoy.filters.network.mongo_proxy").typed_config.Pack(mongo)

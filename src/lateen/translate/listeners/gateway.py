@@ -14,13 +14,20 @@ from lateen.model.authorization import Authorization, authorization_of
 from lateen.model.gateway_chains import GatewayChain, gateway_chains
 from lateen.model.gateways import gateway_ports
 from lateen.model.listen_form import listen_form
-from lateen.model.proxy import Certificates, GatewayView
+from lateen.model.proxy import Certificates, GatewayView, ProxySettings
 from lateen.model.streams import BLACK_HOLE
+from lateen.translate.clusters.dns import AddressFamilies, families_of
 from lateen.translate.clusters.stat_names import DELIMITER
 from lateen.translate.filters.http_connection_manager import Place, http_connection_manager
 from lateen.translate.filters.http_settings import http_settings
 from lateen.translate.filters.listener_filters import add_proxy_protocol, add_tls_inspector
-from lateen.translate.filters.network import Forwarding, add_manager, add_terminal, forwarding
+from lateen.translate.filters.network import (
+    Forwarding,
+    add_manager,
+    add_terminal,
+    forwarding,
+    is_resolved_by_server_name,
+)
 from lateen.translate.filters.rbac import http_rbac, network_rbac
 from lateen.translate.listeners.addresses import set_addresses
 from lateen.translate.metadata import NAMESPACE as METADATA
@@ -43,6 +50,8 @@ class GatewayListener(msgspec.Struct, frozen=True, cache_hash=True):
     chains: tuple[GatewayChain, ...]
     certificates: Certificates | None
     authorization: Authorization
+    settings: ProxySettings
+    families: AddressFamilies
 
 
 @query
@@ -58,8 +67,16 @@ def listing(db: Reader, view: GatewayView) -> tuple[Recipe, ...]:
         if chains:
             addresses = (port.bind,) if port.bind else wildcards
             name = f"{addresses[0]}_{port.listen_port}"
-            certificates = view.traits.certificates
-            listener = GatewayListener(name, addresses, port.listen_port, chains, certificates, authorization)
+            listener = GatewayListener(
+                name,
+                addresses,
+                port.listen_port,
+                chains,
+                view.traits.certificates,
+                authorization,
+                view.traits.settings,
+                families_of(view.traits),
+            )
             recipes.append(Recipe(name, gateway_listener, (listener,)))
     return tuple(recipes)
 
@@ -71,14 +88,20 @@ def gateway_listener(db: Reader, listener: GatewayListener) -> Resource:
     set_addresses(message, listener.addresses, listener.port)
     # Clients of a gateway speak first wherever something is inspected: there is no reason to give up.
     message.listener_filters_timeout.SetInParent()
-    if http_settings(db).proxy_protocol:
+    if http_settings(db, listener.settings).proxy_protocol:
         add_proxy_protocol(message)
-    if any(chain.tls is not None or chain.server_names for chain in listener.chains):
+    if any(_wants_server_name(db, chain) for chain in listener.chains):
         add_tls_inspector(message)
     for chain in listener.chains:
         _add_chain(db, message, listener, chain)
     add_listener_log(db, message)
     return resource(listener.name, message)
+
+
+def _wants_server_name(db: Reader, chain: GatewayChain) -> bool:
+    if chain.tls is not None or chain.server_names:
+        return True
+    return chain.stream is not None and is_resolved_by_server_name(db, chain.stream.target)
 
 
 def _add_chain(db: Reader, message: Any, listener: GatewayListener, given: GatewayChain) -> None:
@@ -97,7 +120,7 @@ def _add_chain(db: Reader, message: Any, listener: GatewayListener, given: Gatew
         manager = http_connection_manager(
             Place.GATEWAY,
             f"outbound_{listener.name}{DELIMITER}",
-            http_settings(db),
+            http_settings(db, listener.settings),
             route_name=given.route_name,
             grpc_web=given.grpc_web,
             authorization=http_rbac(db, listener.authorization),
@@ -109,5 +132,6 @@ def _add_chain(db: Reader, message: Any, listener: GatewayListener, given: Gatew
     if given.stream.source is not None:
         path = config_path(ObjectRef("VirtualService", given.stream.source))
         chain.metadata.filter_metadata[METADATA].update({"config": path})
-    rbac = network_rbac(db, listener.authorization)
-    add_terminal(chain, forwarding(db, given.stream.target), given.stream.protocol, rbac)
+    # What workloads of two networks say to one another is theirs to judge: here there is but the server name.
+    rbac = () if given.mesh_only else network_rbac(db, listener.authorization)
+    add_terminal(chain, forwarding(db, given.stream.target, listener.families), given.stream.protocol, rbac)

@@ -16,7 +16,7 @@ from lateen.model.inbound_ports import InboundPort, inbound_plan
 from lateen.model.listen_form import listen_form
 from lateen.model.names import INBOUND_PASSTHROUGH_CLUSTER, VIRTUAL_INBOUND, inbound_cluster
 from lateen.model.protocol import Protocol
-from lateen.model.proxy import Certificates, InboundView, Interception
+from lateen.model.proxy import Certificates, InboundView, Interception, ProxySettings
 from lateen.model.proxy_ports import proxy_ports
 from lateen.model.services import service
 from lateen.model.streams import BLACK_HOLE, Target, WeightedCluster, to_cluster
@@ -52,14 +52,21 @@ from lateen.translate.tls.downstream import (
 )
 
 
+class Common(msgspec.Struct, frozen=True, cache_hash=True):
+    """What all ports of a workload have in common."""
+
+    certificates: Certificates | None
+    authorization: Authorization
+    settings: ProxySettings
+
+
 class VirtualInbound(msgspec.Struct, frozen=True, cache_hash=True):
     """The listener that redirected connections come to: all that it is made of."""
 
     addresses: tuple[str, ...]
     transparent: bool
     """Connections keep their addresses (TPROXY)."""
-    certificates: Certificates | None
-    authorization: Authorization
+    common: Common
     ports: tuple[InboundPort, ...]
     mode: MutualTLSMode
     """Of all other ports."""
@@ -70,23 +77,19 @@ class VirtualInbound(msgspec.Struct, frozen=True, cache_hash=True):
 def listing(db: Reader, view: InboundView) -> tuple[Recipe, ...]:
     """The inbound listeners of a workload; the same for all its replicas."""
     plan = inbound_plan(db, view)
-    certificates = view.traits.certificates
-    authorization = authorization_of(db, view)
+    common = Common(view.traits.certificates, authorization_of(db, view), view.traits.settings)
     recipes = []
     if view.traits.interception is not Interception.NONE:
         virtual = VirtualInbound(
             listen_form(view.traits, view.cluster_id).wildcards,
             view.traits.interception is Interception.TPROXY,
-            certificates,
-            authorization,
+            common,
             tuple(port for port in plan.ports if not port.binds),
             plan.mode,
             plan.other_modes,
         )
         recipes.append(Recipe(VIRTUAL_INBOUND, virtual_inbound, (virtual,)))
-    recipes += [
-        Recipe(_name(port), bound_inbound, (port, certificates, authorization)) for port in plan.ports if port.binds
-    ]
+    recipes += [Recipe(_name(port), bound_inbound, (port, common)) for port in plan.ports if port.binds]
     return tuple(recipes)
 
 
@@ -103,16 +106,14 @@ def virtual_inbound(db: Reader, virtual: VirtualInbound) -> Resource:
     add_terminal(black_hole, Forwarding(BLACK_HOLE))
     inspected = _Inspected()
     for number, mode in ((0, virtual.mode), *virtual.other_modes):
-        chains = _Chains(
-            db, virtual.certificates, virtual.authorization, INBOUND_PASSTHROUGH_CLUSTER, Protocol.UNSUPPORTED
-        )
-        has_identity = virtual.certificates is not None
+        chains = _Chains(db, virtual.common, INBOUND_PASSTHROUGH_CLUSTER, Protocol.UNSUPPORTED)
+        has_identity = virtual.common.certificates is not None
         for match in chain_matches(mode, Protocol.UNSUPPORTED, has_identity=has_identity):
             name = f"{VIRTUAL_INBOUND}-catchall-http" if match.is_http else VIRTUAL_INBOUND
             chains.add(message, match, name=name, port=number)
             inspected.note(number, match)
     for port in virtual.ports:
-        _add_port(db, message, port, virtual.certificates, virtual.authorization, inspected, port.number)
+        _add_port(db, message, port, virtual.common, inspected, port.number)
     add_original_destination(message)
     if virtual.transparent:
         add_original_source(message)
@@ -122,13 +123,11 @@ def virtual_inbound(db: Reader, virtual: VirtualInbound) -> Resource:
 
 
 @query
-def bound_inbound(
-    db: Reader, port: InboundPort, certificates: Certificates | None, authorization: Authorization
-) -> Resource:
+def bound_inbound(db: Reader, port: InboundPort, common: Common) -> Resource:
     """A port of the workload that the proxy itself listens on."""
     message = _listener(db, _name(port), port.addresses, port.number)
     inspected = _Inspected()
-    _add_port(db, message, port, certificates, authorization, inspected, 0)
+    _add_port(db, message, port, common, inspected, 0)
     inspected.add_to(message)
     add_listener_log(db, message)
     return resource(_name(port), message)
@@ -144,19 +143,13 @@ def _listener(db: Reader, name: str, addresses: tuple[str, ...], port: int) -> A
 
 
 def _add_port(
-    db: Reader,
-    message: Any,
-    port: InboundPort,
-    certificates: Certificates | None,
-    authorization: Authorization,
-    inspected: _Inspected,
-    matched_port: int,
+    db: Reader, message: Any, port: InboundPort, common: Common, inspected: _Inspected, matched_port: int
 ) -> None:
-    chains = _Chains(db, certificates, authorization, inbound_cluster(port.number), port.protocol, port)
+    chains = _Chains(db, common, inbound_cluster(port.number), port.protocol, port)
     if port.tls is not None:
         matches = own_tls_matches(port.protocol)
     else:
-        matches = chain_matches(port.mode, port.protocol, has_identity=certificates is not None)
+        matches = chain_matches(port.mode, port.protocol, has_identity=common.certificates is not None)
     for match in matches:
         chains.add(message, match, name=_name(port), port=matched_port)
         inspected.note(matched_port, match)
@@ -170,17 +163,12 @@ class _Chains:
     """Builds the filter chains that lead to one cluster."""
 
     def __init__(
-        self,
-        db: Reader,
-        certificates: Certificates | None,
-        authorization: Authorization,
-        cluster: str,
-        protocol: Protocol,
-        port: InboundPort | None = None,
+        self, db: Reader, common: Common, cluster: str, protocol: Protocol, port: InboundPort | None = None
     ) -> None:
         self._db = db
-        self._certificates = certificates
-        self._authorization = authorization
+        self._certificates = common.certificates
+        self._authorization = common.authorization
+        self._settings = common.settings
         self._cluster = cluster
         self._protocol = protocol
         self._port = port
@@ -249,7 +237,7 @@ class _Chains:
         return http_connection_manager(
             Place.INBOUND,
             (f"inbound_{name}" if port is not None else self._cluster) + DELIMITER,
-            http_settings(self._db),
+            http_settings(self._db, self._settings),
             routes=inbound_route(self._cluster, service_port, operation, self._protocol),
             http2=self._protocol.is_http2,
             grpc_web=self._protocol is Protocol.GRPC_WEB,

@@ -8,7 +8,7 @@ from envoy.config.cluster.v3 import cluster_pb2
 
 from lateen.api.networking.envoy_filter import Operation
 from lateen.translate.patches.matching import cluster_matches
-from lateen.translate.patches.merge import merge_any, merge_by
+from lateen.translate.patches.merge import merge_any_by, merge_by
 from lateen.translate.patches.misfits import Misfits
 from lateen.translate.patches.patch import Patch
 
@@ -29,12 +29,12 @@ def patch_cluster(cluster: Any, patches: list[Patch], misfits: Misfits) -> bool:
 def _merge(cluster: Any, patch: Patch) -> None:
     value = cluster_pb2.Cluster.FromString(patch.value)
     if value.HasField("transport_socket"):
-        _merge_transport_socket(cluster, value.transport_socket)
+        _merge_transport_socket(cluster, value.transport_socket, patch.outline.operation)
         value.ClearField("transport_socket")
     merge_by(patch.outline.operation, cluster, value)
 
 
-def _merge_transport_socket(cluster: Any, patch: Any) -> None:
+def _merge_transport_socket(cluster: Any, patch: Any, operation: Operation) -> None:
     """Into the transport socket of the same name, or into the first alternative of that name.
 
     Where there is none, it takes the place of the cluster's own; alternatives that have no such name are left alone, as
@@ -47,4 +47,4 @@ def _merge_transport_socket(cluster: Any, patch: Any) -> None:
         if not alternatives:
             cluster.transport_socket.CopyFrom(patch)
     elif found.HasField("typed_config") and patch.HasField("typed_config"):
-        merge_any(found.typed_config, patch.typed_config)
+        merge_any_by(operation, found.typed_config, patch.typed_config)

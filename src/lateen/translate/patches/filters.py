@@ -11,7 +11,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from lateen.api.networking.envoy_filter import ApplyTo, FilterClass
 from lateen.api.networking.envoy_filter_validation import HTTP_CONNECTION_MANAGER
 from lateen.translate.patches.matching import filter_named, sidecar_route, sub_filter_named
-from lateen.translate.patches.merge import merge_any
+from lateen.translate.patches.merge import merge_any_by
 from lateen.translate.patches.misfits import Misfits
 from lateen.translate.patches.patch import Patch
 from lateen.translate.patches.routes import ROUTE_KINDS, patch_route_configuration
@@ -122,7 +122,7 @@ def _merge_all(
         with misfits.of(patch):
             value = class_.FromString(patch.value)
             if value.HasField("typed_config"):
-                merge_any(filter_.typed_config, value.typed_config)
+                merge_any_by(patch.outline.operation, filter_.typed_config, value.typed_config)
             _merge_rest(filter_, value)
 
 

@@ -9,7 +9,7 @@ from envoy.config.listener.v3 import listener_components_pb2, listener_pb2
 from lateen.api.networking.envoy_filter import ApplyTo, Operation
 from lateen.translate.patches.filters import patch_filters
 from lateen.translate.patches.matching import filter_chain_matches, listener_filter_named, listener_matches
-from lateen.translate.patches.merge import merge, merge_any, merge_by
+from lateen.translate.patches.merge import merge_any_by, merge_by
 from lateen.translate.patches.misfits import Misfits
 from lateen.translate.patches.patch import Patch, applying_to
 from lateen.translate.patches.sequence import called, place
@@ -55,7 +55,7 @@ def _patch_listener_filters(listener: Any, patches: list[Patch], misfits: Misfit
             if patch.outline.operation.is_merge:
                 for each in listener.listener_filters:
                     if name in (None, each.name):
-                        _merge_filter(each, value)
+                        _merge_filter(each, value, patch.outline.operation)
             else:
                 place(
                     listener.listener_filters,
@@ -65,11 +65,11 @@ def _patch_listener_filters(listener: Any, patches: list[Patch], misfits: Misfit
                 )
 
 
-def _merge_filter(target: Any, value: Any) -> None:
+def _merge_filter(target: Any, value: Any, operation: Operation) -> None:
     if value.HasField("typed_config") and target.HasField("typed_config"):
-        merge_any(target.typed_config, value.typed_config)
+        merge_any_by(operation, target.typed_config, value.typed_config)
         value.ClearField("typed_config")
-    merge(target, value)
+    merge_by(operation, target, value)
 
 
 # --- filter chains ------------------------------------------------------------------------------------------------
@@ -111,6 +111,6 @@ def _merge_filter_chain(chain: Any, patch: Patch) -> None:
     own, new = chain.transport_socket, value.transport_socket
     if value.HasField("transport_socket") and chain.HasField("transport_socket") and own.name == new.name:
         if own.HasField("typed_config") and new.HasField("typed_config"):
-            merge_any(own.typed_config, new.typed_config)
+            merge_any_by(patch.outline.operation, own.typed_config, new.typed_config)
         value.ClearField("transport_socket")
     merge_by(patch.outline.operation, chain, value)

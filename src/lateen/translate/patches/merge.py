@@ -70,13 +70,13 @@ def merge_by(operation: Operation, target: Any, patch: Any) -> None:
     merge(target, patch, operation is Operation.MERGE_AND_REPLACE_LIST)
 
 
-def merge_any(target: Any, patch: Any) -> None:
-    """Merges what one Any holds into what another holds; lists are appended to. Raises Misfit if the types differ."""
+def merge_any_by(operation: Operation, target: Any, patch: Any) -> None:
+    """Merges what one Any holds into what another holds. Raises Misfit if the types differ."""
     if target.TypeName() != patch.TypeName():
         raise Misfit(f"a {patch.TypeName()} cannot be merged into the {target.TypeName()} that was generated")
     class_ = message_class(target.TypeName())
     if class_ is None:
         raise Misfit(f"{target.TypeName()} is not known to this version: use REPLACE")
     merged = class_.FromString(target.value)
-    merge(merged, class_.FromString(patch.value))
+    merge_by(operation, merged, class_.FromString(patch.value))
     target.value = merged.SerializeToString(deterministic=True)

@@ -26,7 +26,7 @@ from lateen.translate.routes.hash_policy import hash_policy
 from lateen.translate.routes.headers import add_header_operations, authority_of
 from lateen.translate.routes.percent import set_percent
 from lateen.translate.routes.retry import retry_policy
-from lateen.translate.routes.settings import RouteSettings, route_settings
+from lateen.translate.routes.settings import default_retries
 from lateen.translate.wire import embedded, text, unsigned
 
 _NO_LIMIT = Duration(0)
@@ -85,7 +85,7 @@ def is_plain(route: HTTPRoute, destinations: Destinations) -> bool:
     return not destinations.are_hashed and (len(route.route) != 1 or route.route[0].headers is None)
 
 
-def set_action(out: Any, route: HTTPRoute, destinations: Destinations, settings: RouteSettings) -> None:
+def set_action(out: Any, route: HTTPRoute, destinations: Destinations, *, forwards_host: bool) -> None:
     """Fills the RouteAction of a Route, and the Route's headers with those of its only destination.
 
     Clusters are left to `clusters_of`; limits and retries to `limits`, which routes have in common.
@@ -105,7 +105,7 @@ def set_action(out: Any, route: HTTPRoute, destinations: Destinations, settings:
                 action.hash_policy.append(policy)
     if authority:
         action.host_rewrite_literal = authority
-        action.append_x_forwarded_host = settings.forwards_host
+        action.append_x_forwarded_host = forwards_host
     _add_mirrors(action, route, destinations)
 
 
@@ -117,7 +117,7 @@ def limits(db: Reader, timeout: Duration | None, retries: HTTPRetry | None, hash
     """
     route = route_components_pb2.Route()
     set_limits(route.route, timeout)
-    effective = retries or route_settings(db).retries
+    effective = retries or default_retries(db)
     policy = retry_policy(effective, hashed=hashed)
     if policy is not None:
         route.route.retry_policy.CopyFrom(policy)

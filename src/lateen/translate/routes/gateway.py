@@ -19,7 +19,7 @@ from lateen.translate.routes.exposure import Exposure
 from lateen.translate.routes.http_routes import Routing, http_routes
 from lateen.translate.routes.route_table import configuration_head
 from lateen.translate.routes.routings import Routings
-from lateen.translate.routes.settings import route_settings
+from lateen.translate.routes.settings import added_headers
 from lateen.translate.routes.virtual_hosts import VIRTUAL_HOSTS
 from lateen.translate.wire import embedded
 
@@ -35,6 +35,8 @@ class GatewayHost(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """The VirtualServices, whose routes follow one another."""
     redirects: bool
     """To https."""
+    counts_attempts: bool
+    """`x-envoy-attempt-count` is added to requests."""
 
 
 class GatewayTable(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
@@ -62,7 +64,8 @@ def listing(db: Reader, view: GatewayView) -> tuple[Recipe, ...]:
 def gateway_table(db: Reader, view: GatewayView, servers: tuple[GatewayServer, ...]) -> GatewayTable:
     """What the servers that share a route configuration expose, as far as VirtualServices route it."""
     client = holder(db, view)
-    routings = Routings(db, client, view.namespace, view.labels)
+    headers = added_headers(db, view.traits.settings)
+    routings = Routings(db, client, view.namespace, view.labels, forwards_host=headers.forwards_host)
     bound = _bound(db, view, servers)
     found: dict[str, dict[Routing, None]] = {}
     ports: dict[str, int] = {}
@@ -85,7 +88,8 @@ def gateway_table(db: Reader, view: GatewayView, servers: tuple[GatewayServer, .
                 found.setdefault(each.name, {})
                 ports.setdefault(each.name, server.number)
                 redirecting.add(each.name)
-    return GatewayTable(tuple(_collapsed(found, redirecting, ports)), servers[0].number)
+    hosts = _collapsed(found, redirecting, ports, counts_attempts=headers.counts_attempts)
+    return GatewayTable(tuple(hosts), servers[0].number)
 
 
 def _bound(db: Reader, view: GatewayView, servers: tuple[GatewayServer, ...]) -> dict[int, list[tuple[Outline, str]]]:
@@ -108,14 +112,14 @@ def _name(gateway: Key) -> str:
 
 
 def _collapsed(
-    found: dict[str, dict[Routing, None]], redirecting: set[str], ports: dict[str, int]
+    found: dict[str, dict[Routing, None]], redirecting: set[str], ports: dict[str, int], *, counts_attempts: bool
 ) -> Iterator[GatewayHost]:
     """Hosts with the same routes in one virtual host, sorted by the first of each."""
     together: dict[tuple[tuple[Routing, ...], bool], list[str]] = {}
     for host in sorted(found):
         together.setdefault((tuple(found[host]), host in redirecting), []).append(host)
     for (routings, redirects), members in together.items():
-        yield GatewayHost(tuple(members), ports[members[0]], routings, redirects)
+        yield GatewayHost(tuple(members), ports[members[0]], routings, redirects, counts_attempts)
 
 
 @query
@@ -136,7 +140,7 @@ def gateway_virtual_host(db: Reader, wanted: GatewayHost) -> bytes:
     host = route_components_pb2.VirtualHost(
         name=with_port(compliant(wanted.hosts[0]), wanted.port),
         domains=[compliant(host) for host in wanted.hosts],
-        include_request_attempt_count=route_settings(db).counts_attempts,
+        include_request_attempt_count=wanted.counts_attempts,
     )
     if wanted.redirects:
         host.require_tls = route_components_pb2.VirtualHost.ALL

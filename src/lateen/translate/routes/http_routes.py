@@ -22,7 +22,6 @@ from lateen.translate.routes.faults import FAULT_FILTER, http_fault
 from lateen.translate.routes.headers import add_header_operations
 from lateen.translate.routes.match import everything, is_catch_all, set_match
 from lateen.translate.routes.redirect import set_direct_response, set_redirect
-from lateen.translate.routes.settings import route_settings
 from lateen.translate.wire import embedded, text
 
 ROUTES = 3
@@ -46,6 +45,8 @@ class Routing(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """Destination hosts with the DestinationRules that ask for consistent hashing."""
     tls: bool = False
     """Requests arrive over TLS that ends here."""
+    forwards_host: bool = False
+    """`x-forwarded-host` is added to requests whose authority is rewritten."""
 
 
 class RouteBytes(NamedTuple):
@@ -149,7 +150,7 @@ def _body(db: Reader, route: HTTPRoute, routing: Routing, destinations: Destinat
         return bytes(out.SerializeToString(deterministic=True)), ""
     if not is_plain(route, destinations):
         out = out or route_components_pb2.Route()
-        set_action(out, route, destinations, route_settings(db))
+        set_action(out, route, destinations, forwards_host=routing.forwards_host)
     clusters = clusters_of(route, destinations)
     body = clusters.body + limits(db, route.timeout, route.retries, clusters.hashed)
     return body + bytes(out.SerializeToString(deterministic=True)) if out is not None else body, clusters.only

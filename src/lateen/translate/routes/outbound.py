@@ -11,7 +11,7 @@ from lateen.model.listeners import UNIX, outbound_plan
 from lateen.model.names import BLACK_HOLE_CLUSTER, HTTP_PROXY_ROUTE, PASSTHROUGH_CLUSTER
 from lateen.model.proxy import OutboundView
 from lateen.model.proxy_ports import proxy_ports
-from lateen.model.route_targets import Holder, cluster_of, held_clusters
+from lateen.model.route_targets import cluster_of, held_clusters
 from lateen.model.scope import OutboundTraffic, Scope, scope_of
 from lateen.translate.resource import Recipe
 from lateen.translate.routes.outbound_hosts import Client, Place, blocks, http_ports, lone_block, route_client
@@ -55,12 +55,12 @@ def route_table(db: Reader, client: Client, namespace: str, wanted: Wanted) -> R
     if wanted.is_proxy:
         return _all_ports(db, client, namespace, scope, index)
     if index is None:
-        return RouteTable((), _remainder(db, client.holder, scope.outbound))
+        return RouteTable((), _remainder(db, client, scope.outbound))
     if host:
         alone = lone_block(db, Place(client, index, port, DomainForm.ANY), host)
         return RouteTable((alone,) if alone is not None else ())
     found = blocks(db, Place(client, index, port, DomainForm.PLAIN), namespace)
-    return RouteTable(tuple(found), _remainder(db, client.holder, scope.outbound))
+    return RouteTable(tuple(found), _remainder(db, client, scope.outbound))
 
 
 def _all_ports(db: Reader, client: Client, namespace: str, scope: Scope, index: int | None) -> RouteTable:
@@ -71,7 +71,7 @@ def _all_ports(db: Reader, client: Client, namespace: str, scope: Scope, index: 
         for port in sorted(ports)
         for block in blocks(db, Place(client, index or 0, port, DomainForm.WITH_PORT), namespace)
     ]
-    return RouteTable(tuple(found), _remainder(db, client.holder, scope.outbound), ignores_port=False)
+    return RouteTable(tuple(found), _remainder(db, client, scope.outbound), ignores_port=False)
 
 
 def _index(scope: Scope, port: int, bind: str) -> int | None:
@@ -80,11 +80,12 @@ def _index(scope: Scope, port: int, bind: str) -> int | None:
     return next((index for index, each in enumerate(scope.listeners) if each is listener), None)
 
 
-def _remainder(db: Reader, client: Holder, outbound: OutboundTraffic) -> Remainder:
+def _remainder(db: Reader, client: Client, outbound: OutboundTraffic) -> Remainder:
     """What happens to requests for hosts out of scope."""
     if not outbound.allow_any:
-        return Remainder()
+        return Remainder("", client.headers)
     if outbound.egress_proxy is None:
-        return Remainder(PASSTHROUGH_CLUSTER)
-    cluster = cluster_of(db, target(outbound.egress_proxy), 0, client.scope.namespace)
-    return Remainder(cluster if cluster in held_clusters(db, client) else BLACK_HOLE_CLUSTER)
+        return Remainder(PASSTHROUGH_CLUSTER, client.headers)
+    cluster = cluster_of(db, target(outbound.egress_proxy), 0, client.holder.scope.namespace)
+    held = held_clusters(db, client.holder)
+    return Remainder(cluster if cluster in held else BLACK_HOLE_CLUSTER, client.headers)

@@ -36,6 +36,7 @@ from lateen.model.virtual_services import (
 )
 from lateen.translate.routes.route_table import Block
 from lateen.translate.routes.routings import Routings
+from lateen.translate.routes.settings import AddedHeaders, added_headers
 from lateen.translate.routes.virtual_hosts import DomainForm, VirtualHost
 
 _HTTP = 80
@@ -52,6 +53,7 @@ class Client(NamedTuple):
     namespace: str
     """Empty for all that no VirtualService tells from others."""
     labels: Labels
+    headers: AddedHeaders
 
 
 class Place(NamedTuple):
@@ -75,7 +77,8 @@ Losses = tuple[tuple[Key, tuple[str, ...]], ...]
 def route_client(db: Reader, view: OutboundView) -> Client:
     """A view without what makes no difference here."""
     namespace = view.namespace if view.namespace in routed_namespaces(db) else ""
-    return Client(holder(db, view), namespace, projected(view.labels, source_labels(db)))
+    labels = projected(view.labels, source_labels(db))
+    return Client(holder(db, view), namespace, labels, added_headers(db, view.traits.settings))
 
 
 @query
@@ -321,7 +324,10 @@ class _Resolver:
         self._names = alias_names(db)
         self._listener = egress_settings(db, client.holder.scope, index)
         self._lost = dict(lost)
-        self._routings = Routings(db, client.holder, client.namespace, client.labels)
+        self._counts = client.headers.counts_attempts
+        self._routings = Routings(
+            db, client.holder, client.namespace, client.labels, forwards_host=client.headers.forwards_host
+        )
         self._dropped = dict(dropped)
 
     def of_service(self, key: ServiceKey) -> VirtualHost:
@@ -332,14 +338,15 @@ class _Resolver:
         one = chosen(candidates, self._namespace, self._listener) if candidates else None
         if one is None:
             rules = self._routings.hash_rules(host, key.namespace)
-            return VirtualHost(host, self._port, key, self._form, bare, dropped, None, rules)
+            return VirtualHost(host, self._port, key, self._form, bare, dropped, None, rules, self._counts)
         routing = self._routings.of(one.key, self._port, MESH, self._lost.get(one.key, ()))
-        return VirtualHost(host, self._port, key, self._form, bare, dropped, routing)
+        return VirtualHost(host, self._port, key, self._form, bare, dropped, routing, (), self._counts)
 
     def of_host(self, host: str, key: Key) -> VirtualHost:
         bare = self._bare_for(host)
         routing = self._routings.of(key, self._port, MESH, self._lost.get(key, ()))
-        return VirtualHost(host, self._port, None, self._form, bare, self._dropped_by(host, bare), routing)
+        dropped = self._dropped_by(host, bare)
+        return VirtualHost(host, self._port, None, self._form, bare, dropped, routing, (), self._counts)
 
     def _dropped_by(self, host: str, bare: str) -> tuple[str, ...]:
         if not self._dropped:

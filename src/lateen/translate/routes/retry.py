@@ -14,7 +14,9 @@ from lateen.translate.routes.durations import set_duration
 
 _USUAL_CONDITIONS = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes"
 _USUAL_ATTEMPTS = 2
-_HOST_SELECTION_ATTEMPTS = 5
+_HOST_SELECTION_ATTEMPTS = 64
+"""How often Envoy draws again when it has drawn a host that was tried. Of two hosts least requests draws the dead one,
+which has none, three times of four; with Istio's 5 one request in thirty that had met it failed."""
 _PRIORITY_UPDATE_FREQUENCY = 2
 _BY_STATUS = "retriable-status-codes"
 

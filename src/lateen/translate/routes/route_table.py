@@ -11,7 +11,7 @@ from lateen.translate.metadata import destination_metadata
 from lateen.translate.resource import Part, Resource, part, resource_of_parts
 from lateen.translate.routes.action import set_limits
 from lateen.translate.routes.match import everything
-from lateen.translate.routes.settings import route_settings
+from lateen.translate.routes.settings import AddedHeaders
 from lateen.translate.routes.virtual_hosts import VIRTUAL_HOSTS, VirtualHost, virtual_host
 from lateen.translate.wire import embedded
 
@@ -30,6 +30,7 @@ class Remainder(msgspec.Struct, frozen=True):
 
     cluster: str = ""
     """Where they go; refused when empty."""
+    headers: AddedHeaders = AddedHeaders()
 
 
 class RouteTable(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
@@ -69,17 +70,16 @@ def configuration_head(name: str, *, ignores_port: bool) -> bytes:
 @query
 def remainder_part(db: Reader, remainder: Remainder) -> Part:
     """The virtual host of all other hosts."""
-    settings = route_settings(db)
     name = ALLOW_ANY if remainder.cluster else BLOCK_ALL
     route = route_components_pb2.Route(name=name, match=everything())
     if remainder.cluster:
         route.route.cluster = remainder.cluster
-        route.route.append_x_forwarded_host = settings.forwards_host
+        route.route.append_x_forwarded_host = remainder.headers.forwards_host
         set_limits(route.route, None)
     else:
         route.direct_response.status = _BAD_GATEWAY
         route.metadata.MergeFromString(destination_metadata(BLACK_HOLE_CLUSTER))
     host = route_components_pb2.VirtualHost(
-        name=name, domains=("*",), routes=(route,), include_request_attempt_count=settings.counts_attempts
+        name=name, domains=("*",), routes=(route,), include_request_attempt_count=remainder.headers.counts_attempts
     )
     return part(embedded(VIRTUAL_HOSTS, bytes(host.SerializeToString(deterministic=True))))

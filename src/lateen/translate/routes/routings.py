@@ -19,11 +19,12 @@ from lateen.translate.routes.http_routes import Routing
 class Routings:
     """Lives inside one query."""
 
-    def __init__(self, db: Reader, holder: Holder, namespace: str, labels: Labels) -> None:
+    def __init__(self, db: Reader, holder: Holder, namespace: str, labels: Labels, *, forwards_host: bool) -> None:
         self._db = db
         self._holder = holder
         self._namespace = namespace
         self._labels = labels
+        self._forwards_host = forwards_host
         self._rules = ClientRules(db, holder.rules)
         self._hashing = hashing_rules(db)
 
@@ -33,7 +34,7 @@ class Routings:
         `lost` are the clusters of it that the client does not have.
         """
         source = source_of(self._db, key, self._namespace, self._labels)
-        return Routing(key, port, gateway, source, lost, self._hashed(key), tls)
+        return Routing(key, port, gateway, source, lost, self._hashed(key), tls, self._forwards_host)
 
     def hash_rules(self, host: str, namespace: str) -> Rules:
         """The DestinationRules for a service, if any of them asks for consistent hashing."""

@@ -13,7 +13,6 @@ from lateen.model.service import ServiceKey
 from lateen.model.services import service
 from lateen.translate.routes.default_route import default_route
 from lateen.translate.routes.http_routes import Routing, http_routes
-from lateen.translate.routes.settings import route_settings
 from lateen.translate.wire import embedded, text, unsigned
 
 VIRTUAL_HOSTS = 2
@@ -50,6 +49,8 @@ class VirtualHost(msgspec.Struct, frozen=True, gc=False):
     routing: Routing | None = None
     rules: Rules = ()
     """DestinationRules of the service that ask for consistent hashing; only without a VirtualService."""
+    counts_attempts: bool = True
+    """`x-envoy-attempt-count` is added to requests."""
 
 
 def virtual_host(db: Reader, wanted: VirtualHost) -> bytes:
@@ -69,7 +70,7 @@ def virtual_host(db: Reader, wanted: VirtualHost) -> bytes:
         return b""
     name = text(_NAME, with_port(compliant(wanted.host), wanted.port))
     listed = [text(_DOMAINS, domain) for domain in domains]
-    counts = unsigned(_COUNTS_ATTEMPTS, route_settings(db).counts_attempts)
+    counts = unsigned(_COUNTS_ATTEMPTS, wanted.counts_attempts)
     return embedded(VIRTUAL_HOSTS, b"".join([name, *listed, routes, counts]))
 
 

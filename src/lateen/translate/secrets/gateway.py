@@ -6,13 +6,11 @@ error of the Gateway that has it.
 
 from __future__ import annotations
 
-from typing import Final
-
 from envoy.extensions.transport_sockets.tls.v3 import common_pb2, secret_pb2
 
 from lateen.api.objects import Key, ObjectRef
 from lateen.engine import Reader, query
-from lateen.model.credentials import AUTHORITIES_SUFFIX, authorities, credential
+from lateen.model.credentials import AUTHORITIES_SUFFIX, OF_CONFIG, OF_PROXY, authorities, credential
 from lateen.model.fault import ConfigError
 from lateen.model.gateways import (
     GatewayServer,
@@ -26,15 +24,10 @@ from lateen.model.proxy import ClientView, GatewayView
 from lateen.translate.resource import Recipe, Resource, resource
 from lateen.translate.secrets import files
 
-_OF_PROXY: Final = "kubernetes://"
-"""A Secret of the proxy's cluster: `kubernetes://name` or `kubernetes://namespace/name`."""
-_OF_CONFIG: Final = "kubernetes-gateway://"
-"""A Secret of the cluster the configuration is read from: `kubernetes-gateway://namespace/name`."""
-
 
 @query
 def listing(db: Reader, view: GatewayView) -> tuple[Recipe, ...]:
-    """The secrets of a gateway. Names of other schemes (`sds://`) are none of the control plane's."""
+    """The secrets of a gateway. Names of other schemes (`sds://`) are not served: `model/findings` tells of them."""
     names = credentials(db, view)
     own = tuple(files.recipe(name) for name in names if files.is_file(name))
     if not view.secrets:
@@ -53,12 +46,12 @@ def _recipe(db: Reader, view: GatewayView, name: str, key: Key) -> Recipe:
 
 def secret_key(db: Reader, view: ClientView, name: str) -> Key | None:
     """The Secret that an SDS name stands for; None if it stands for none."""
-    if name.startswith(_OF_PROXY):
-        namespace, _, short = name.removeprefix(_OF_PROXY).rpartition("/")
+    if name.startswith(OF_PROXY):
+        namespace, _, short = name.removeprefix(OF_PROXY).rpartition("/")
         cluster = "" if view.cluster_id in ("", CLUSTER_ID.get(db)) else view.cluster_id
         return Key(namespace or view.namespace, short, cluster)
-    if name.startswith(_OF_CONFIG):
-        namespace, _, short = name.removeprefix(_OF_CONFIG).rpartition("/")
+    if name.startswith(OF_CONFIG):
+        namespace, _, short = name.removeprefix(OF_CONFIG).rpartition("/")
         return Key(namespace or view.namespace, short)
     return None
 

@@ -65,8 +65,10 @@ def connections_page(connections: Iterable[Connection]) -> dict[str, Any]:
 
 
 def find(connections: Iterable[Connection], proxy_id: str) -> Connection | None:
-    """By `name.namespace` or by connection id; the newest where a proxy is connected twice."""
-    return next((c for c in reversed(list(connections)) if proxy_id in (c.session.proxy.id, c.id)), None)
+    """By `name.namespace` or by connection id; where a proxy is connected twice the newest of those that have proven to
+    be it, if any has."""
+    found = (each for each in connections if proxy_id in (each.session.proxy.id, each.id))
+    return max(found, key=lambda each: (each.proven, each.number), default=None)
 
 
 def _client(connection: Connection) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from lateen.agent.server.scrape_settings import BadScrape, Scrape, parse_scrapes
 from lateen.agent.server.status_server import Pages, serve
 from lateen.agent.settings import AgentSettings, CertificateSettings, DrainSettings, LogSettings
 from lateen.agent.state import AgentState
+from lateen.testing.free_port import free_port
 
 READY = {
     "cluster_manager.cds.update_success": 1,
@@ -264,12 +265,12 @@ async def broken(asked: web.Request) -> web.StreamResponse:
 @pytest.mark.parametrize("page", [failing, silent, endless, broken])
 async def test_an_application_that_fails_does_not_spoil_the_rest(page: Callable[[web.Request], Any]) -> None:
     async with pod(applications=(page, own)) as it:
-        status, text, _ = await it.get("/stats/prometheus", X_Prometheus_Scrape_Timeout_Seconds="2")
+        status, text, _ = await it.get("/stats/prometheus", X_Prometheus_Scrape_Timeout_Seconds="6")
         assert status == 200
         assert "istio_requests_total{} 5\n" in text
         assert "half" not in text
         assert "mine 1\n" in text
-        _, text, _ = await it.get("/stats/prometheus", X_Prometheus_Scrape_Timeout_Seconds="2")
+        _, text, _ = await it.get("/stats/prometheus", X_Prometheus_Scrape_Timeout_Seconds="1")
         failures = next(x for x in text.splitlines() if x.startswith('istio_agent_scrape_failures_total{type="appl'))
         assert int(failures.split()[1]) >= 1
 
@@ -382,10 +383,9 @@ async def test_unknown_pages_and_methods() -> None:
 
 
 async def test_serve_listens_until_it_is_cancelled() -> None:
-    with listening_socket("127.0.0.1", 0) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     task = asyncio.create_task(serve(AgentState(), settings(1, port), {}))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -414,7 +414,7 @@ async def test_wait_ends_when_it_is_ready(capsys: pytest.CaptureFixture[str]) ->
             "--requestTimeoutMillis",
             "5000",
         ]
-        late = await asyncio.to_thread(wait.main, [*arguments, "--timeoutSeconds", "1"])
+        late = await asyncio.to_thread(wait.main, [*arguments, "--timeoutSeconds", "3"])
         assert late == 1
         assert "no certificate yet" in capsys.readouterr().err
         it.state.certificate = True

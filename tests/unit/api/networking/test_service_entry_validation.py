@@ -112,6 +112,10 @@ def test_what_is_rejected(spec: dict[str, Any], path: str) -> None:
             {**DNS, "hosts": ["*.a.com"], "resolution": "DYNAMIC_DNS", "endpoints": [{"address": "10.0.0.1"}]},
             "spec.endpoints",
         ),
+        (
+            {**DNS, "hosts": ["*.a.com"], "resolution": "DYNAMIC_DNS", "ports": [{**HTTP, "targetPort": 8080}]},
+            "spec.ports[0].targetPort",
+        ),
     ],
 )
 def test_what_is_warned_about(spec: dict[str, Any], path: str) -> None:

@@ -32,7 +32,7 @@ class Seen:
         self._changed.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
@@ -42,7 +42,7 @@ class Seen:
 async def running(informer: Informer) -> AsyncIterator[None]:
     task = asyncio.create_task(informer.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await informer.synced.wait()
         yield
     finally:
@@ -129,7 +129,7 @@ async def test_factory_shares_informers_and_starts_late_ones(server: Any) -> Non
         first = factory.informer(THINGS)
         assert factory.informer(THINGS) is first
         task = asyncio.create_task(factory.run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await factory.synced()
             late = factory.informer(GVR("", "v1", "others"))
             await late.synced.wait()

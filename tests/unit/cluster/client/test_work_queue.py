@@ -13,7 +13,7 @@ async def running(
 ) -> AsyncIterator[None]:
     task = asyncio.create_task(queue.run(work, workers))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             yield
     finally:
         task.cancel()

@@ -18,7 +18,7 @@ async def running(server: Any, build: Callable[[Environment], Controller]) -> As
         controller = build(env)
         tasks = [asyncio.create_task(env.informers.run()), asyncio.create_task(controller.run())]
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 yield controller
         finally:
             for task in tasks:

@@ -36,7 +36,7 @@ async def running(server: Any) -> AsyncIterator[None]:
     async with server.client(user_agent="test") as client:
         task = asyncio.create_task(LoadBalancers(client, LAYOUT).run())
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 yield
         finally:
             task.cancel()

@@ -42,7 +42,7 @@ async def kept(layout: Layout, argv: tuple[str, ...] = FOREVER) -> AsyncIterator
 
 
 async def recorded(layout: Layout, other_than: processes.ProcessRecord | None = None) -> processes.ProcessRecord:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             found = processes.read_record(layout.run / "a.pid")
             if found is not None and found != other_than:
@@ -99,7 +99,7 @@ async def test_a_full_disk_ends_neither_the_supervisor_nor_what_it_keeps(
 async def test_a_program_that_cannot_be_started_is_tried_again(layout: Layout, tmp_path: Path) -> None:
     program = tmp_path / "program"
     async with kept(layout, (str(program),)):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not (layout.run / "a.restarts").exists():
                 await asyncio.sleep(0.01)
         program.write_text("#!/bin/sh\nexec sleep 1000\n")

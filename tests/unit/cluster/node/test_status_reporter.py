@@ -60,7 +60,7 @@ async def test_what_failed_is_told_again() -> None:
     api.failures.append(internal_error("still"))
     running = asyncio.create_task(made.run())
     made.changed()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await api.heard.wait()
     running.cancel()
     assert len(api.told) == 1

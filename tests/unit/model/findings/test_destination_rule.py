@@ -114,5 +114,11 @@ def test_credentials_that_sidecars_do_not_get() -> None:
     assert findings(trafficPolicy=policy, workloadSelector={"matchLabels": {"app": "a"}}) == []
 
 
+def test_credentials_that_nobody_serves() -> None:
+    policy = {"tls": {"mode": "SIMPLE", "credentialName": "configmap://shop/ca"}}
+    selector = {"workloadSelector": {"matchLabels": {"app": "a"}}}
+    assert findings(trafficPolicy=policy, **selector) == [("spec.trafficPolicy.tls.credentialName", "")]
+
+
 def test_there_is_nothing_to_say_of_a_rule_that_is_not_there() -> None:
     assert Mesh().get(destination_rule_findings, Key("shop", "rule")) == ()

@@ -67,6 +67,22 @@ def test_credentials_are_looked_for_where_the_gateway_runs() -> None:
     assert all("pods" in fault.message for fault in mesh.findings() if "credentialName" in fault.path)
 
 
+def test_credentials_that_nobody_serves() -> None:
+    mutual = {"mode": "MUTUAL", "caCertCredentialName": "configmap://pods/ca"}
+    files = {"credentialName": "", "serverCertificate": "/crt", "privateKey": "/key"}
+    mesh = Mesh().pod("pods").gateway_of(https("a.com", credentialName="sds://x"), https("b.com", **mutual, **files))
+    assert [(fault.path, fault.message) for fault in mesh.findings()] == [
+        (
+            "spec.servers[0].tls.credentialName",
+            "is not served: sds:// is not supported yet by this version: name a Secret",
+        ),
+        (
+            "spec.servers[1].tls.caCertCredentialName",
+            "is not served: configmap:// is not supported yet by this version: name a Secret",
+        ),
+    ]
+
+
 def test_streams_that_nothing_routes() -> None:
     mesh = Mesh().pod().gateway_of(server(90, "TCP"), server(443, "TLS", "a.com", tls={"mode": "PASSTHROUGH"}))
     assert [fault.path for fault in mesh.findings()] == ["spec.servers[0]", "spec.servers[1]"]

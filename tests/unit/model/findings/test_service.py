@@ -28,6 +28,15 @@ def test_annotations() -> None:
     assert found(both) == [f"metadata.annotations[{distribution}]"]
 
 
+def test_sessions_are_not_kept() -> None:
+    sticky = """
+        kind: Service
+        metadata: {name: s, labels: {istio.io/persistent-session: cookie}}
+        spec: {clusterIP: 10.0.0.1, ports: [{port: 80}]}
+    """
+    assert found(sticky) == ["metadata.labels[istio.io/persistent-session]"]
+
+
 def test_gateways_between_networks() -> None:
     gateway = """
         kind: Service

@@ -167,5 +167,6 @@ def test_settings_follow_the_environment() -> None:
         "http://details.shop:9080",
         5,
     )
+    assert (chosen.seconds, settings({"UPSTREAM_SECONDS": "20"}).seconds) == (3, 20)
     with pytest.raises(ValueError, match="FLOOD_FACTOR"):
         settings({"FLOOD_FACTOR": "-1"})

@@ -174,6 +174,13 @@ def test_the_versions_of_reviews_are_told_apart_by_their_environment() -> None:
     assert (v3.color, v3.seconds, v3.ratings_url) == ("red", 2.5, "http://ratings.shop.svc:9080")
 
 
+def test_how_long_services_wait_is_a_setting() -> None:
+    assert settings({"STAR_COLOR": "red", "UPSTREAM_SECONDS": "0.5"}).seconds == 0.5
+    for text in ("soon", "0", "-1", "nan", "inf"):
+        with pytest.raises(ValueError, match=f"UPSTREAM_SECONDS is '{text}'"):
+            settings({"UPSTREAM_SECONDS": text})
+
+
 def test_addresses_follow_the_environment_and_name_what_is_wrong() -> None:
     assert base_url("ratings", {"RATINGS_HOSTNAME": "stars", "RATINGS_SERVICE_PORT": "80"}) == "http://stars:80"
     with pytest.raises(ValueError, match="RATINGS_SERVICE_PORT is 'tcp:"):

@@ -15,7 +15,7 @@ async def test_files_are_followed_and_keep_their_last_text(tmp_path: Path) -> No
     mesh, networks = tmp_path / "mesh", tmp_path / "networks"
     mesh.write_text("trustDomain: a")
     sink = RecordingSink()
-    task = asyncio.create_task(MeshSettingsSource(mesh, networks, interval=0.005).run(sink))
+    task = asyncio.create_task(MeshSettingsSource(mesh, networks, interval=0.03).run(sink))
 
     def data() -> object:
         return sink.objects.get((CONFIG_MAP, FILES), {}).get("data")

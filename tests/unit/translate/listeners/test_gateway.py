@@ -253,6 +253,20 @@ def files(authority: Authority, tmp_path: Path) -> dict[str, str]:
     return {name: str(tmp_path / name) for name in content}
 
 
+def test_policies_judge_what_gateways_forward_but_not_what_is_between_workloads_of_two_networks() -> None:
+    mesh = Mesh().service("db", 5432)
+    mesh.apply({"kind": "AuthorizationPolicy", "metadata": {"name": "nothing", "namespace": "edge"}, "spec": {}})
+    mesh.gateway_of(
+        server(15443, "TLS", "*.local", tls={"mode": "AUTO_PASSTHROUGH"}),
+        server(16443, "TLS", "*.com", tls={"mode": "PASSTHROUGH"}),
+    )
+    mesh.routes("v", "*.com", tls=[{"match": [{"sniHosts": ["x.com"]}], "route": [to("db", 5432)]}])
+    found = mesh.listeners()
+    [between], [outside] = found["0.0.0.0_15443"].filter_chains, found["0.0.0.0_16443"].filter_chains
+    assert [each.name for each in outside.filters] == ["envoy.filters.network.rbac", "envoy.filters.network.tcp_proxy"]
+    assert [each.name for each in between.filters] == ["envoy.filters.network.tcp_proxy"]
+
+
 def test_envoy_accepts_every_mode(files: dict[str, str], authority: Authority, tmp_path: Path) -> None:
     pair = {"serverCertificate": files["cert"], "privateKey": files["key"]}
     several = {"mode": "MUTUAL", "tlsCertificates": [{**pair, "caCertificates": files["ca"]}]}

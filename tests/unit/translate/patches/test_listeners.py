@@ -216,6 +216,14 @@ def test_a_connection_manager_is_merged(world: Worlds) -> None:
     assert names(found.http_filters) == ["cors", "router"]
 
 
+def test_lists_within_a_filter_are_replaced(world: Worlds) -> None:
+    value = typed(HCM, MANAGER, http_filters=[typed("router", "filters.http.router.v3.Router")])
+    it = world(patch("NETWORK_FILTER", "MERGE_AND_REPLACE_LIST", value, listener=filter_match(HCM, portNumber=80)))
+    found = manager(it.messages(LDS, OUTBOUND)[HTTP])
+    assert found.stat_prefix == "x"
+    assert [each.name for each in found.http_filters] == ["router"]
+
+
 # --- HTTP filters -------------------------------------------------------------------------------------------------
 
 

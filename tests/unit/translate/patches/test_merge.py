@@ -8,12 +8,14 @@ import pytest
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import address_pb2, base_pb2, protocol_pb2
 from envoy.config.route.v3 import route_components_pb2
+from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from google.protobuf import any_pb2, wrappers_pb2
 from google.protobuf.duration_pb2 import Duration
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lateen.translate.patches.merge import Misfit, merge, merge_any
+from lateen.api.networking.envoy_filter import Operation
+from lateen.translate.patches.merge import Misfit, merge, merge_any_by
 
 numbers = st.integers(0, 2**32 - 1)
 texts = st.text(max_size=8)
@@ -148,13 +150,26 @@ def packed(message: Any) -> Any:
 
 def test_what_two_anys_hold_is_merged() -> None:
     target = packed(protocol_pb2.Http2ProtocolOptions(max_concurrent_streams={"value": 5}, allow_connect=True))
-    merge_any(target, packed(protocol_pb2.Http2ProtocolOptions(max_concurrent_streams={"value": 6})))
+    merge_any_by(
+        Operation.MERGE, target, packed(protocol_pb2.Http2ProtocolOptions(max_concurrent_streams={"value": 6}))
+    )
     found = protocol_pb2.Http2ProtocolOptions()
     assert target.Unpack(found)
     assert (found.max_concurrent_streams.value, found.allow_connect) == (6, True)
 
 
+@pytest.mark.parametrize(
+    ("operation", "expected"), [(Operation.MERGE, ["a", "b"]), (Operation.MERGE_AND_REPLACE_LIST, ["b"])]
+)
+def test_lists_in_anys_are_appended_to_or_replaced(operation: Operation, expected: list[str]) -> None:
+    target = packed(tls_pb2.CommonTlsContext(alpn_protocols=["a"]))
+    merge_any_by(operation, target, packed(tls_pb2.CommonTlsContext(alpn_protocols=["b"])))
+    found = tls_pb2.CommonTlsContext()
+    assert target.Unpack(found)
+    assert list(found.alpn_protocols) == expected
+
+
 def test_anys_of_different_types_do_not_merge() -> None:
     target = packed(protocol_pb2.Http2ProtocolOptions())
     with pytest.raises(Misfit, match=r"Http1ProtocolOptions cannot be merged into the .*Http2ProtocolOptions"):
-        merge_any(target, packed(protocol_pb2.Http1ProtocolOptions()))
+        merge_any_by(Operation.MERGE, target, packed(protocol_pb2.Http1ProtocolOptions()))

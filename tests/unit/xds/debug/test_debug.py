@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 from aiohttp import web
@@ -23,6 +24,7 @@ from lateen.testing.ads_client import AdsClient
 from lateen.testing.fake_mesh import FakeMesh
 from lateen.translate.envoy_types import readable
 from lateen.translate.resource import ResourceType
+from lateen.xds.debug.proxies import find
 from lateen.xds.debug.redaction import REDACTED, REDACTED_BYTES, redacted
 from lateen.xds.debug.routes import routes
 from lateen.xds.inventory import Inventory
@@ -225,3 +227,17 @@ def test_what_envoy_itself_calls_sensitive_is_redacted_wherever_it_is() -> None:
     assert text.count(REDACTED) >= 4
     for kept in ("/etc/password", '"domains": ["*"]', '"stat_prefix": "r"'):
         assert kept in text
+
+
+def test_of_two_that_say_they_are_the_same_the_one_that_has_proven_it_is_looked_at() -> None:
+    def connection(number: int, proven: bool) -> Any:
+        proxy = SimpleNamespace(id="web.default")
+        return SimpleNamespace(
+            number=number, proven=proven, id=f"web.default-{number}", session=SimpleNamespace(proxy=proxy)
+        )
+
+    first, second, impostor = connection(1, True), connection(2, True), connection(3, False)
+    assert find([first, second, impostor], "web.default") is second
+    assert find([first, second, impostor], "web.default-3") is impostor
+    assert find([impostor], "web.default") is impostor
+    assert find([first], "other.default") is None

@@ -45,7 +45,7 @@ def parse_request(csr: Obj) -> x509.CertificateSigningRequest:
         pem = b64decode((csr.get("spec") or {}).get("request") or "", validate=True)
         request = x509.load_pem_x509_csr(pem)
         valid = request.is_signature_valid
-    except (Base64Error, ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature) as error:
+    except (Base64Error, ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.InvalidVersion) as error:
         raise InvalidRequestError(f"unable to parse request: {error}") from None
     if not valid:
         raise InvalidRequestError("unable to parse request: bad signature")

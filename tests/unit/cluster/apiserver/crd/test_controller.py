@@ -65,7 +65,7 @@ async def until(store: Store, name: str, holds: Callable[[Obj | None], bool]) ->
 
 async def test_a_definition_is_served_before_it_says_so(store: Store, schemas: BuiltinSchemas) -> None:
     registry = Registry()
-    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(DefinitionController(store, registry, schemas).run())
         await store.create(DEFINITIONS, boats())
         found = await until(
@@ -80,7 +80,7 @@ async def test_a_definition_is_served_before_it_says_so(store: Store, schemas: B
 
 async def test_names_in_use_are_not_accepted_until_they_are_free(store: Store, schemas: BuiltinSchemas) -> None:
     registry = Registry()
-    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(DefinitionController(store, registry, schemas).run())
         await store.create(DEFINITIONS, boats())
         await until(store, "boats.yard.example.com", lambda crd: crd is not None and is_true(crd, "Established"))
@@ -103,7 +103,7 @@ async def test_names_in_use_are_not_accepted_until_they_are_free(store: Store, s
 
 async def test_objects_go_before_their_definition(store: Store, schemas: BuiltinSchemas) -> None:
     registry = Registry()
-    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(DefinitionController(store, registry, schemas).run())
         await store.create(DEFINITIONS, boats())
         crd = await until(store, "boats.yard.example.com", lambda crd: crd is not None and is_true(crd, "Established"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -39,8 +40,15 @@ objects = st.recursive(
 )
 
 
+def parts(value: Any) -> set[int]:
+    """The identities of an object and of all objects within it."""
+    return {id(value)}.union(*map(parts, value.values())) if isinstance(value, dict) else set()
+
+
 @given(objects, objects)
 def test_idempotent_and_shares_nothing(doc: dict[str, Any], patch: dict[str, Any]) -> None:
+    before = deepcopy((doc, patch))
     once = apply(doc, patch)
     assert apply(once, patch) == once
-    assert all(value is not doc.get(key) for key, value in once.items() if isinstance(value, dict))
+    assert (doc, patch) == before
+    assert not parts(once) & (parts(doc) | parts(patch))

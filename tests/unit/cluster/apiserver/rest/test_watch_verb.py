@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from lateen.cluster.objects import Obj
+from lateen.cluster.testing.things import THINGS
 
-THINGS = "/apis/t.example/v1/namespaces/d/things"
 MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
@@ -33,11 +33,11 @@ class Events:
         return event["type"], event["object"].get("metadata", {}).get("name", "")
 
     async def whole(self) -> Obj:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return dict(msgspec.json.decode(await self.response.content.readline()))
 
     async def ended(self) -> bool:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self.response.content.readline() == b""
 
 

@@ -99,7 +99,8 @@ async def test_terminal_with_size(cluster: Cluster) -> None:
     script = shutil.which("script")
     assert script
     command = (
-        f"stty rows 33 cols 77; kubectl --kubeconfig {cluster.kubeconfig} exec -it web -- sh -c 'sleep 0.5; stty size'"
+        f"stty rows 33 cols 77; kubectl --kubeconfig {cluster.kubeconfig} exec -it web -- sh -c"
+        " 'until stty size | grep \"33 77\"; do sleep 0.1; done'"
     )
     done = await cluster.kubectl("-qec", command, "/dev/null", program=script)
     assert "33 77" in done.out

@@ -70,15 +70,29 @@ def test_a_rollout_keeps_its_limits_and_ends(replicas: int, surge: int, unavaila
     assert (new["spec"]["replicas"], old["spec"]["replicas"]) == (replicas, 0)
 
 
-@given(sizes=st.lists(st.integers(1, 10), min_size=2, max_size=5), wanted=st.integers(0, 40))
-def test_proportional_scaling_gives_exactly_the_allowed_size(sizes: list[int], wanted: int) -> None:
-    before = deployment(sum(sizes), 2, 0)
-    after = deployment(wanted, 2, 0)
+def scaled(sizes: list[int], wanted: int) -> list[int]:
+    """The sizes after scaling from as many pods as there are, the newest ReplicaSet first; surge 2 before and after."""
+    before, after = deployment(sum(sizes), 2, 0), deployment(wanted, 2, 0)
     every = [replica_set(f"rs{i}", n, n, age=i, **size_annotations(before)) for i, n in enumerate(sizes)]
     changed = {s.replica_set["metadata"]["name"]: s.replicas for s in proportional_scaling(after, every[0], every[1:])}
-    total = sum(changed.get(rs["metadata"]["name"], rs["spec"]["replicas"]) for rs in every)
-    assert total == (wanted + 2 if wanted else 0)
-    assert all(size >= 0 for size in changed.values())
+    return [changed.get(f"rs{i}", n) for i, n in enumerate(sizes)]
+
+
+@given(sizes=st.lists(st.integers(1, 10), min_size=2, max_size=5), wanted=st.integers(0, 40))
+def test_proportional_scaling_gives_exactly_the_allowed_size(sizes: list[int], wanted: int) -> None:
+    found, allowed = scaled(sizes, wanted), wanted + 2 if wanted else 0
+    if sum(found) != allowed:
+        # As in Kubernetes, what rounding leaves over is the largest one's (the oldest of them when shrinking), and
+        # it cannot give more than it has. The rollout that follows takes the rest.
+        largest = max(range(len(sizes)), key=lambda i: (sizes[i], i))
+        assert sum(found) > allowed
+        assert found[largest] == 0
+    growing = allowed > sum(sizes)
+    assert all(size >= n if growing else 0 <= size <= n for n, size in zip(sizes, found, strict=True))
+
+
+def test_the_largest_gives_no_more_than_it_has_when_rounding_leaves_too_much() -> None:
+    assert scaled([2, 2, 2, 2, 2], 1) == [1, 1, 1, 1, 0]
 
 
 def test_a_scaled_deployment_is_noticed() -> None:

@@ -40,7 +40,7 @@ async def test_the_socket_ends_with_the_last_connection(url: str, port: int, pro
     head = port.to_bytes(2, "little")
     ports = [("port", str(port))] * 2
     async with (
-        asyncio.timeout(30),
+        asyncio.timeout(60),
         aiohttp.ClientSession() as http,
         http.ws_connect(url, params=ports, protocols=protocols) as socket,
     ):

@@ -16,6 +16,7 @@ from lateen.cluster.apiserver.registry import Registry
 from lateen.cluster.apiserver.store.store import Store
 from lateen.cluster.pki.authority import Authority
 from lateen.cluster.status import StatusError
+from lateen.testing.free_port import free_port
 
 
 @pytest.fixture
@@ -204,13 +205,12 @@ class TestFailures:
         assert error.value.message.startswith(prefix)
         return error.value.message[len(prefix) :]
 
-    async def test_nobody_listens(
-        self, webhooks: Webhooks, server: Any, configure: Any, make: Any, unused_tcp_port: int
-    ) -> None:
-        config = {"url": f"https://127.0.0.1:{unused_tcp_port}/w", "caBundle": server.ca_bundle}
+    async def test_nobody_listens(self, webhooks: Webhooks, server: Any, configure: Any, make: Any) -> None:
+        port = free_port()
+        config = {"url": f"https://127.0.0.1:{port}/w", "caBundle": server.ca_bundle}
         said = await self.failure(webhooks, configure, make, server.webhook("w", clientConfig=config))
-        url = f"https://127.0.0.1:{unused_tcp_port}/w?timeout=10s"
-        refused = f"dial tcp 127.0.0.1:{unused_tcp_port}: connect: connection refused"
+        url = f"https://127.0.0.1:{port}/w?timeout=10s"
+        refused = f"dial tcp 127.0.0.1:{port}: connect: connection refused"
         assert said == f'failed to call webhook: Post "{url}": {refused}'
 
     async def test_too_slow(self, webhooks: Webhooks, server: Any, configure: Any, make: Any) -> None:
