@@ -16,8 +16,9 @@ from lateen.model.service import ServiceKey
 from lateen.testing.certificates import Authority
 from lateen.testing.free_port import free_port
 from lateen.testing.mesh import Mesh, endpoint_slice
-from lateen.testing.proxyless import Application, Proxyless, proxyless, until
+from lateen.testing.proxyless import Application, Proxyless, proxyless
 from lateen.testing.running_envoy import RunningEnvoy, ads_bootstrap
+from lateen.testing.until import until
 from lateen.translate.resource import ResourceType
 
 TARGET = "xds:///echo:7070"
@@ -375,7 +376,7 @@ class TestAServer:
 
     async def test_must_be_who_it_is_expected_to_be(self, tmp_path: Path) -> None:
         async with guarded(tmp_path, STRICT, account="impostor", **TAKES_TLS) as (here, client, _stranger):
-            await until(lambda: len(here.server.connections()) >= 1, "the server asks how to listen")
+            await until(here.server.connections)
             (failed,) = await client.call(TARGET)
             assert failed.startswith("UNAVAILABLE")
 

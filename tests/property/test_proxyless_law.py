@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from lateen.model.proxy import Generator, Proxy
 from lateen.testing.held_resources import Held, check_references, held, references
 from lateen.testing.mesh import Mesh, Rejected
-from lateen.testing.proxyless import proxyless, until
+from lateen.testing.proxyless import proxyless
 from lateen.testing.random_meshes import identity_of, objects, proxies
+from lateen.testing.until import until
 from lateen.translate.grpc.names import SERVER_PREFIX
 from lateen.translate.resource import ResourceType
 
@@ -85,5 +86,5 @@ async def _takes(mesh: Mesh, proxy: Proxy, targets: list[str]) -> None:
         for target in targets:
             # Nobody answers: the client has what it needs to try, or goes on without.
             await client.call(f"xds:///{target}", timeout=0.1)
-        await until(here.has_settled, "all that was sent is answered")
+        await until(here.has_settled)
         assert not here.rejections

@@ -8,19 +8,16 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from lateen.testing.certificates import Authority
 from lateen.testing.mesh import Mesh
-from lateen.translate.catalog import listing, views
+from lateen.testing.served_mesh import served
 from lateen.translate.grpc.names import SERVER_PREFIX
-from lateen.xds.catalog import Catalog
-from lateen.xds.inventory import Inventory
-from lateen.xds.push import PushLoop
 from lateen.xds.rejection import Rejection
-from lateen.xds.server import Listener, XdsServer
+from lateen.xds.server import XdsServer
 
 _PATIENCE = 60.0
 
@@ -179,21 +176,5 @@ class Proxyless:
 async def proxyless(mesh: Mesh) -> AsyncIterator[Proxyless]:
     """Serves a mesh over plain text."""
     rejections: list[Rejection] = []
-    push = PushLoop(Inventory(mesh.engine, Catalog(views, listing)))
-    server = XdsServer(push, rejected=rejections.append)
-    (port,) = await server.start(Listener("127.0.0.1:0"))
-    task = asyncio.create_task(push.run())
-    try:
-        yield Proxyless(mesh, server, port, rejections)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await server.stop()
-
-
-async def until(condition: Callable[[], Any], what: str) -> None:
-    """Waits for what comes about in the control plane."""
-    deadline = time.monotonic() + _PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {_PATIENCE:.0f} s: {what}"
-        await asyncio.sleep(0.01)
+    async with served(mesh, rejections.append) as found:
+        yield Proxyless(mesh, found.server, found.port, rejections)
