@@ -45,7 +45,12 @@ def test_a_program_that_is_not_there():
 
 
 async def test_taking_over():
-    process = spawn(_SLEEP, _ENVIRONMENT, output=2)
+    read, write = os.pipe()
+    process = spawn(_SLEEP, _ENVIRONMENT, output=write)
+    os.close(write)
+    # For a moment a new program has no command line yet.
+    assert await asyncio.to_thread(os.read, read, 10) == b"up\n"
+    os.close(read)
     started = start_time(process.pid)
     assert started is not None
     assert adopt(process.pid, started + 1) is None, "another process that has got the number"
