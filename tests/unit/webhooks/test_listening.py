@@ -17,6 +17,7 @@ from aiohttp import web
 
 from lateen.identity.serving import load_pair
 from lateen.testing.certificates import Authority
+from lateen.testing.free_port import free_port
 from lateen.webhooks.listening import ListeningLimits, listening
 
 FAMILIES = ["127.0.0.1", "[::1]"]
@@ -36,7 +37,7 @@ async def serving(
     await runner.setup()
     assert runner.server is not None
     try:
-        async with listening(runner.server, host, 0, context, limits) as port:
+        async with listening(runner.server, host, free_port(), context, limits) as port:
             yield port
     finally:
         await runner.cleanup()
