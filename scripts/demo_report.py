@@ -11,12 +11,15 @@ import json
 import re
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections import Counter
 from typing import Any
 
 REQUESTS = 60
+VERSIONS = 3
+SECONDS = 60
 BAR = 30
 _MEMORY = """
 import glob
@@ -45,14 +48,27 @@ def fetch(url: str, cookie: str = "") -> str:
         return str(answer.read().decode())
 
 
+def version(url: str) -> str:
+    """Which version of reviews answered, as the page tells."""
+    who = re.search(r"reviews-(v\d)", fetch(url))
+    return who.group(1) if who else "failed"
+
+
+def until_all_serve(url: str) -> None:
+    """Waits until every version has answered: what is ready is known to all proxies a moment later."""
+    seen: set[str] = set()
+    deadline = time.monotonic() + SECONDS
+    while len(seen) < VERSIONS and time.monotonic() < deadline:
+        try:
+            seen.add(version(url))
+        except OSError:
+            time.sleep(0.1)
+        seen.discard("failed")
+
+
 def versions(url: str) -> Counter[str]:
-    """Which version of reviews answered how often, as the page tells."""
-    found: Counter[str] = Counter()
-    for _ in range(REQUESTS):
-        page = fetch(url)
-        who = re.search(r"reviews-(v\d)", page)
-        found[who.group(1) if who else "failed"] += 1
-    return found
+    """Which version of reviews answered how often."""
+    return Counter(version(url) for _ in range(REQUESTS))
 
 
 def peers() -> list[tuple[str, str, str]]:
@@ -95,6 +111,7 @@ def main() -> int:
     url = f"http://{address}/productpage"
 
     print(f"\nThe product page: {url}")
+    until_all_serve(url)
     share = versions(url)
     print(f"\n{REQUESTS} requests, and which reviews answered:")
     for version, count in sorted(share.items()):
@@ -120,7 +137,7 @@ From nothing to here: {arguments.seconds:.0f} s. Try next:
   lateen proxy-config routes deploy/productpage-v1                                       # what a proxy was told
 `make demo-down` removes everything.""")
     secured = bool(found) and all(security == "mutual_tls" for _, _, security in found)
-    if "failed" in share or len(share) < 3 or not secured:
+    if "failed" in share or len(share) < VERSIONS or not secured:
         print("\nerror: not as it should be: see above", file=sys.stderr)
         return 1
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 
 from lateen.testing.local_mesh import REPOSITORY
@@ -12,7 +13,7 @@ from lateen.testing.local_mesh import REPOSITORY
 def test_demo() -> None:
     """In a cluster and a home of its own. It ends with an error when traffic is not as it should be."""
     environment = {key: value for key, value in os.environ.items() if key not in ("LATEEN_HOME", "KUBECONFIG")}
-    done = subprocess.run(
+    with subprocess.Popen(
         ["scripts/demo", "--check"],
         cwd=REPOSITORY,
         env=environment,
@@ -20,11 +21,16 @@ def test_demo() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=170,
-        check=False,
-    )
-    said = done.stdout
-    assert done.returncode == 0, said
+        start_new_session=True,
+    ) as demo:
+        try:
+            said, _ = demo.communicate(timeout=600)
+        except BaseException:
+            # It takes its cluster down on its way out.
+            os.killpg(demo.pid, signal.SIGTERM)
+            demo.wait(120)
+            raise
+    assert demo.returncode == 0, said
     assert re.search(r"http://[\d.]+/productpage", said), said
     shares = {version: int(count) for version, count in re.findall(r"^  (v\d) +#* +(\d+)$", said, re.MULTILINE)}
     assert set(shares) == {"v1", "v2", "v3"}, said

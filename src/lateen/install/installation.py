@@ -20,6 +20,7 @@ from lateen.install.paths import PathError
 from lateen.install.profiles import BASE, PROFILES, profile
 from lateen.install.rendering.injector import injector_values
 from lateen.install.rendering.mesh import mesh_config_text, mesh_networks_text
+from lateen.install.rendering.rights import ROOTS
 from lateen.install.set_flags import SetFlag, apply_set_flag
 from lateen.install.unsupported import without_unsupported
 from lateen.install.values.operator import GatewayComponent, Operator
@@ -175,6 +176,9 @@ def _judge_values(operator: Operator) -> Iterable[Fault]:
         yield error("values.global.pilotCertProvider", f"only istiod is supported by this version, got {provider!r}")
     if operator.values.global_.sds.token.aud != "istio-ca":
         yield warning("values.global.sds.token.aud", "the control plane takes tokens for the audience istio-ca")
+    if (name := operator.values.global_.trust_bundle_name) != ROOTS:
+        message = f"the control plane writes its roots to {ROOTS} alone: {name} is somebody else's to write, everywhere"
+        yield warning("values.global.trustBundleName", message)
     mesh, _ = parse_mesh_config(mesh_config_text(operator))
     if mesh is None:
         return

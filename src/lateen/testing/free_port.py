@@ -22,7 +22,10 @@ def free_port() -> int:
         while True:
             last = last + 1 if last + 1 in _RANGE else _RANGE[0]
             try:
-                with socket.create_server(("127.0.0.1", last)):
+                with socket.socket() as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind(("127.0.0.1", last))
+                    probe.listen()
                     break
             except OSError:
                 continue

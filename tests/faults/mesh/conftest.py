@@ -99,7 +99,7 @@ async def load(mesh: LocalMesh, request: pytest.FixtureRequest) -> AsyncIterator
             await calls.more(50)
             yield calls
             await calls.more(50)
-    except AssertionError as error:
+    except (AssertionError, TimeoutError) as error:
         error.add_note(failed_requests(mesh, ["istio-system", NAMESPACE]))
         raise
     finally:

@@ -86,6 +86,14 @@ def test_errors_say_where_and_what(flag: str, why: str) -> None:
     assert any(each.startswith(why) for each in _errors(found)), _errors(found)
 
 
+def test_roots_under_another_name_are_somebody_elses_to_write() -> None:
+    found = _resolve("", "values.global.trustBundleName=corporate-roots")
+    assert found.operator is not None
+    (fault,) = found.faults
+    assert fault.path == "values.global.trustBundleName"
+    assert "corporate-roots is somebody else's" in fault.message
+
+
 @pytest.mark.parametrize(
     "flag",
     [

@@ -115,7 +115,7 @@ async def test_who_keeps_the_server_busy_keeps_nobody_else_from_being_answered()
         return web.Response(text="done")
 
     url = "https://127.0.0.1:{}/inject"
-    async with serving(slow_for_one, WebhookLimits(at_once=4)) as server:
+    async with serving(slow_for_one, WebhookLimits(at_once=4, seconds=600)) as server:
         connector = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0), ssl=trusting(FIRST))
         async with aiohttp.ClientSession(connector=connector) as session:
             busy = [asyncio.create_task(session.post(url.format(server.port), data=b"x")) for _ in range(8)]

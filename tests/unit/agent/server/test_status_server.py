@@ -37,7 +37,8 @@ async def site(routes: Mapping[str, Callable[[web.Request], Any]], host: str = "
         app.router.add_route("*", path, handler)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, host, 0).start()
+    # A port that nobody has at the other family's address either.
+    await web.TCPSite(runner, host, free_port()).start()
     try:
         yield runner.addresses[0][1]
     finally:
