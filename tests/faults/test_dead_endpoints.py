@@ -8,7 +8,7 @@ from pathlib import Path
 from lateen.testing.live_mesh import ADDRESS, live_mesh, service
 from lateen.testing.load import Load
 
-_NOBODY = "127.0.0.71"
+_NOBODY = "127.0.0.79"
 
 
 async def test_one_of_two_is_dead(tmp_path: Path) -> None:

@@ -50,13 +50,14 @@ def selected_entries(db: Reader, service: Service) -> dict[int, list[Endpoint]]:
             maker.of_entry(
                 entry.spec,
                 labels,
-                entry.spec.ports.get(port.name) or port.target_port or port.port,
+                number,
                 port.name,
                 entry.key.namespace,
                 entry.key.name,
                 _entry_health(entry),
             )
             for entry, labels in chosen
+            if (number := port.number_at(entry.spec.ports))
         ]
         for port in service.ports
     }

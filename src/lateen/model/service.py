@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
@@ -45,6 +46,12 @@ class ServicePort(msgspec.Struct, frozen=True):
     """Of the workload, where the service says it by number; 0 otherwise."""
     target_port_name: str = ""
     """Of the workload's port, where the service says it by name."""
+
+    def number_at(self, listed: Mapping[str, int]) -> int:
+        """Where a workload with these ports, each under a name, answers for this one; 0: nowhere, as the service has a
+        name that the workload has not."""
+        named = listed.get(self.target_port_name) or listed.get(self.name)
+        return named or self.target_port or (0 if self.target_port_name else self.port)
 
 
 class Service(msgspec.Struct, frozen=True):

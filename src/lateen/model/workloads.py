@@ -100,7 +100,7 @@ def ports_of_workload(
         if each is None:
             continue
         for port in each.ports:
-            number = replaced.get(port.name) or port.target_port or by_name.get(port.target_port_name, 0)
+            number = port.number_at(replaced) or by_name.get(port.target_port_name, 0)
             if number and port.protocol is not Protocol.UDP:
                 order = (number, not each.is_kubernetes, each.created, each.key, port.port)
                 found.append((order, WorkloadPort(each.key, port, number)))

@@ -21,12 +21,12 @@ spec:
   template:
     metadata: {labels: {app: web}}
     spec:
-      terminationGracePeriodSeconds: 20
+      terminationGracePeriodSeconds: 40
       containers:
       - name: web
         image: nginx
         readinessProbe: {httpGet: {path: /, port: 80}, periodSeconds: 1}
-        lifecycle: {preStop: {sleep: {seconds: 8}}}
+        lifecycle: {preStop: {sleep: {seconds: 20}}}
 ---
 apiVersion: v1
 kind: Service

@@ -97,7 +97,7 @@ def envoy(
 
 def ask(port: int) -> str:
     """The version that answers, or the status of an error."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", "/", headers={"host": f"web:{port}"})
         answer = connection.getresponse()

@@ -43,7 +43,7 @@ class Machines:
         threading.Thread(target=self._serve_tcp, args=(tcp, name), daemon=True).start()
         threading.Thread(target=self._serve_udp, args=(udp, name), daemon=True).start()
 
-    def ask(self, namespace: Path | None, address: str, port: int, *, timeout: float = 3.0) -> tuple[str, str]:
+    def ask(self, namespace: Path | None, address: str, port: int, *, timeout: float = 30.0) -> tuple[str, str]:
         """Who answers a TCP connection, and which source address it saw. Raises OSError."""
 
         def connect() -> bytes:
@@ -53,7 +53,7 @@ class Machines:
         return self._answer(run_in_namespace(namespace, connect) if namespace else connect())
 
     def ask_udp(self, client: socket.socket, address: str, port: int) -> tuple[str, str]:
-        client.settimeout(3.0)
+        client.settimeout(30.0)
         client.sendto(b"?", (address, port))
         return self._answer(client.recv(200))
 

@@ -83,7 +83,7 @@ class World:
             namespace = node_namespace(self.layout, int(source[-1]))
         return self.machines.ask(namespace, address, port, **options)
 
-    def answers(self, source: str, address: str, port: int = 80, times: int = 24) -> set[str]:
+    def answers(self, source: str, address: str, port: int = 80, times: int = 48) -> set[str]:
         return {self.ask(source, address, port)[0] for _ in range(times)}
 
     def refused(self, source: str, address: str, port: int = 80) -> bool:
@@ -184,7 +184,7 @@ def test_session_affinity(world: World) -> None:
     world.put("abc".replace(*first, ""), **affinity)
     assert len(world.answers("b", world.ips[0], times=8) & (set("abc") - first)) == 1
     world.put("abc")
-    assert len(world.answers("b", world.ips[0], times=40)) == 3
+    assert len(world.answers("b", world.ips[0], times=80)) == 3
 
 
 def test_udp_flows_follow_the_endpoints(world: World) -> None:

@@ -45,7 +45,8 @@ def _reasons(cluster: LocalCluster, namespace: str, pod: str) -> list[str]:
 
 def test_start_and_stop_in_order(cluster: LocalCluster, namespace: str, tmp_path: Path) -> None:
     n = ("-n", namespace)
-    probe = {"exec": {"command": ["test", "-e", "/tmp/up"]}, "periodSeconds": 1}
+    patient = {"periodSeconds": 1, "timeoutSeconds": 30, "failureThreshold": 60}
+    probe = {"exec": {"command": ["test", "-e", "/tmp/up"]}, **patient}
     first = _ordered("first", restartPolicy="Always", startupProbe=probe)
     second = _ordered("second", restartPolicy="Always", startupProbe=probe)
     init = {**_ordered("init"), "command": ["sh", "-c", "echo init >> /shared/order"]}
@@ -55,7 +56,8 @@ def test_start_and_stop_in_order(cluster: LocalCluster, namespace: str, tmp_path
     }
     main = _ordered("main", lifecycle=hooks, readinessProbe=probe)
     volumes = [{"name": "shared", "hostPath": {"path": str(tmp_path)}}]
-    cluster.apply(_pod("p", main, initContainers=[first, init, second], volumes=volumes), *n)
+    whole = _pod("p", main, initContainers=[first, init, second], volumes=volumes, terminationGracePeriodSeconds=60)
+    cluster.apply(whole, *n)
     _wait(cluster, namespace, "p", "condition=Ready")
     order = (tmp_path / "order").read_text().split()
     assert order[:3] == ["first+", "init", "second+"]

@@ -245,6 +245,29 @@ def test_a_kubernetes_service_selects_workload_entries() -> None:
     assert not two.mutual_tls
 
 
+def test_a_workload_entry_answers_at_the_port_that_a_service_names() -> None:
+    mesh = Mesh(
+        """
+        kind: Service
+        metadata: {name: reviews}
+        spec: {clusterIP: 10.0.0.1, selector: {app: reviews}, ports: [{name: http, port: 80, targetPort: web}]}
+        ---
+        kind: WorkloadEntry
+        metadata: {name: vm1}
+        spec: {address: 10.9.0.1, labels: {app: reviews}, ports: {web: 9999, http: 7}}
+        ---
+        kind: WorkloadEntry
+        metadata: {name: vm2}
+        spec: {address: 10.9.0.2, labels: {app: reviews}, ports: {http: 9998}}
+        ---
+        kind: WorkloadEntry
+        metadata: {name: without}
+        spec: {address: 10.9.0.3, labels: {app: reviews}}
+        """,
+    )
+    assert where(found(mesh)) == [("10.9.0.1", 9999), ("10.9.0.2", 9998)]
+
+
 def checked_entry(enabled: str, *conditions: dict[str, str]) -> dict[str, Any]:
     return {
         "kind": "WorkloadEntry",

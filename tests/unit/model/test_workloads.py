@@ -96,6 +96,18 @@ def test_a_workload_entry_has_ports_of_its_own() -> None:
     assert ports(mesh) == [(7, "web.default", 80), (7, "shop.example.com", 70)]
 
 
+def test_a_workload_entry_has_ports_by_the_name_that_a_service_refers_to() -> None:
+    mesh = Mesh(
+        SERVICES,
+        """
+        kind: WorkloadEntry
+        metadata: {name: app}
+        spec: {address: 10.9.0.1, labels: {app: shop}, ports: {admin: 9}}
+        """,
+    )
+    assert (9, "named.default", 90) in ports(mesh)
+
+
 def test_services_whose_slices_are_written_by_hand_are_found_by_address() -> None:
     mesh = Mesh(SERVICES, endpoint_slice("unselective", ports={"http": 80}, addresses=("10.99.0.1",)))
     assert ports(mesh, {"app": "other"}) == [(80, "unselective.default", 80)]

@@ -51,7 +51,8 @@ class WorkloadEntry(Message, frozen=True):
             )
         ),
     ] = msgspec.field(default_factory=dict)
-    """Service port name to the workload's port; names that are not here use the service's targetPort, or its number."""
+    """Service port name to the workload's port; names that are not here use the service's targetPort, or its number. A
+    targetPort that is a name is looked for here, too: where it is not, the workload gets nothing of that port."""
     labels: Annotated[dict[str, str], Meta(max_length=256)] = msgspec.field(default_factory=dict)
     """Labels of the workload."""
     network: Annotated[str, Meta(max_length=2048)] = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lateen.api.networking.virtual_service import Destination, VirtualService
+from lateen.api.networking.virtual_service import Destination, RouteDestination, VirtualService
 from lateen.api.objects import Key, Object
 from lateen.api.schema.fault import Fault, Severity
 from lateen.engine import Reader, query
@@ -37,6 +37,7 @@ def virtual_service_findings(db: Reader, key: Key) -> tuple[Fault, ...]:
         *_conflicts(db, where),
         *_delegates(db, found),
         *(fault for path, target in _destinations(found.spec) for fault in _destination(db, found, path, target)),
+        *_resolved_as_named(db, found),
     )
 
 
@@ -133,10 +134,28 @@ def _destinations(spec: VirtualService) -> Iterator[tuple[str, Destination]]:
         if http.mirror is not None:
             yield f"{path}.mirror", http.mirror
         yield from ((f"{path}.mirrors[{n}].destination", each.destination) for n, each in enumerate(http.mirrors))
+    for path, routes in _streams(spec):
+        yield from ((f"{path}.route[{n}].destination", each.destination) for n, each in enumerate(routes))
+
+
+def _streams(spec: VirtualService) -> Iterator[tuple[str, tuple[RouteDestination, ...]]]:
     for kind, streams in (("tls", [r.route for r in spec.tls]), ("tcp", [r.route for r in spec.tcp])):
-        for index, routes in enumerate(streams):
-            path = f"spec.{kind}[{index}]"
-            yield from ((f"{path}.route[{n}].destination", each.destination) for n, each in enumerate(routes))
+        yield from ((f"spec.{kind}[{index}]", routes) for index, routes in enumerate(streams))
+
+
+def _resolved_as_named(db: Reader, found: Object[VirtualService]) -> Iterator[Fault]:
+    """What is resolved by the server name of each connection must be all that a route has to choose from."""
+    namespace = found.metadata.namespace
+    for path, routes in _streams(found.spec):
+        if sum(each.weight > 0 for each in routes) < 2:
+            continue
+        for index, each in enumerate(routes):
+            meant = _service(db, namespace, hosts.resolved(each.destination.host, namespace, DOMAIN.get(db)).lower())
+            if each.weight and meant is not None and meant.resolution is Resolution.DYNAMIC_DNS:
+                text = (
+                    "is refused: a host with resolution DYNAMIC_DNS must be the only destination of a tls or tcp route"
+                )
+                yield _warning(f"{path}.route[{index}].destination.host", text)
 
 
 def _destination(db: Reader, found: Object[VirtualService], path: str, target: Destination) -> Iterator[Fault]:

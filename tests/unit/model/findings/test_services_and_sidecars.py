@@ -146,6 +146,23 @@ def test_workload_entries_without_service_or_way() -> None:
     assert paths() == []
 
 
+def test_workload_entries_without_the_port_that_a_service_names() -> None:
+    mesh = Mesh(
+        "{kind: WorkloadEntry, metadata: {name: w}, spec: {address: 10.9.0.1, labels: {app: a}}}",
+        """
+        kind: Service
+        metadata: {name: s}
+        spec: {clusterIP: 10.0.0.1, selector: {app: a}, ports: [{name: http, port: 80, targetPort: web}, {port: 81}]}
+        """,
+    )
+    [fault] = mesh.get(workload_entry_findings, Key("default", "w"))
+    assert (fault.path, "'web', the target of port 80" in fault.message) == ("spec.ports", True)
+    mesh.apply(
+        "{kind: WorkloadEntry, metadata: {name: w}, spec: {address: 10.9.0.1, labels: {app: a}, ports: {web: 8080}}}"
+    )
+    assert mesh.get(workload_entry_findings, Key("default", "w")) == ()
+
+
 def test_workload_groups_are_not_enforced_yet() -> None:
     mesh = Mesh("{kind: WorkloadGroup, metadata: {name: g}, spec: {template: {serviceAccount: a}}}")
     (fault,) = mesh.get(workload_group_findings, Key("default", "g"))

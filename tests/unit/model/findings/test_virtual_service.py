@@ -116,3 +116,18 @@ def test_what_comes_later_makes_it_right() -> None:
     assert findings(mesh) == [(f"{DESTINATION}.host", "IST0101")]
     mesh.apply(SERVICES)
     assert findings(mesh) == []
+
+
+def test_what_is_resolved_as_clients_name_it_is_the_only_destination() -> None:
+    def route(*hosts: str) -> dict[str, Any]:
+        chosen = [{"destination": {"host": host, "port": {"number": 443}}, "weight": 50} for host in hosts]
+        return {"match": [{"sniHosts": ["*.wild.com"]}], "route": chosen}
+
+    def entry(host: str, resolution: str) -> dict[str, Any]:
+        ports = [{"number": 443, "name": "tls", "protocol": "TLS"}]
+        spec = {"hosts": [host], "ports": ports, "resolution": resolution}
+        return {"kind": "ServiceEntry", "metadata": {"name": resolution.lower().replace("_", "-")}, "spec": spec}
+
+    mesh = Mesh(entry("*.wild.com", "DYNAMIC_DNS"), entry("tame.com", "DNS"))
+    mesh.apply(vs("v", "*.wild.com", http=[], tls=[route("*.wild.com"), route("tame.com", "*.wild.com")]))
+    assert findings(mesh) == [("spec.tls[1].route[1].destination.host", "")]
