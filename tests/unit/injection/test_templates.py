@@ -25,14 +25,6 @@ def test_the_grpc_agent_template() -> None:
     assert "istio-xds" in names(found, "volumes")
 
 
-@pytest.mark.parametrize("name", ["grpc-agent", "grpc-simple"])
-def test_that_proxyless_grpc_is_not_configured_yet_is_told(name: str) -> None:
-    (told,) = result(pod({"inject.istio.io/templates": name})).warnings
-    assert "not supported yet" in told.message
-    own = configuration(f"templates: {{{name}: 'metadata: {{}}'}}")
-    assert result(pod({"inject.istio.io/templates": name}), own).warnings == ()
-
-
 def test_users_templates_and_aliases() -> None:
     config = configuration(
         """
