@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from lateen.testing.injected_pods import configuration, container, injected, names, pod, result, variables
+from lateen.testing.injected_pods import configuration, container, injected, names, pod, variables
 
 
 def test_the_gateway_template() -> None:
