@@ -61,8 +61,8 @@ class Shop:
                 },
             }
         ]
-        for number, (version, port) in enumerate(backends.items()):
-            address = f"127.0.0.{10 * len(name) + number}"
+        for version, port in backends.items():
+            address = f"127.0.0.{10 * len(name) + int(version[1:]) - 1}"
             objects.append(
                 {
                     "apiVersion": "v1",
@@ -262,12 +262,17 @@ async def test_edits_lose_no_request(shop: Shop) -> None:
         call = Caller(session, shop, "reviews")
         statuses: Counter[int] = Counter()
         done = asyncio.Event()
+        cluster = f"outbound|{shop.ports['reviews']}||reviews.shop.svc.cluster.local"
 
         async def load() -> None:
             while not done.is_set():
                 statuses[(await call()).status] += 1
 
-        with mesh(shop):
+        with mesh(shop) as envoy:
+
+            async def only_second() -> bool:
+                return await asyncio.to_thread(envoy.endpoints, cluster) == {f"127.0.0.71:{second}"}
+
             await until(lambda: only(call, "v1"), "v1 answers")
             async with asyncio.TaskGroup() as group:
                 for _ in range(4):
@@ -277,6 +282,7 @@ async def test_edits_lose_no_request(shop: Shop) -> None:
                     await until(lambda v=version: only(call, v), f"all goes to {version}")
                 # A version that nothing routes to any more may go.
                 shop.service("reviews", "http", {"v2": second})
+                await until(only_second, "v2 alone is there")
                 shop.route("reviews", http=[{"route": [{"destination": {"host": "reviews"}}]}])
                 await until(lambda: only(call, "v2"), "v2 alone")
                 shop.service("reviews", "http", {"v1": first, "v2": second})
