@@ -37,6 +37,10 @@ class DeltaProtocol:
             return None
         wildcard = (before.wildcard and WILDCARD not in unsubscribe) or WILDCARD in subscribe
         named = subscribe - {WILDCARD}
+        if conversation.versions:
+            # What it came with and let go of before the first answer, it has no more.
+            kept = {name: version for name, version in conversation.versions.items() if name not in unsubscribe}
+            conversation.versions = kept or None
         # What a wildcard still covers after it is unsubscribed by name must be said again (or be said to be gone).
         covered = (unsubscribe & before.names) - named if wildcard else set()
         conversation.asked = ((conversation.asked - unsubscribe) | named | covered) - {WILDCARD}

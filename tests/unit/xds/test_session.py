@@ -229,6 +229,20 @@ def test_who_never_acknowledges_is_sent_on_in_order_after_a_while() -> None:
     assert session.deadline == 10
 
 
+def test_what_is_let_go_of_before_the_first_answer_is_sent_when_it_is_asked_for_again() -> None:
+    here = Proxies()
+    here.mesh.put(RDS, "x", "r", b"")
+    (response,) = here.say(DeltaRequest(RDS, ("r",)))
+    (held,) = delta(response).resources
+    again = Proxies()
+    again.mesh.put(RDS, "x", "r", b"")
+    session = again.sessions["one"]
+    session.receive(DeltaRequest(RDS, ("r",), initial_versions={"r": held.version}))
+    session.receive(DeltaRequest(RDS, unsubscribe=("r",)))
+    session.receive(DeltaRequest(RDS, ("r",)))
+    assert told(again.publish()["one"]) == [("RDS", ["r"], [])]
+
+
 def test_a_rejection_counts_however_late_it_comes() -> None:
     here = Proxies()
     for name in ("bad", "good"):
