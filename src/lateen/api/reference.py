@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 from lateen.api.kinds import MESH_KINDS
@@ -49,4 +49,6 @@ def main(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/reference"))
+    parser = argparse.ArgumentParser(prog="python -m lateen.api.reference", description="Writes the reference's pages")
+    parser.add_argument("directory", nargs="?", type=Path, default=Path("docs/reference"))
+    main(parser.parse_args().directory)

@@ -17,7 +17,7 @@ from lateen.injection.names import INJECT, NETWORK, PROXY, PROXY_ID, REVISION
 from lateen.injection.pod_settings import pod_settings
 from lateen.injection.proxy_container import Role, proxy_container
 from lateen.injection.proxy_settings import with_annotations
-from lateen.injection.templates.common import canonical_labels
+from lateen.injection.templates.pod_additions import canonical_labels
 from lateen.injection.values import Values
 from lateen.injection.volumes import proxy_volumes
 from lateen.injection.workload import Workload

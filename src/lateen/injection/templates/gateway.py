@@ -7,7 +7,7 @@ from typing import Any
 from lateen.injection.context import Context
 from lateen.injection.names import REVISION
 from lateen.injection.proxy_container import Role, proxy_container
-from lateen.injection.templates.common import canonical_labels, default_container, pull_secrets
+from lateen.injection.templates.pod_additions import canonical_labels, default_container, pull_secrets
 from lateen.injection.volumes import proxy_volumes
 
 

@@ -8,7 +8,7 @@ from lateen.injection.context import Context
 from lateen.injection.environment import overridden
 from lateen.injection.names import REVISION
 from lateen.injection.proxy_container import Role, proxy_container
-from lateen.injection.templates.common import canonical_labels, default_container, group_of_files, pull_secrets
+from lateen.injection.templates.pod_additions import canonical_labels, default_container, group_of_files, pull_secrets
 from lateen.injection.volumes import proxy_volumes
 
 _DATA: Final = "/var/lib/istio/data"

@@ -10,7 +10,7 @@ from lateen.injection.names import REVISION, TLS_MODE
 from lateen.injection.proxy_container import Role, proxy_container
 from lateen.injection.template_data import template_data
 from lateen.injection.template_functions import template_functions
-from lateen.injection.templates.common import (
+from lateen.injection.templates.pod_additions import (
     canonical_labels,
     capture_annotations,
     default_container,

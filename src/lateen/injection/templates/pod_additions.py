@@ -1,4 +1,4 @@
-"""What several templates say of a pod."""
+"""What templates add to a pod beside their containers: labels, annotations, pull secrets, the group of its files."""
 
 from __future__ import annotations
 
