@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -148,12 +149,22 @@ def test_ends_and_their_reasons(cluster: LocalCluster, namespace: str) -> None:
     _wait(cluster, namespace, "stuck", "{.status.phase}=Failed")
     assert "Init:Error" in cluster.kubectl("get", "pod", "stuck", *n)
 
-    _wait(cluster, namespace, "crash", "{.status.containerStatuses[0].state.waiting.reason}=CrashLoopBackOff")
-    crash = cluster.get("pod", "crash", *n)["status"]["containerStatuses"][0]
+    # It waits for some seconds only, then runs again: what is looked at is what was seen then, not what there is now.
+    seen = cluster.kubectl(
+        "wait", "pod/crash", "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=CrashLoopBackOff",
+        "--timeout=80s", "-o", "json", *n,
+    )  # fmt: skip
+    crash = json.loads(seen)["status"]["containerStatuses"][0]
     assert crash["lastState"]["terminated"]["message"] == "why\n"
-    assert crash["state"]["waiting"]["message"].startswith("back-off 10s restarting failed container=main pod=crash_")
+    assert re.match(r"back-off \d+s restarting failed container=main pod=crash_", crash["state"]["waiting"]["message"])
     assert "BackOff" in _reasons(cluster, namespace, "crash")
-    assert "CrashLoopBackOff" in cluster.kubectl("get", "pod", "crash", *n)
+    rows = cluster.start_kubectl("get", "pod", "crash", "--watch", *n)
+    assert rows.stdout is not None
+    try:
+        assert any("CrashLoopBackOff" in row for row in rows.stdout)
+    finally:
+        rows.kill()
+        rows.wait()
 
     said = str(cluster.get("pod", "nothing", *n)["status"]["containerStatuses"][0])
     assert "no such file or directory" in said
