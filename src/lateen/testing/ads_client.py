@@ -69,6 +69,7 @@ class AdsClient:
         self._reader: asyncio.Task[None] | None = None
         self._asked: set[ResourceType] = set()
         """Types that a request of this stream was about."""
+        self._writing = asyncio.Lock()
         self._changed = asyncio.Condition()
 
     async def connect(self, *types: ResourceType) -> None:
@@ -166,18 +167,20 @@ class AdsClient:
             resource_names_unsubscribe=unsubscribe,
             response_nonce=nonce,
         )
-        if not self._asked:
-            request.node.CopyFrom(self._node)
-        if type_ not in self._asked:
-            self._asked.add(type_)
-            for name, held in self.held.get(type_, {}).items():
-                request.initial_resource_versions[name] = held.version
         if error is not None:
             request.error_detail.code = grpc.StatusCode.INVALID_ARGUMENT.value[0]
             request.error_detail.message = error
-        # A stream that has ended is told of by its reader, with the status.
-        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            await self._call.write(request.SerializeToString())
+        # The reader acknowledges while the test asks: a stream takes one at a time, and fails for two.
+        async with self._writing:
+            if not self._asked:
+                request.node.CopyFrom(self._node)
+            if type_ not in self._asked:
+                self._asked.add(type_)
+                for name, held in self.held.get(type_, {}).items():
+                    request.initial_resource_versions[name] = held.version
+            # A stream that has ended is told of by its reader, with the status.
+            with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                await self._call.write(request.SerializeToString())
 
     async def _read(self) -> None:
         try:
