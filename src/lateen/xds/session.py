@@ -2,7 +2,8 @@
 
 Order is make before break. What others refer to (clusters, then endpoints and secrets) is sent first and without
 waiting, since Envoy acknowledges a cluster only after its endpoints. Listeners and routes follow when that has been
-acknowledged (or rejected, or `patience` is over), and what nothing refers to any more is removed last.
+acknowledged (or rejected, or `patience` is over), and what nothing refers to any more is removed last; never before a
+proxy has answered anything, since what it came with may still refer to it and not be asked about yet.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class Session:
         self._rejected = rejected
         self._conversations: dict[ResourceType, Conversation] = {}
         self._closed = False
+        self._has_answered = False
+        """It has acknowledged or rejected something: then all has been heard that it began the stream with."""
         self._views = inventory.follow_views(proxy, self).views
 
     # --- in --------------------------------------------------------------------------------------------------
@@ -95,6 +98,7 @@ class Session:
         outstanding = among.get(request.nonce)
         if outstanding is None:
             return
+        self._has_answered = True
         outstanding.remaining -= 1
         outstanding.rejected = outstanding.rejected or request.error is not None
         is_last = among is conversation.outstanding or request.nonce == conversation.last
@@ -142,7 +146,7 @@ class Session:
             found = list(self._tell(FIRST))
             if self._is_settled(AWAITED):
                 found.extend(self._tell(SECOND))
-        if self._is_settled(AWAITED) and self._is_settled(SECOND):
+        if self._has_answered and self._is_settled(AWAITED) and self._is_settled(SECOND):
             found.extend(self._tell_removals())
         if self._waits():
             if self.deadline is None:

@@ -243,6 +243,18 @@ def test_what_is_let_go_of_before_the_first_answer_is_sent_when_it_is_asked_for_
     assert told(again.publish()["one"]) == [("RDS", ["r"], [])]
 
 
+def test_nothing_is_removed_from_who_has_not_answered_yet_however_long_it_takes() -> None:
+    """Its listeners and routes, which refer to it, may not have been asked about yet."""
+    here = Proxies()
+    session = here.sessions["one"]
+    session.receive(DeltaRequest(CDS, initial_versions={"gone": "1"}))
+    sent = here.publish()["one"]
+    assert told(sent) == [("CDS", [], [])]
+    assert session.advance(5) == []
+    assert session.advance(10) == []
+    assert told(here.acknowledge(sent)) == [("CDS", [], ["gone"])]
+
+
 def test_a_rejection_counts_however_late_it_comes() -> None:
     here = Proxies()
     for name in ("bad", "good"):
